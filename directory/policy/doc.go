@@ -1,0 +1,9 @@
+// Package policy holds the rules of the directory, one file each.
+package policy
+
+import "github.com/usher-scim/usher/directory"
+
+// Default are the rules every organization has, in the order they are asked.
+func Default() []directory.Policy {
+	return []directory.Policy{Identifiers{}, Uniqueness{}}
+}

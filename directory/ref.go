@@ -1,0 +1,28 @@
+package directory
+
+import "github.com/usher-scim/usher/scim"
+
+// Ref names one resource of one organization.
+type Ref struct {
+	Org  OrgID
+	Type *scim.ResourceType
+	ID   string
+}
+
+func (r Ref) String() string { return r.Type.Name + "/" + r.ID }
+
+// UniqueKey names the holder of a unique value: Key is scim.Key of the value.
+type UniqueKey struct {
+	Org  OrgID
+	Type *scim.ResourceType
+	Attr *scim.Attribute
+	Key  string
+}
+
+// Actor is who asks for a change.
+type Actor struct {
+	Kind       string       `json:"kind"` // client, operator
+	Connection ConnectionID `json:"connection,omitempty"`
+	Credential string       `json:"credential,omitempty"`
+	Subject    string       `json:"subject,omitempty"`
+}

@@ -1,0 +1,93 @@
+package directory
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/usher-scim/usher/scim"
+)
+
+// Service decides on changes and carries them out. Preview and Execute make the
+// same plan; only Execute applies it.
+type Service struct {
+	store    Store
+	policies []Policy
+	clock    func() time.Time
+}
+
+// Options of a Service; the zero value works.
+type Options struct {
+	Policies []Policy         // in the order they are asked
+	Clock    func() time.Time // default time.Now
+}
+
+// New makes a Service over a store.
+func New(store Store, o Options) *Service {
+	if o.Clock == nil {
+		o.Clock = func() time.Time { return time.Now() }
+	}
+	return &Service{store: store, policies: o.Policies, clock: o.Clock}
+}
+
+// Read calls fn with a snapshot.
+func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
+	return s.store.View(ctx, fn)
+}
+
+// Preview decides on a change without making it. A Reader cannot write.
+func (s *Service) Preview(ctx context.Context, req Request) (p *Plan, err error) {
+	at := s.stamp()
+	err = s.store.View(ctx, func(r Reader) error {
+		p, err = s.plan(ctx, r, req, at)
+		return err
+	})
+	return p, err
+}
+
+// Execute makes a change, all of it or nothing. The error is a refusal, an
+// *scim.Error, or one of this package's.
+func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
+	at := s.stamp()
+	p, err := s.execute(ctx, req, at)
+	if isUnique(err) {
+		// The unique index refused what the rules had not seen: plan once more,
+		// so that the answer is the rule's own.
+		p, err = s.execute(ctx, req, at)
+	}
+	return p, err
+}
+
+func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, err error) {
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if p, err = s.plan(ctx, tx, req, at); err != nil {
+			return err
+		}
+		if err = p.Err(); err != nil {
+			return err
+		}
+		return p.apply(ctx, tx)
+	})
+	return p, err
+}
+
+// stamp fixes ids and time before a transaction, so that running it again
+// gives the same result.
+type stamp struct {
+	now      time.Time
+	resource string
+	event    string
+}
+
+func (s *Service) stamp() stamp {
+	return stamp{now: scim.Now(s.clock), resource: newID(), event: newID()}
+}
+
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil {
+		panic(err) // the system's random source failed; nothing can go on
+	}
+	return id.String()
+}

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Members walks the members of a group in the order they were created.
+func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[directory.Member, error] {
+	return func(yield func(directory.Member, error) bool) {
+		row, err := r.groupRow(group)
+		if err == nil && row != 0 {
+			err = each(r.conn, func(s *sqlite.Stmt) error {
+				var id [16]byte
+				s.ColumnBytes(0, id[:])
+				kind := r.store.names.byNum[s.ColumnInt64(1)]
+				if kind != nil && !yield(directory.Member{ID: formatID(id), Type: kind.rt.Name}, nil) {
+					return errStop
+				}
+				return nil
+			}, "SELECT id, kind FROM edge WHERE grp=? ORDER BY member", row)
+		}
+		if err != nil {
+			yield(directory.Member{}, err)
+		}
+	}
+}
+
+func (r *reader) groupRow(group directory.Ref) (int64, error) {
+	id, ok := parseID(group.ID)
+	if !ok {
+		return 0, directory.ErrNotFound
+	}
+	row, _, err := r.row(r.store.names.org(group.Org), id)
+	return row, err
+}
+
+// Linked tells which ids are members of a group.
+func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (map[string]bool, error) {
+	row, err := r.groupRow(group)
+	if err != nil {
+		return nil, err
+	}
+	linked := make(map[string]bool, len(ids))
+	org := r.store.names.org(group.Org)
+	for _, text := range ids {
+		id, ok := parseID(text)
+		if !ok {
+			continue
+		}
+		n, err := integer(r.conn, "SELECT 1 FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id)
+		if err != nil {
+			return nil, err
+		}
+		if n == 1 {
+			linked[text] = true
+		}
+	}
+	return linked, nil
+}
+
+// Groups lists the groups that each id is a direct member of.
+func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
+	var found map[string][]directory.Membership
+	num := r.store.names.org(org)
+	for _, text := range ids {
+		id, ok := parseID(text)
+		if !ok {
+			continue
+		}
+		err := each(r.conn, func(s *sqlite.Stmt) error {
+			var group struct {
+				DisplayName string `json:"displayName"`
+			}
+			if err := json.Unmarshal(blob(s, 1), &group); err != nil {
+				return err
+			}
+			if found == nil {
+				found = map[string][]directory.Membership{}
+			}
+			found[text] = append(found[text], directory.Membership{Group: formatID([16]byte(blob(s, 0))), Display: group.DisplayName, Direct: true})
+			return nil
+		}, `SELECT g.id, g.body FROM resource m CROSS JOIN edge e ON e.member = m.row CROSS JOIN resource g ON g.row = e.grp
+			WHERE m.org=? AND m.id=? ORDER BY e.grp`, num, id)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// Link changes the members of a group.
+func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	row, err := t.groupRow(group)
+	if err != nil {
+		return err
+	}
+	if d.Clear {
+		if err := run(t.conn, "DELETE FROM edge WHERE grp=?", row); err != nil {
+			return err
+		}
+	}
+	org := t.store.names.org(group.Org)
+	for _, text := range d.Remove {
+		id, _ := parseID(text)
+		if err := run(t.conn, "DELETE FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id); err != nil {
+			return err
+		}
+	}
+	for _, m := range d.Add {
+		id, _ := parseID(m.ID)
+		if err := run(t.conn, "INSERT OR IGNORE INTO edge (grp, member, kind, id) SELECT ?, row, kind, id FROM resource WHERE org=? AND id=?", row, org, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlinkAll ends the memberships of a row on both sides; groups that lose it as
+// a member are at a new version.
+func (t *tx) unlinkAll(row int64) error {
+	if err := run(t.conn, "UPDATE resource SET version=version+1 WHERE row IN (SELECT grp FROM edge WHERE member=?)", row); err != nil {
+		return err
+	}
+	if err := run(t.conn, "DELETE FROM edge WHERE member=?", row); err != nil {
+		return err
+	}
+	return run(t.conn, "DELETE FROM edge WHERE grp=?", row)
+}
+
+// Emit appends events to the audit log and the outbox.
+func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	for _, e := range events {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if err := run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), string(data)); err != nil {
+			return err
+		}
+		if err := run(t.conn, "INSERT INTO outbox (seq) VALUES (?)", t.conn.LastInsertRowID()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

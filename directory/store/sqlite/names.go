@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"fmt"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// kind is what the store knows of a resource type.
+type kind struct {
+	num     int64
+	rt      *scim.ResourceType
+	unique  []column
+	indexed []column
+}
+
+// column is an attribute with the number its index rows carry.
+type column struct {
+	num  int64
+	attr *scim.Attribute
+}
+
+// names maps types, attributes and organizations to numbers. Types and
+// attributes are fixed when the store is opened.
+type names struct {
+	kinds  map[*scim.ResourceType]*kind
+	byNum  map[int64]*kind
+	attrs  map[*scim.ResourceType]map[*scim.Attribute]int64
+	mu     sync.RWMutex
+	orgs   map[directory.OrgID]int64
+	orgIDs map[int64]directory.OrgID
+}
+
+func (n *names) load(conn *sqlite.Conn, reg *schemas.Registry) error {
+	n.kinds, n.byNum = map[*scim.ResourceType]*kind{}, map[int64]*kind{}
+	n.attrs = map[*scim.ResourceType]map[*scim.Attribute]int64{}
+	n.orgs, n.orgIDs = map[directory.OrgID]int64{}, map[int64]directory.OrgID{}
+	for _, rt := range reg.Types {
+		if err := n.loadKind(conn, rt); err != nil {
+			return fmt.Errorf("resource type %s: %w", rt.Name, err)
+		}
+	}
+	return each(conn, func(s *sqlite.Stmt) error {
+		n.setOrg(directory.OrgID(s.ColumnText(1)), s.ColumnInt64(0))
+		return nil
+	}, "SELECT num, id FROM organization")
+}
+
+func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
+	if err := run(conn, "INSERT OR IGNORE INTO kind (name) VALUES (?)", rt.Name); err != nil {
+		return err
+	}
+	num, err := integer(conn, "SELECT num FROM kind WHERE name=?", rt.Name)
+	if err != nil {
+		return err
+	}
+	k := &kind{num: num, rt: rt}
+	n.kinds[rt], n.byNum[num], n.attrs[rt] = k, k, map[*scim.Attribute]int64{}
+	column := func(a *scim.Attribute) (c column, err error) {
+		if err := run(conn, "INSERT OR IGNORE INTO attribute (kind, path) VALUES (?, ?)", num, a.Path()); err != nil {
+			return c, err
+		}
+		c.attr = a
+		c.num, err = integer(conn, "SELECT num FROM attribute WHERE kind=? AND path=?", num, a.Path())
+		n.attrs[rt][a] = c.num
+		return c, err
+	}
+	for _, a := range rt.UniqueAttributes() {
+		c, err := column(a)
+		if err != nil {
+			return err
+		}
+		k.unique = append(k.unique, c)
+	}
+	for _, a := range rt.IndexedAttributes() {
+		c, err := column(a)
+		if err != nil {
+			return err
+		}
+		if a.Type.Textual() {
+			k.indexed = append(k.indexed, c)
+		}
+	}
+	return nil
+}
+
+// org is the number of an organization; there is none below 1.
+func (n *names) org(id directory.OrgID) int64 {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.orgs[id]
+}
+
+func (n *names) setOrg(id directory.OrgID, num int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.orgs[id], n.orgIDs[num] = num, id
+}
+
+// kind is what the store knows of the type; types that are not in the registry
+// are a programmer's error.
+func (n *names) kind(rt *scim.ResourceType) (*kind, error) {
+	if k, ok := n.kinds[rt]; ok {
+		return k, nil
+	}
+	return nil, fmt.Errorf("resource type %s is not one the store was opened with", rt.Name)
+}

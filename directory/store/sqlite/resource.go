@@ -1,0 +1,312 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// reader is a directory.Reader over one snapshot, or over the transaction of
+// the writer.
+type reader struct {
+	store   *Store
+	conn    *sqlite.Conn
+	writing bool
+}
+
+const columns = "row, id, version, created, modified, body"
+
+// record reads the columns of a resource.
+func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
+	var id [16]byte
+	s.ColumnBytes(1, id[:])
+	return s.ColumnInt64(0), scim.Stored(k.rt, formatID(id), scim.Version(s.ColumnInt64(2)),
+		time.UnixMilli(s.ColumnInt64(3)).UTC(), time.UnixMilli(s.ColumnInt64(4)).UTC(), blob(s, 5))
+}
+
+// Get reads one resource.
+func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, error) {
+	k, err := r.store.names.kind(ref.Type)
+	if err != nil {
+		return nil, err
+	}
+	id, ok := parseID(ref.ID)
+	if !ok {
+		return nil, directory.ErrNotFound
+	}
+	var found *scim.Resource
+	_, err = one(r.conn, func(s *sqlite.Stmt) {
+		if s.ColumnInt64(6) == k.num {
+			_, found = record(k, s)
+		}
+	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
+	if err == nil && found == nil {
+		err = directory.ErrNotFound
+	}
+	return found, err
+}
+
+// Owner finds who holds a unique value.
+func (r *reader) Owner(_ context.Context, u directory.UniqueKey) (string, error) {
+	row, err := r.owner(r.store.names.org(u.Org), r.store.names.attrs[u.Type][u.Attr], u.Key)
+	if err != nil {
+		return "", err
+	}
+	if row == 0 {
+		return "", directory.ErrNotFound
+	}
+	id := ""
+	_, err = one(r.conn, func(s *sqlite.Stmt) { id = formatID([16]byte(blob(s, 0))) }, "SELECT id FROM resource WHERE row=?", row)
+	return id, err
+}
+
+func (r *reader) owner(org, attr int64, key string) (row int64, err error) {
+	return integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", org, attr, key)
+}
+
+// Kinds tells the types of those ids that exist.
+func (r *reader) Kinds(_ context.Context, org directory.OrgID, ids []string) (map[string]string, error) {
+	found := make(map[string]string, len(ids))
+	num := r.store.names.org(org)
+	for _, text := range ids {
+		id, ok := parseID(text)
+		if !ok {
+			continue
+		}
+		_, kindNum, err := r.row(num, id)
+		if err != nil {
+			return nil, err
+		}
+		if k := r.store.names.byNum[kindNum]; k != nil {
+			found[text] = k.rt.Name
+		}
+	}
+	return found, nil
+}
+
+// row finds the row and kind of an id; 0 when there is none.
+func (r *reader) row(org int64, id []byte) (row, kind int64, err error) {
+	_, err = one(r.conn, func(s *sqlite.Stmt) { row, kind = s.ColumnInt64(0), s.ColumnInt64(1) },
+		"SELECT row, kind FROM resource WHERE org=? AND id=?", org, id)
+	return row, kind, err
+}
+
+// tx is a directory.Tx: one change within a batch.
+type tx struct {
+	reader
+	began          bool
+	blocks         []blockDelta
+	added, removed []entry
+}
+
+type blockKey struct{ org, kind, block int64 }
+
+type blockDelta struct {
+	blockKey
+	n int64
+}
+
+const rowsPerBlock = 1024
+
+// begin opens the savepoint before the first write.
+func (t *tx) begin() error {
+	if t.began {
+		return nil
+	}
+	if err := run(t.conn, "SAVEPOINT change"); err != nil {
+		return err
+	}
+	t.began = true
+	return nil
+}
+
+// Put writes a resource.
+func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Resource) error {
+	k, err := t.store.names.kind(after.Type)
+	if err != nil {
+		return err
+	}
+	id, ok := parseID(after.ID)
+	num := t.store.names.org(org)
+	if !ok || num == 0 {
+		return fmt.Errorf("put %s in organization %q: %w", after.ID, org, directory.ErrNotFound)
+	}
+	if err := t.begin(); err != nil {
+		return err
+	}
+	var row int64
+	if before == nil {
+		row, err = t.insert(k, num, id, after)
+	} else {
+		row, err = t.update(num, id, before, after)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.claim(k, num, row, before, after); err != nil {
+		return err
+	}
+	return t.index(k, num, row, before, after)
+}
+
+func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, error) {
+	err := run(t.conn, "INSERT INTO resource (org, kind, id, version, created, modified, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		org, k.num, id, int64(r.Version), r.Created.UnixMilli(), r.Modified.UnixMilli(), r.Seal())
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
+		return 0, directory.ErrVersion
+	}
+	row := t.conn.LastInsertRowID()
+	t.blocks = append(t.blocks, blockDelta{blockKey{org, k.num, row / rowsPerBlock}, 1})
+	return row, err
+}
+
+// update is compare-and-set on the version.
+func (t *tx) update(org int64, id []byte, before, after *scim.Resource) (row int64, err error) {
+	found, err := one(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
+		"UPDATE resource SET version=?, modified=?, body=? WHERE org=? AND id=? AND version=? RETURNING row",
+		int64(after.Version), after.Modified.UnixMilli(), after.Seal(), org, id, int64(before.Version))
+	if err == nil && !found {
+		err = directory.ErrVersion
+	}
+	return row, err
+}
+
+// claim moves the unique keys of a row.
+func (t *tx) claim(k *kind, org, row int64, before, after *scim.Resource) error {
+	for _, c := range k.unique {
+		was, is := uniqueKey(before, c.attr), uniqueKey(after, c.attr)
+		if was == is {
+			continue
+		}
+		if was != "" {
+			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", org, c.num, was); err != nil {
+				return err
+			}
+		}
+		if is == "" {
+			continue
+		}
+		err := run(t.conn, "INSERT INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", org, c.num, is, row)
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
+			return &directory.UniqueError{Path: c.attr.Path(), Detail: "The " + c.attr.Path() + " is already in use; choose a different value."}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func uniqueKey(r *scim.Resource, a *scim.Attribute) string {
+	if r == nil {
+		return ""
+	}
+	return scim.Key(r.Text(a))
+}
+
+// index takes removed values out of the search index at once and leaves the
+// added ones to the tail.
+func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error {
+	was, is := entries(k, org, row, before), entries(k, org, row, after)
+	added, removed := subtract(is, was), subtract(was, is)
+	for _, e := range removed {
+		if err := run(t.conn, "DELETE FROM term WHERE org=? AND attr=? AND value=? AND row=?", e.org, e.attr, e.value, e.row); err != nil {
+			return err
+		}
+	}
+	if len(added) > 0 {
+		if err := run(t.conn, "INSERT OR IGNORE INTO pending (row) VALUES (?)", row); err != nil {
+			return err
+		}
+	}
+	t.added, t.removed = append(t.added, added...), append(t.removed, removed...)
+	return nil
+}
+
+// Delete removes a resource, its keys and its memberships.
+func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resource) error {
+	k, err := t.store.names.kind(before.Type)
+	if err != nil {
+		return err
+	}
+	id, ok := parseID(before.ID)
+	if !ok {
+		return directory.ErrNotFound
+	}
+	if err := t.begin(); err != nil {
+		return err
+	}
+	num, row := t.store.names.org(org), int64(0)
+	found, err := one(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
+		"DELETE FROM resource WHERE org=? AND id=? AND version=? RETURNING row", num, id, int64(before.Version))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return directory.ErrVersion
+	}
+	t.blocks = append(t.blocks, blockDelta{blockKey{num, k.num, row / rowsPerBlock}, -1})
+	for _, c := range k.unique {
+		if key := uniqueKey(before, c.attr); key != "" {
+			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", num, c.num, key); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.index(k, num, row, before, nil); err != nil {
+		return err
+	}
+	if err := run(t.conn, "DELETE FROM pending WHERE row=?", row); err != nil {
+		return err
+	}
+	return t.unlinkAll(row)
+}
+
+// parseID reads the canonical form of an id and no other.
+func parseID(s string) ([]byte, bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return nil, false
+	}
+	id := make([]byte, 16)
+	at := 0
+	for i := 0; i < 36; i += 2 {
+		if s[i] == '-' {
+			i++
+		}
+		hi, lo := nibble(s[i]), nibble(s[i+1])
+		if hi > 15 || lo > 15 {
+			return nil, false
+		}
+		id[at] = hi<<4 | lo
+		at++
+	}
+	return id, true
+}
+
+// nibble is the number of a lower-case hexadecimal digit, 16 for other bytes.
+func nibble(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 16
+}
+
+func formatID(id [16]byte) string {
+	var b [36]byte
+	hex.Encode(b[0:8], id[0:4])
+	hex.Encode(b[9:13], id[4:6])
+	hex.Encode(b[14:18], id[6:8])
+	hex.Encode(b[19:23], id[8:10])
+	hex.Encode(b[24:], id[10:])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}

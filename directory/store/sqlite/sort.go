@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// order sorts the rows of a query in place and returns their keys: nil in the
+// order of creation. A key is "" for rows without a value, which come last when
+// ascending and first when descending (RFC 7644 section 3.4.2.3); other keys
+// begin with a byte above zero, so that they compare as texts.
+func (s *search) order(ctx context.Context, q directory.Query, rows []int64) ([]string, error) {
+	if q.SortBy == nil {
+		return nil, nil
+	}
+	keys, err := s.sortKeys(ctx, q.SortBy, rows)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(rows, func(a, b int64) int {
+		if c := compareKeys(keys[a], keys[b], q.Descending); c != 0 {
+			return c
+		}
+		return compareRows(a, b)
+	})
+	ordered := make([]string, len(rows))
+	for i, row := range rows {
+		ordered[i] = keys[row]
+	}
+	return ordered, nil
+}
+
+func compareKeys(a, b string, descending bool) int {
+	c := strings.Compare(a, b)
+	if (a == "") != (b == "") {
+		c = -c // the missing come last
+	}
+	if descending {
+		return -c
+	}
+	return c
+}
+
+// sortKeys reads the keys: from the unique index where it has them, otherwise
+// from the resources.
+func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) (map[int64]string, error) {
+	keys := make(map[int64]string, len(rows))
+	if num, ok := s.store.names.attrs[s.k.rt][a]; ok && a.Uniqueness != scim.NotUnique && len(rows) > 64 {
+		err := each(s.conn, func(stmt *sqlite.Stmt) error {
+			keys[stmt.ColumnInt64(0)] = "\x01" + stmt.ColumnText(1)
+			return nil
+		}, "SELECT row, value FROM uniq WHERE org=? AND attr=?", s.org, num)
+		return keys, err
+	}
+	for i, row := range rows {
+		if i%256 == 255 && ctx.Err() != nil {
+			return nil, tooLong(ctx)
+		}
+		res, err := s.resource(row)
+		if err != nil {
+			return nil, err
+		}
+		if err := res.Load(); err != nil {
+			return nil, err
+		}
+		keys[row] = sortKey(res, a)
+	}
+	return keys, nil
+}
+
+// sortKey is the key of the attribute's value; of several, the primary's or the
+// first one's.
+func sortKey(r *scim.Resource, a *scim.Attribute) string {
+	first, key := true, ""
+	primary := primaryElement(r, a)
+	r.Each(a, func(element int, v scim.Value) {
+		if first || element == primary {
+			key, first = textKey(a, v), false
+		}
+	})
+	return key
+}
+
+func primaryElement(r *scim.Resource, a *scim.Attribute) int {
+	parent := a.Parent()
+	if parent == nil || !parent.MultiValued {
+		return -1
+	}
+	flag, ok := parent.Lookup("primary")
+	if !ok {
+		return -1
+	}
+	outer, _ := r.Get(parent)
+	for i, e := range outer.List() {
+		if v, _ := e.Get(flag); v.Bool() {
+			return i
+		}
+	}
+	return -1
+}
+
+// textKey writes a value so that texts compare as the values do.
+func textKey(a *scim.Attribute, v scim.Value) string {
+	switch v.Kind() {
+	case scim.KindText:
+		if a.CaseExact {
+			return "\x01" + v.Text()
+		}
+		return "\x01" + scim.Fold(v.Text())
+	case scim.KindBool:
+		return fmt.Sprintf("\x01%t", v.Bool())
+	case scim.KindInt, scim.KindTime:
+		return fmt.Sprintf("\x01%016x", uint64(v.Int())^(1<<63))
+	case scim.KindDecimal:
+		bits := math.Float64bits(v.Float())
+		if bits>>63 == 1 {
+			bits = ^bits
+		} else {
+			bits |= 1 << 63
+		}
+		return fmt.Sprintf("\x01%016x", bits)
+	}
+	return ""
+}

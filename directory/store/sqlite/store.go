@@ -1,0 +1,274 @@
+// Package sqlite is the embedded store: one file, one writer that commits the
+// changes of many requests together, and readers that each see a snapshot.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+var errStop = errors.New("stop")
+
+// ErrInUse says that another process has the store open.
+var ErrInUse = errors.New("the data is in use by another usher process; stop it first, or talk to it instead")
+
+// Options of Open; the zero value works.
+type Options struct {
+	Registry *schemas.Registry // default schemas.Default
+	Readers  int               // connections for reading; default 2 per processor
+	// OnCommit is told of every commit: how many changes it held and how long
+	// it took to become durable.
+	OnCommit func(changes int, took time.Duration)
+	// OnFind is told how each query was answered: list, index, verify or scan.
+	OnFind func(plan string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Registry == nil {
+		o.Registry = schemas.Default
+	}
+	if o.Readers <= 0 {
+		o.Readers = max(4, 2*runtime.NumCPU())
+	}
+	if o.OnCommit == nil {
+		o.OnCommit = func(int, time.Duration) {}
+	}
+	if o.OnFind == nil {
+		o.OnFind = func(string) {}
+	}
+	return o
+}
+
+// Store is a directory.Store, directory.Registry and directory.Settings over
+// one SQLite file.
+type Store struct {
+	path    string
+	opts    Options
+	lock    *os.File
+	readers chan *sqlite.Conn
+	views   epochs
+	names   names
+	tail    *tail
+
+	queue   chan *update
+	stopped chan struct{} // closed when the writer has ended
+	mu      sync.RWMutex  // guards closed against sends to queue
+	closed  bool
+}
+
+// Open opens the file, creating it if need be, and brings its tables up to date.
+// It fails with ErrInUse while another process has it open.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	s := &Store{path: path, opts: o.withDefaults(), queue: make(chan *update, 1024), stopped: make(chan struct{})}
+	if err := s.acquire(); err != nil {
+		return nil, err
+	}
+	writer, err := s.open(ctx)
+	if err != nil {
+		s.release()
+		return nil, err
+	}
+	go s.write(writer)
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
+	writer, err := openConn(s.path, writerCacheKiB)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, writer); err != nil {
+		writer.Close()
+		return nil, err
+	}
+	s.readers = make(chan *sqlite.Conn, s.opts.Readers)
+	for range s.opts.Readers {
+		conn, err := openConn(s.path, readerCacheKiB)
+		if err != nil {
+			writer.Close()
+			s.closeReaders()
+			return nil, err
+		}
+		s.readers <- conn
+	}
+	return writer, nil
+}
+
+// prepare brings the tables up to date and reads what is kept in memory.
+func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
+	if err = migrate(ctx, writer); err != nil {
+		return err
+	}
+	if err = s.names.load(writer, s.opts.Registry); err != nil {
+		return err
+	}
+	s.tail, err = loadTail(writer, &s.names)
+	return err
+}
+
+// acquire takes the lock that keeps a second process out.
+func (s *Store) acquire() error {
+	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock the store: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return ErrInUse
+	}
+	s.lock = f
+	return nil
+}
+
+func (s *Store) release() { s.lock.Close() }
+
+// View calls fn with one snapshot of the store.
+func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error {
+	var conn *sqlite.Conn
+	select {
+	case conn = <-s.readers:
+	default:
+		select {
+		case c, ok := <-s.readers:
+			if !ok {
+				return directory.ErrClosed
+			}
+			conn = c
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", directory.ErrBusy, ctx.Err())
+		}
+	}
+	if conn == nil {
+		return directory.ErrClosed
+	}
+	epoch := s.views.enter()
+	defer func() {
+		s.views.leave(epoch)
+		s.readers <- conn
+	}()
+	if err := run(conn, "BEGIN"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	err := fn(&reader{store: s, conn: conn})
+	if rerr := run(conn, "ROLLBACK"); err == nil && rerr != nil {
+		err = fmt.Errorf("end of snapshot: %w", rerr)
+	}
+	return err
+}
+
+// Ready fails when the store cannot answer a trivial read.
+func (s *Store) Ready(ctx context.Context) error {
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return directory.ErrClosed
+	}
+	return s.View(ctx, func(r directory.Reader) error {
+		_, err := integer(r.(*reader).conn, "SELECT 1")
+		return err
+	})
+}
+
+// Close waits for the changes already asked for, folds the log back into the
+// file and closes it.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.queue)
+	s.mu.Unlock()
+	<-s.stopped
+	err := s.closeReaders()
+	s.release()
+	return err
+}
+
+func (s *Store) closeReaders() error {
+	var err error
+	for range s.opts.Readers {
+		select {
+		case conn := <-s.readers:
+			err = errors.Join(err, conn.Close())
+		case <-time.After(5 * time.Second):
+			return errors.Join(err, errors.New("a reader of the store did not end in time"))
+		}
+	}
+	return err
+}
+
+// Backup writes a consistent copy of the store to a new file while it is in use.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("the backup file %s exists already; name a new one", path)
+	}
+	conn, err := openConn(s.path, readerCacheKiB)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetInterrupt(ctx.Done())
+	if err := run(conn, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("backup to %s: %w", path, err)
+	}
+	return os.Chmod(path, 0o600)
+}
+
+// epochs tells when no snapshot older than a given moment is in use any more.
+type epochs struct {
+	mu     sync.Mutex
+	now    uint64
+	active map[uint64]int
+}
+
+func (e *epochs) enter() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.active == nil {
+		e.active = map[uint64]int{}
+	}
+	e.active[e.now]++
+	return e.now
+}
+
+func (e *epochs) leave(epoch uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.active[epoch]--; e.active[epoch] == 0 {
+		delete(e.active, epoch)
+	}
+}
+
+// next begins a new epoch and returns the one that ended.
+func (e *epochs) next() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now++
+	return e.now - 1
+}
+
+// over reports whether no snapshot of the epoch or an older one is in use.
+func (e *epochs) over(epoch uint64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for have := range e.active {
+		if have <= epoch {
+			return false
+		}
+	}
+	return true
+}

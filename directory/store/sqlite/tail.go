@@ -1,0 +1,333 @@
+package sqlite
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+)
+
+// The search index trails the commits. Writing a value to it at once would cost
+// each change a page or two at a random place in every index; so a change only
+// notes its row in the table pending, and its values stay in memory, in the tail,
+// until thousands of them are written together. A query asks the index and the
+// tail and checks what the tail says against its own snapshot, so answers are
+// exact at every moment. After a crash the tail is made anew from pending.
+
+const (
+	tailRows  = 8192                   // rows in memory at which writing begins
+	tailLate  = tailRows / 2           // rows at which it goes on under load
+	drainIdle = 150 * time.Millisecond // pause after which it begins anyway
+)
+
+// entry is one value of one row in the search index.
+type entry struct {
+	org, attr int64
+	value     string
+	row       int64
+}
+
+// list is a part of the index: the values of one attribute of one organization.
+type list struct{ org, attr int64 }
+
+// generation is a set of entries that are written to the index together.
+type generation struct {
+	values  map[list]*values
+	entries []entry
+	rows    map[int64]struct{}
+	gone    map[entry]struct{} // removed before they were written
+}
+
+type values struct {
+	rows  map[string][]int64
+	pairs []pair
+}
+
+type pair struct {
+	value string
+	row   int64
+}
+
+func newGeneration() *generation {
+	return &generation{values: map[list]*values{}, rows: map[int64]struct{}{}, gone: map[entry]struct{}{}}
+}
+
+func (g *generation) add(e entry) {
+	l := list{e.org, e.attr}
+	v := g.values[l]
+	if v == nil {
+		v = &values{rows: map[string][]int64{}}
+		g.values[l] = v
+	}
+	v.rows[e.value] = append(v.rows[e.value], e.row)
+	v.pairs = append(v.pairs, pair{e.value, e.row})
+	g.entries = append(g.entries, e)
+	g.rows[e.row] = struct{}{}
+	delete(g.gone, e)
+}
+
+// find appends the rows that have a value of the attribute which the operator
+// accepts.
+func (g *generation) find(rows []int64, l list, op filter.Op, key string) []int64 {
+	v := g.values[l]
+	if v == nil {
+		return rows
+	}
+	if op == filter.Equal {
+		return append(rows, v.rows[key]...)
+	}
+	for _, p := range v.pairs {
+		if accepts(op, p.value, key) {
+			rows = append(rows, p.row)
+		}
+	}
+	return rows
+}
+
+func accepts(op filter.Op, value, key string) bool {
+	switch op {
+	case filter.Present:
+		return value != ""
+	case filter.Equal:
+		return value == key
+	case filter.Contains:
+		return strings.Contains(value, key)
+	case filter.StartsWith:
+		return strings.HasPrefix(value, key)
+	case filter.EndsWith:
+		return strings.HasSuffix(value, key)
+	case filter.Greater:
+		return value > key
+	case filter.GreaterOrEqual:
+		return value >= key
+	case filter.Less:
+		return value < key
+	case filter.LessOrEqual:
+		return value <= key
+	}
+	return false
+}
+
+// tail is the part of the search index that is in memory. The writer alone
+// changes it; readers look things up.
+type tail struct {
+	mu      sync.RWMutex
+	active  *generation
+	frozen  *generation // being written to the index
+	retired []retired
+
+	drain *drain      // nil while it is being made
+	ready chan *drain // where it comes from
+}
+
+// retired is a generation that the index holds but that snapshots from before
+// may still need.
+type retired struct {
+	*generation
+	epoch uint64
+}
+
+// find returns the rows that may have such a value; the caller checks them
+// against its snapshot.
+func (t *tail) find(l list, op filter.Op, key string) []int64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	rows := t.active.find(nil, l, op, key)
+	if t.frozen != nil {
+		rows = t.frozen.find(rows, l, op, key)
+	}
+	for _, r := range t.retired {
+		rows = r.find(rows, l, op, key)
+	}
+	return rows
+}
+
+// pairs returns every value of the attribute that is in memory, with its row.
+func (t *tail) pairs(l list) []pair {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var all []pair
+	take := func(g *generation) {
+		if g != nil && g.values[l] != nil {
+			all = append(all, g.values[l].pairs...)
+		}
+	}
+	take(t.active)
+	take(t.frozen)
+	for _, r := range t.retired {
+		take(r.generation)
+	}
+	return all
+}
+
+// add takes over the entries of a change that succeeded, before its commit.
+func (t *tail) add(added, removed []entry) {
+	if len(added) == 0 && len(removed) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range removed {
+		for _, g := range [...]*generation{t.active, t.frozen} {
+			if g != nil {
+				g.gone[e] = struct{}{}
+			}
+		}
+	}
+	for _, e := range added {
+		t.active.add(e)
+	}
+}
+
+// loadTail makes the tail from the rows that pending names.
+func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
+	t := &tail{active: newGeneration()}
+	return t, t.reload(conn, n)
+}
+
+// reload makes the tail anew from what is committed.
+func (t *tail) reload(conn *sqlite.Conn, n *names) error {
+	g := newGeneration()
+	err := each(conn, func(s *sqlite.Stmt) error {
+		k := n.byNum[s.ColumnInt64(2)]
+		if k == nil {
+			return nil // of a type that is no longer configured
+		}
+		row, org := s.ColumnInt64(0), s.ColumnInt64(1)
+		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, blob(s, 3))
+		if err := r.Load(); err != nil {
+			return err
+		}
+		g.rows[row] = struct{}{}
+		for _, e := range entries(k, org, row, r) {
+			g.add(e)
+		}
+		return nil
+	}, "SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row")
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.frozen != nil { // its values may be needed by snapshots; see step
+		t.retired = append(t.retired, retired{t.frozen, ^uint64(0)})
+	}
+	t.active, t.frozen, t.drain = g, nil, nil
+	return nil
+}
+
+// entries lists the values of a resource that are indexed, folded as filters
+// fold their literals.
+func entries(k *kind, org, row int64, r *scim.Resource) []entry {
+	if r == nil {
+		return nil
+	}
+	var all []entry
+	for _, c := range k.indexed {
+		r.Each(c.attr, func(_ int, v scim.Value) {
+			text := v.Text()
+			if !c.attr.CaseExact {
+				text = scim.Fold(text)
+			}
+			e := entry{org, c.num, text, row}
+			if !slices.Contains(all, e) {
+				all = append(all, e)
+			}
+		})
+	}
+	return all
+}
+
+// subtract returns the entries of a that b has not.
+func subtract(a, b []entry) []entry {
+	var rest []entry
+	for _, e := range a {
+		if !slices.Contains(b, e) {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+// step is called after every commit: it lets go of what no snapshot needs, and
+// writes a little when much has gathered.
+func (t *tail) step(conn *sqlite.Conn, s *Store, busy bool) {
+	t.release(s)
+	if t.frozen == nil && len(t.active.rows) >= tailRows {
+		t.freeze()
+	}
+	if t.frozen != nil && t.prepared(false) && (!busy || len(t.active.rows) >= tailLate) {
+		t.advance(conn, s)
+	}
+}
+
+// idle is called when no change has come for a while: it writes until one does.
+func (t *tail) idle(conn *sqlite.Conn, s *Store) {
+	t.release(s)
+	for len(s.queue) == 0 {
+		if t.frozen == nil {
+			if len(t.active.rows) == 0 {
+				return
+			}
+			t.freeze()
+		}
+		if !t.prepared(true) || !t.advance(conn, s) {
+			return
+		}
+	}
+}
+
+func (t *tail) release(s *Store) {
+	if len(t.retired) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.retired = slices.DeleteFunc(t.retired, func(r retired) bool { return s.views.over(r.epoch) })
+}
+
+func (t *tail) freeze() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g, ready := t.active, make(chan *drain, 1)
+	t.frozen, t.active = g, newGeneration()
+	t.drain, t.ready = nil, ready
+	go func() { ready <- newDrain(g) }() // sorting is not the writer's work
+}
+
+// prepared reports whether the frozen generation is sorted, waiting for it if
+// told to.
+func (t *tail) prepared(wait bool) bool {
+	if t.drain == nil {
+		select {
+		case t.drain = <-t.ready:
+		default:
+			if !wait {
+				return false
+			}
+			t.drain = <-t.ready
+		}
+	}
+	return true
+}
+
+// advance writes one portion of the frozen generation; false on failure, which
+// leaves everything as it was, to be tried again.
+func (t *tail) advance(conn *sqlite.Conn, s *Store) bool {
+	done, err := t.drain.portion(conn, t)
+	if err != nil {
+		return false
+	}
+	if done {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.retired = append(t.retired, retired{t.frozen, s.views.next()})
+		t.frozen, t.drain = nil, nil
+	}
+	return true
+}

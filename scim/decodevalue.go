@@ -1,0 +1,347 @@
+package scim
+
+import (
+	"encoding/base64"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// value reads the value of an attribute, multi-valued ones as a list.
+func (d *decoder) value(a *Attribute) (Value, error) {
+	kind := d.dec.PeekKind()
+	if kind == 'n' {
+		_, err := d.dec.ReadToken()
+		return Value{}, syntax(err)
+	}
+	if a.MultiValued {
+		return d.list(a, kind)
+	}
+	if kind == '[' {
+		return d.listForSingle(a)
+	}
+	return d.single(a, kind)
+}
+
+func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
+	if kind != '[' {
+		if kind == 0 {
+			return Value{}, syntax(d.peekErr())
+		}
+		if !d.allow(SingleForList) {
+			return Value{}, Errorf(InvalidValue, "The attribute %s is multi-valued; send a list.", a.path)
+		}
+		v, err := d.single(a, kind)
+		if err != nil || v.IsZero() {
+			return Value{}, err
+		}
+		return ListValue(v), nil
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return Value{}, syntax(err)
+	}
+	var list []Value
+	for {
+		kind := d.dec.PeekKind()
+		if kind == ']' {
+			break
+		}
+		if kind == 'n' {
+			if _, err := d.dec.ReadToken(); err != nil {
+				return Value{}, syntax(err)
+			}
+			continue
+		}
+		v, err := d.single(a, kind)
+		if err != nil {
+			return Value{}, err
+		}
+		if v.IsZero() {
+			continue
+		}
+		if list = append(list, v); len(list) > MaxListElements {
+			return Value{}, Errorf(InvalidValue, "The attribute %s has more than %d values.", a.path, MaxListElements)
+		}
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return Value{}, syntax(err)
+	}
+	if d.stored || a.Edge {
+		return ListValue(list...), nil
+	}
+	return CheckList(a, list)
+}
+
+// CheckList drops elements that repeat another's type and value, and refuses a
+// second primary (RFC 7643 section 2.4).
+func CheckList(a *Attribute, list []Value) (Value, error) {
+	kept := list[:0:0]
+	for _, e := range list {
+		if !repeats(a, kept, e) {
+			kept = append(kept, e)
+		}
+	}
+	if primary, ok := a.Lookup("primary"); ok {
+		n := 0
+		for _, e := range kept {
+			if v, _ := e.Get(primary); v.Bool() {
+				n++
+			}
+		}
+		if n > 1 {
+			return Value{}, Errorf(InvalidValue, "Only one value of %s can be primary; %d are.", a.path, n)
+		}
+	}
+	return ListValue(kept...), nil
+}
+
+// repeats reports whether the list has an element like e: the same type and
+// value, or the same altogether.
+func repeats(a *Attribute, list []Value, e Value) bool {
+	value, ok := a.Lookup("value")
+	typ, typed := a.Lookup("type")
+	for _, have := range list {
+		if have.Equal(e) {
+			return true
+		}
+		if !ok || !typed {
+			continue
+		}
+		v, set := e.Get(value)
+		w, _ := have.Get(value)
+		t, _ := e.Get(typ)
+		u, _ := have.Get(typ)
+		if set && v.Equal(w) && t.Equal(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// listForSingle reads a list where one value belongs.
+func (d *decoder) listForSingle(a *Attribute) (Value, error) {
+	if !d.allow(ListForSingle) {
+		return Value{}, Errorf(InvalidValue, "The attribute %s is singular; send one value, not a list.", a.path)
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return Value{}, syntax(err)
+	}
+	var v Value
+	if d.dec.PeekKind() != ']' {
+		var err error
+		if a.Type != Complex {
+			return Value{}, Errorf(InvalidValue, "The attribute %s is singular; send one value, not a list.", a.path)
+		}
+		if v, err = d.single(a, d.dec.PeekKind()); err != nil {
+			return Value{}, err
+		}
+	}
+	tok, err := d.dec.ReadToken()
+	if err != nil {
+		return Value{}, syntax(err)
+	}
+	if tok.Kind() != ']' {
+		return Value{}, Errorf(InvalidValue, "The attribute %s is singular; send one value, not a list.", a.path)
+	}
+	return v, nil
+}
+
+// single reads one value or one element.
+func (d *decoder) single(a *Attribute, kind jsontext.Kind) (Value, error) {
+	if a.Type == Complex {
+		return d.complex(a, kind)
+	}
+	if kind == '{' || kind == '[' {
+		return Value{}, wrongType(a)
+	}
+	tok, err := d.dec.ReadToken()
+	if err != nil {
+		return Value{}, syntax(err)
+	}
+	text := tok.String()
+	switch tok.Kind() {
+	case '"':
+		return d.fromText(a, text)
+	case 't', 'f':
+		if a.Type == Boolean {
+			return BoolValue(tok.Kind() == 't'), nil
+		}
+	case '0':
+		if a.Type == Integer || a.Type == Decimal {
+			return number(a, text)
+		}
+	}
+	return Value{}, wrongType(a)
+}
+
+func wrongType(a *Attribute) error {
+	return Errorf(InvalidValue, "The value of %s is of the wrong JSON type; it must be a %s.", a.path, a.Type)
+}
+
+// fromText makes a value of a JSON string.
+func (d *decoder) fromText(a *Attribute, s string) (Value, error) {
+	if len(s) > MaxString {
+		return Value{}, Errorf(InvalidValue, "The value of %s is longer than %d bytes.", a.path, MaxString)
+	}
+	if s == "" && a.Type != String && d.allow(EmptyClears) {
+		return Value{}, nil
+	}
+	switch a.Type {
+	case Boolean:
+		if yes, ok := ParseBool(s); ok && d.allow(StringBoolean) {
+			return BoolValue(yes), nil
+		}
+	case Integer, Decimal:
+		if d.dialect.Has(StringNumber) {
+			d.met |= StringNumber
+			return number(a, s)
+		}
+	case DateTime:
+		if t, ok := ParseTime(s); ok {
+			return TimeValue(t, s), nil
+		}
+		return Value{}, Errorf(InvalidValue, "The value of %s is not a dateTime such as 2026-01-31T12:00:00Z.", a.path)
+	case Binary:
+		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
+			if _, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "=")); err != nil {
+				return Value{}, Errorf(InvalidValue, "The value of %s is not base64.", a.path)
+			}
+		}
+		return TextValue(s), nil
+	default:
+		return TextValue(s), nil
+	}
+	return Value{}, wrongType(a)
+}
+
+// ParseBool reads "true" and "false" in any letter case.
+func ParseBool(s string) (value, ok bool) {
+	switch {
+	case EqualName(s, "true"):
+		return true, true
+	case EqualName(s, "false"):
+		return false, true
+	}
+	return false, false
+}
+
+func number(a *Attribute, s string) (Value, error) {
+	if a.Type == Integer {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return Value{}, Errorf(InvalidValue, "The value of %s is not a whole number of at most 64 bits.", a.path)
+		}
+		return IntValue(n), nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(s, "xX_pPiInN") {
+		return Value{}, Errorf(InvalidValue, "The value of %s is not a decimal number in range.", a.path)
+	}
+	return DecimalValue(f, s), nil
+}
+
+// complex reads an object, or a bare value for its sub-attribute "value".
+func (d *decoder) complex(a *Attribute, kind jsontext.Kind) (Value, error) {
+	if kind == '"' {
+		return d.scalarComplex(a)
+	}
+	if kind != '{' {
+		if kind == 0 {
+			return Value{}, syntax(d.peekErr())
+		}
+		return Value{}, Errorf(InvalidValue, "The value of %s must be a JSON object.", a.path)
+	}
+	var fields []Field
+	err := d.object(func(name string) (bool, error) {
+		sub, ok := a.Lookup(name)
+		if !ok {
+			return a.IsExtension() && EqualName(name, "schemas"), d.skipIf(a.IsExtension() && EqualName(name, "schemas"))
+		}
+		return true, d.member(&fields, sub, name)
+	})
+	if err != nil {
+		return Value{}, err
+	}
+	if v := a.Value(); v != nil && !a.MultiValued && emptyText(fields, v) && d.allow(EmptyClears) {
+		return Value{}, nil // {"value":""} clears a manager
+	}
+	return ComplexValue(fields...), nil
+}
+
+func (d *decoder) skipIf(yes bool) error {
+	if yes {
+		return d.skip()
+	}
+	return nil
+}
+
+func emptyText(fields []Field, a *Attribute) bool {
+	v, ok := getField(fields, a)
+	return ok && v.kind == KindText && strings.TrimSpace(v.text) == ""
+}
+
+func (d *decoder) scalarComplex(a *Attribute) (Value, error) {
+	tok, err := d.dec.ReadToken()
+	if err != nil {
+		return Value{}, syntax(err)
+	}
+	text, value := tok.String(), a.Value()
+	if value == nil || !value.Type.Textual() || !d.allow(ScalarComplex) {
+		return Value{}, Errorf(InvalidValue, "The value of %s must be a JSON object.", a.path)
+	}
+	if text == "" && d.allow(EmptyClears) {
+		return Value{}, nil
+	}
+	v, err := d.fromText(value, text)
+	if err != nil {
+		return Value{}, err
+	}
+	return ComplexValue(Field{value, v}), nil
+}
+
+// CheckRequired refuses a record without a value for a required attribute.
+func CheckRequired(r *Resource) error {
+	for _, a := range r.Type.roots {
+		v, ok := getField(r.Fields(), a)
+		if err := required(a, v, ok); err != nil {
+			return err
+		}
+	}
+	for _, e := range r.Type.Extensions {
+		if _, ok := getField(r.Fields(), e.Schema.container); e.Required && !ok {
+			return Errorf(InvalidValue, "The extension %s is required; send it.", e.Schema.ID)
+		}
+	}
+	return nil
+}
+
+func required(a *Attribute, v Value, ok bool) error {
+	if a.Required && a.Mutability != ReadOnly && (!ok || v.IsZero() || v.kind == KindText && strings.TrimSpace(v.text) == "") {
+		return Errorf(InvalidValue, "The attribute %s is required; send a value that is not empty.", a.path)
+	}
+	if !ok || a.Type != Complex {
+		return nil
+	}
+	elements := v.List()
+	if v.kind != KindList {
+		elements = []Value{v}
+	}
+	for _, sub := range a.Sub {
+		if !sub.Required && sub.Type != Complex {
+			continue
+		}
+		for _, e := range elements {
+			w, ok := e.Get(sub)
+			if err := required(sub, w, ok); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Now is the time as records keep it: UTC, whole milliseconds.
+func Now(clock func() time.Time) time.Time { return clock().UTC().Truncate(time.Millisecond) }

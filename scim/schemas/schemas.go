@@ -1,0 +1,100 @@
+// Package schemas holds the schemas of RFC 7643 (core User and Group, enterprise
+// User), handles to their attributes, the reader for custom schemas and resource
+// types, and the form in which all of them are published.
+package schemas
+
+import (
+	_ "embed"
+
+	"github.com/usher-scim/usher/scim"
+)
+
+//go:embed user.json
+var userJSON []byte
+
+//go:embed group.json
+var groupJSON []byte
+
+//go:embed enterprise.json
+var enterpriseJSON []byte
+
+// The schemas of RFC 7643 sections 4.1 to 4.3.
+var (
+	UserSchema       = must(userJSON)
+	GroupSchema      = must(groupJSON)
+	EnterpriseSchema = must(enterpriseJSON)
+)
+
+// Default is the registry of a server without custom types.
+var Default = mustRegistry()
+
+func must(data []byte) *scim.Schema {
+	s, err := ParseSchema(data)
+	if err != nil {
+		panic(err) // the documents are embedded constants
+	}
+	return s
+}
+
+func mustRegistry() *Registry {
+	r, err := NewRegistry(nil, nil)
+	if err != nil {
+		panic(err) // as above
+	}
+	return r
+}
+
+func attr(s *scim.Schema, path ...string) *scim.Attribute {
+	a, ok := s.Lookup(path[0])
+	for _, name := range path[1:] {
+		if ok {
+			a, ok = a.Lookup(name)
+		}
+	}
+	if !ok {
+		panic("schemas: no attribute " + path[0])
+	}
+	return a
+}
+
+// edge marks an attribute as a relation and returns it.
+func edge(a *scim.Attribute) *scim.Attribute {
+	a.Edge = true
+	return a
+}
+
+// indexed marks an attribute for the store's index and returns it.
+func indexed(a *scim.Attribute) *scim.Attribute {
+	a.Indexed = true
+	return a
+}
+
+// User are handles to the attributes of users that the directory works with.
+var User = struct {
+	UserName, DisplayName, Active, FamilyName, GivenName, Emails, EmailValue, EmailPrimary, Groups, Password *scim.Attribute
+}{
+	UserName:     indexed(attr(UserSchema, "userName")),
+	DisplayName:  indexed(attr(UserSchema, "displayName")),
+	Active:       attr(UserSchema, "active"),
+	FamilyName:   indexed(attr(UserSchema, "name", "familyName")),
+	GivenName:    indexed(attr(UserSchema, "name", "givenName")),
+	Emails:       attr(UserSchema, "emails"),
+	EmailValue:   indexed(attr(UserSchema, "emails", "value")),
+	EmailPrimary: attr(UserSchema, "emails", "primary"),
+	Groups:       edge(attr(UserSchema, "groups")),
+	Password:     attr(UserSchema, "password"),
+}
+
+// Group are handles to the attributes of groups.
+var Group = struct{ DisplayName, Members *scim.Attribute }{
+	DisplayName: indexed(attr(GroupSchema, "displayName")),
+	Members:     edge(attr(GroupSchema, "members")),
+}
+
+// Enterprise are handles to the attributes of the enterprise extension.
+var Enterprise = struct{ EmployeeNumber, Department, Manager, ManagerValue *scim.Attribute }{
+	EmployeeNumber: attr(EnterpriseSchema, "employeeNumber"),
+	Department:     indexed(attr(EnterpriseSchema, "department")),
+	Manager:        attr(EnterpriseSchema, "manager"),
+	ManagerValue:   indexed(attr(EnterpriseSchema, "manager", "value")),
+}
