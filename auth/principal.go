@@ -1,0 +1,38 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Principal is a caller whose credential was verified. Its slices are shared
+// with other requests and must not be changed.
+type Principal struct {
+	// Org is the organization the caller acts in, and the only one.
+	Org directory.OrgID
+	// Connection is the provisioning client the caller acts as.
+	Connection directory.Connection
+	// Credential names what was presented, for logs, limits and the audit: the
+	// id of a token, or a fingerprint of issuer and subject. Never a secret.
+	Credential string
+	// Subject and Issuer are the sub and iss of an access token, and empty for
+	// a token of this server. Only the two together identify anybody (K28).
+	Subject string
+	Issuer  string
+	// Scopes are those of the credential that the connection has as well.
+	Scopes Scopes
+}
+
+// Authenticator finds out who sent a request. Every error it returns is an
+// *Error, ready to be rendered.
+type Authenticator interface {
+	Authenticate(r *http.Request) (Principal, error)
+}
+
+// Verifier finds out whose a bearer credential is. Every error it returns is an
+// *Error, and none quotes the credential.
+type Verifier interface {
+	Verify(ctx context.Context, credential string) (Principal, error)
+}

@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// The verbs of a scope. Writing does not imply reading.
+const (
+	Read  = "read"
+	Write = "write"
+)
+
+// All is the scope that allows everything.
+const All = "*"
+
+// Scopes are what a credential may do. Each is "*" for everything, or a noun, a
+// colon and a verb: "users:read", "groups:write", "*:read". The noun is the
+// lower-case name of an endpoint or "*" for every one.
+type Scopes []string
+
+// ParseScopes checks a list of scopes and drops repetitions. Its error names the
+// first that is not one.
+func ParseScopes(list []string) (Scopes, error) {
+	var s Scopes
+	for _, one := range list {
+		if !validScope(one) {
+			return nil, fmt.Errorf("%q is not a scope; write *, or a noun and a verb such as users:read or groups:write", one)
+		}
+		if !slices.Contains(s, one) {
+			s = append(s, one)
+		}
+	}
+	return s, nil
+}
+
+func validScope(s string) bool {
+	if s == All {
+		return true
+	}
+	noun, verb, _ := strings.Cut(s, ":")
+	return (verb == Read || verb == Write) && (noun == "*" || validNoun(noun))
+}
+
+func validNoun(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '-') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Allows reports whether one of the scopes covers the verb on the noun.
+func (s Scopes) Allows(noun, verb string) bool {
+	if !validNoun(noun) || verb != Read && verb != Write {
+		return false
+	}
+	for _, one := range s {
+		if one == All {
+			return true
+		}
+		n, v, _ := strings.Cut(one, ":")
+		if v == verb && (n == noun || n == "*") {
+			return true
+		}
+	}
+	return false
+}
+
+// Intersect returns scopes that allow what both lists allow, and nothing else.
+func (s Scopes) Intersect(other Scopes) Scopes {
+	both := Scopes{}
+	for _, a := range s {
+		for _, b := range other {
+			if m, ok := meet(a, b); ok && !slices.Contains(both, m) {
+				both = append(both, m)
+			}
+		}
+	}
+	return both
+}
+
+// meet returns the narrower of two scopes when one covers the other; two that
+// overlap always do.
+func meet(a, b string) (string, bool) {
+	switch {
+	case a == All || a == b:
+		return b, validScope(b)
+	case b == All:
+		return a, validScope(a)
+	}
+	an, av, _ := strings.Cut(a, ":")
+	bn, bv, _ := strings.Cut(b, ":")
+	switch {
+	case av != bv:
+		return "", false
+	case an == "*":
+		return b, validScope(b)
+	case bn == "*":
+		return a, validScope(a)
+	}
+	return "", false
+}
+
+// Bounded returns the scopes of a credential of the connection: those of the
+// connection, narrowed to those the credential states. A connection without any
+// has "*"; a credential that states none (nil) has all of its connection.
+func Bounded(c directory.Connection, stated Scopes) Scopes {
+	bound := Scopes(c.Scopes)
+	if len(bound) == 0 {
+		bound = Scopes{All}
+	}
+	if stated == nil {
+		stated = Scopes{All}
+	}
+	return bound.Intersect(stated)
+}
