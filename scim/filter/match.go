@@ -8,7 +8,7 @@ import (
 
 // predicate is a compiled node; place gives access to the values it is asked
 // about.
-type predicate func(p *place) bool
+type predicate func(p place) bool
 
 // place is a record, or one element of it.
 type place struct {
@@ -19,14 +19,14 @@ type place struct {
 // Match reports whether the resource fulfils the filter. It is the one meaning
 // of filters: whatever a store does must agree with it. Memberships are looked
 // for in the record, where the caller has put them if UsesEdges.
-func (f *Filter) Match(r *scim.Resource) bool { return f.match(&place{res: r}) }
+func (f *Filter) Match(r *scim.Resource) bool { return f.match(place{res: r}) }
 
 // UsesEdges reports whether the filter speaks of memberships.
 func (f *Filter) UsesEdges() bool { return f.edges }
 
 // MatchElement reports whether one element of a multi-valued complex attribute
 // fulfils a node bound by BindElement.
-func MatchElement(n Node, elem scim.Value) bool { return compile(n)(&place{elem: elem}) }
+func MatchElement(n Node, elem scim.Value) bool { return compile(n)(place{elem: elem}) }
 
 func usesEdges(n Node) bool {
 	switch n := n.(type) {
@@ -61,13 +61,13 @@ func compile(n Node) predicate {
 		return compileAll(n, true)
 	case Not:
 		inner := compile(n.Node)
-		return func(p *place) bool { return !inner(p) }
+		return func(p place) bool { return !inner(p) }
 	case *Element:
 		return compileElement(n)
 	case *Leaf:
 		return compileLeaf(n)
 	}
-	return func(*place) bool { return false }
+	return func(place) bool { return false }
 }
 
 // compileAll combines parts; stop is the outcome that settles the whole.
@@ -76,7 +76,7 @@ func compileAll(parts []Node, stop bool) predicate {
 	for i, n := range parts {
 		ps[i] = compile(n)
 	}
-	return func(p *place) bool {
+	return func(p place) bool {
 		for _, part := range ps {
 			if part(p) == stop {
 				return stop
@@ -88,16 +88,16 @@ func compileAll(parts []Node, stop bool) predicate {
 
 func compileElement(n *Element) predicate {
 	inner := compile(n.Inner)
-	return func(p *place) bool {
+	return func(p place) bool {
 		v, ok := p.res.Get(n.Attr)
 		if !ok {
 			return false
 		}
 		if v.Kind() != scim.KindList {
-			return inner(&place{elem: v})
+			return inner(place{elem: v})
 		}
 		for _, e := range v.List() {
-			if inner(&place{elem: e}) {
+			if inner(place{elem: e}) {
 				return true
 			}
 		}
@@ -111,13 +111,13 @@ func compileLeaf(n *Leaf) predicate {
 		equal := *n
 		equal.Op = Equal
 		test = comparison(&equal)
-		return func(p *place) bool { return !p.any(n.Attr, test) }
+		return func(p place) bool { return !p.any(n.Attr, test) }
 	}
-	return func(p *place) bool { return p.any(n.Attr, test) }
+	return func(p place) bool { return p.any(n.Attr, test) }
 }
 
 // any reports whether some value of the attribute passes the test.
-func (p *place) any(a *scim.Attribute, test func(scim.Value) bool) bool {
+func (p place) any(a *scim.Attribute, test func(scim.Value) bool) bool {
 	if p.res == nil {
 		v, ok := p.elem.Get(a)
 		return ok && anyOf(v, test)
