@@ -318,3 +318,17 @@ func clip(s string) string {
 	}
 	return s[:end] + "…"
 }
+
+// CheckJSON refuses what Decode would in any body: JSON that is not well-formed,
+// nested too deep, with a name twice, or followed by something.
+func CheckJSON(body []byte) error {
+	d := acquire(body, Tolerant)
+	defer d.release()
+	if d.dec.PeekKind() != '{' {
+		return d.notAn("object", "The body", d.peekErr())
+	}
+	if err := d.object(func(string) (bool, error) { return true, d.skip() }); err != nil {
+		return err
+	}
+	return d.end()
+}

@@ -7,34 +7,36 @@ import (
 	"github.com/usher-scim/usher/auth/oidc"
 )
 
+var spoilt = []struct {
+	name  string
+	spoil func(*oidc.Binding)
+	want  string // empty: no error
+}{
+	{"good", func(*oidc.Binding) {}, ""},
+	{"private", func(b *oidc.Binding) { b.Issuer, b.AllowPrivate = "http://10.0.0.1", true }, ""},
+	{"no audience", func(b *oidc.Binding) { b.Audience = nil }, "audience is empty"},
+	{"empty audience", func(b *oidc.Binding) { b.Audience = []string{"usher", ""} }, "audience is empty"},
+	{"empty subject", func(b *oidc.Binding) { b.Subjects = []string{""} }, "subject is empty"},
+	{"empty claim", func(b *oidc.Binding) { b.Claims = map[string]string{"tid": ""} }, `claim "tid"`},
+	{"none", func(b *oidc.Binding) { b.Algorithms = []string{"none"} }, `algorithm "none"`},
+	{"HS256", func(b *oidc.Binding) { b.Algorithms = []string{"RS256", "HS256"} }, `algorithm "HS256"`},
+	{"no organization", func(b *oidc.Binding) { b.Org = "" }, "organization or the connection is empty"},
+	{"no connection", func(b *oidc.Binding) { b.Connection = "" }, "organization or the connection is empty"},
+	{"no issuer", func(b *oidc.Binding) { b.Issuer = "" }, "not an absolute URL"},
+	{"not a URL", func(b *oidc.Binding) { b.Issuer = "https://%zz" }, "not a URL"},
+	{"http", func(b *oidc.Binding) { b.Issuer = "http://login.example.com" }, "not an https URL"},
+	{"file", func(b *oidc.Binding) { b.JWKSURL = "file://x/etc/passwd" }, "not an https URL"},
+	{"user", func(b *oidc.Binding) { b.JWKSURL = "https://u:pw@login.example.com" }, "without user"},
+	{"metadata service", func(b *oidc.Binding) { b.Issuer = "http://169.254.169.254" }, "never allowed"},
+	{"metadata service, private", func(b *oidc.Binding) { b.JWKSURL, b.AllowPrivate = "http://169.254.169.254/k", true }, "never allowed"},
+	{"private address", func(b *oidc.Binding) { b.JWKSURL = "https://10.0.0.1/k" }, "private address"},
+	{"loopback", func(b *oidc.Binding) { b.Issuer = "https://[::1]" }, "loopback"},
+}
+
 func TestBindings(t *testing.T) {
 	t.Parallel()
 	good := oidc.Binding{Issuer: "https://login.example.com/t", Audience: []string{"usher"}, Org: "A", Connection: "a"}
-	for _, tt := range []struct {
-		name  string
-		spoil func(*oidc.Binding)
-		want  string // empty: no error
-	}{
-		{"good", func(*oidc.Binding) {}, ""},
-		{"private", func(b *oidc.Binding) { b.Issuer, b.AllowPrivate = "http://10.0.0.1", true }, ""},
-		{"no audience", func(b *oidc.Binding) { b.Audience = nil }, "audience is empty"},
-		{"empty audience", func(b *oidc.Binding) { b.Audience = []string{"usher", ""} }, "audience is empty"},
-		{"empty subject", func(b *oidc.Binding) { b.Subjects = []string{""} }, "subject is empty"},
-		{"empty claim", func(b *oidc.Binding) { b.Claims = map[string]string{"tid": ""} }, `claim "tid"`},
-		{"none", func(b *oidc.Binding) { b.Algorithms = []string{"none"} }, `algorithm "none"`},
-		{"HS256", func(b *oidc.Binding) { b.Algorithms = []string{"RS256", "HS256"} }, `algorithm "HS256"`},
-		{"no organization", func(b *oidc.Binding) { b.Org = "" }, "organization or the connection is empty"},
-		{"no connection", func(b *oidc.Binding) { b.Connection = "" }, "organization or the connection is empty"},
-		{"no issuer", func(b *oidc.Binding) { b.Issuer = "" }, "not an absolute URL"},
-		{"not a URL", func(b *oidc.Binding) { b.Issuer = "https://%zz" }, "not a URL"},
-		{"http", func(b *oidc.Binding) { b.Issuer = "http://login.example.com" }, "not an https URL"},
-		{"file", func(b *oidc.Binding) { b.JWKSURL = "file://x/etc/passwd" }, "not an https URL"},
-		{"user", func(b *oidc.Binding) { b.JWKSURL = "https://u:pw@login.example.com" }, "without user"},
-		{"metadata service", func(b *oidc.Binding) { b.Issuer = "http://169.254.169.254" }, "never allowed"},
-		{"metadata service, private", func(b *oidc.Binding) { b.JWKSURL, b.AllowPrivate = "http://169.254.169.254/k", true }, "never allowed"},
-		{"private address", func(b *oidc.Binding) { b.JWKSURL = "https://10.0.0.1/k" }, "private address"},
-		{"loopback", func(b *oidc.Binding) { b.Issuer = "https://[::1]" }, "loopback"},
-	} {
+	for _, tt := range spoilt {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := good

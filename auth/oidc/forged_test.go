@@ -125,6 +125,11 @@ func TestK20_HeaderDoesNotChooseTheKey(t *testing.T) {
 			t.Errorf("the kid is in %v, %v", e, e.Cause)
 		}
 	}
+	// None of what follows may even lead to a look at the issuer's keys.
+	f.clock.advance(2 * time.Minute)
+	for _, kid := range []any{strings.Repeat("k", 257), "a\x00b", "é", "", 1, []string{"rsa-1"}} {
+		f.refuses(t, i.Sign(claims{"kid": kid}, nil))
+	}
 	for _, name := range []string{"jku", "x5u"} {
 		f.refuses(t, i.Sign(claims{name: collector.URL}, nil))
 	}

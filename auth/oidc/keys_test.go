@@ -1,14 +1,18 @@
 package oidc_test
 
 import (
-	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/usher-scim/usher/auth/oidc"
 	"github.com/usher-scim/usher/auth/oidc/oidctest"
 )
 
@@ -96,30 +100,52 @@ func TestK21_KeysAreFetchedAgain(t *testing.T) {
 	}
 }
 
+// badDocuments are answers in place of a key set. Where it matters they hold the
+// good keys as well, so that nothing but the defect can be the reason.
+func badDocuments(good string) map[string]string {
+	keys := strings.TrimSuffix(good, "]}")
+	return map[string]string{
+		"10 MB": good[:len(good)-1] + `,"x":"` + strings.Repeat("x", 10<<20) + `"}`, "empty": "", "no keys": `{"keys":[]}`, "not JSON": "<html>",
+		"a secret key":         `{"keys":[{"kty":"oct","kid":"rsa-1","k":"` + strings.Repeat("A", 43) + `"}]}`,
+		"a weak key":           `{"keys":[{"kty":"RSA","kid":"rsa-1","e":"AQAB","n":"` + strings.Repeat("q", 171) + `"}]}`,
+		"too many keys":        keys + strings.Repeat(",{}", 99) + "]}",
+		"a key for encryption": strings.ReplaceAll(good, `"sig"`, `"enc"`),
+	}
+}
+
 func TestK21_BadDocuments(t *testing.T) {
 	t.Parallel()
 	good := issuer(t)
-	huge := append([]byte(`{"keys":[],"x":"`), bytes.Repeat([]byte("x"), 10<<20)...)
-	for name, document := range map[string][]byte{
-		"10 MB": append(huge, `"}`...), "empty": {}, "no keys": []byte(`{"keys":[]}`), "not JSON": []byte("<html>"),
-		"a secret key":  []byte(`{"keys":[{"kty":"oct","kid":"rsa-1","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}`),
-		"a weak key":    []byte(`{"keys":[{"kty":"RSA","kid":"rsa-1","e":"AQAB","n":"` + string(bytes.Repeat([]byte("q"), 171)) + `"}]}`),
-		"too many keys": []byte(`{"keys":[` + string(bytes.Repeat([]byte("{},"), 100)) + `{}]}`),
-	} {
+	for name := range badDocuments("{}]}") {
 		t.Run(name, func(t *testing.T) {
 			i := issuer(t)
-			i.SetDocument(document)
+			bad := func() { i.SetDocument([]byte(badDocuments(get(t, i.JWKSURL()))[name])) }
+			bad()
 			f := setup(t, bind(i), bind(good))
 			f.unavailable(t, i.Token(nil))
 			f.accepts(t, good.Token(nil)) // others are not concerned
 			i.Rotate()
 			f.clock.advance(5 * time.Second)
 			f.accepts(t, i.Token(nil))
-			i.SetDocument(document)
+			bad()
 			f.clock.advance(time.Hour - time.Minute)
 			f.accepts(t, i.Token(nil)) // the keys it had
 		})
 	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestK21_NoRedirects(t *testing.T) {
@@ -139,23 +165,57 @@ func TestK21_NoRedirects(t *testing.T) {
 // Metadata of another issuer, or that leads to an address out of reach.
 func TestK21_Metadata(t *testing.T) {
 	t.Parallel()
-	for name, metadata := range map[string]func(self string) string{
-		"other issuer": func(self string) string { return `{"issuer":"` + self + `/","jwks_uri":"` + self + `"}` },
-		"link-local":   func(self string) string { return `{"issuer":"` + self + `","jwks_uri":"http://169.254.169.254/"}` },
-		"file":         func(self string) string { return `{"issuer":"` + self + `","jwks_uri":"file:///etc/passwd"}` },
-		"none":         func(self string) string { return `{"issuer":"` + self + `"}` },
-		"not JSON":     func(string) string { return "no" },
+	i := issuer(t)
+	good := i.JWKSURL()
+	for name, metadata := range map[string]struct{ issuer, keys string }{
+		"good": {"", good}, "other issuer": {"/", good}, "link-local": {"", "http://169.254.169.254/"},
+		"file": {"", "file:///etc/passwd"}, "none": {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			var server *httptest.Server
 			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write([]byte(metadata(server.URL)))
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, server.URL+metadata.issuer, metadata.keys)
 			}))
 			t.Cleanup(server.Close)
-			b := bind(&oidctest.Issuer{URL: server.URL})
-			f := setup(t, b)
-			f.unavailable(t, issuer(t).Token(claims{"iss": server.URL}))
+			f := setup(t, bind(&oidctest.Issuer{URL: server.URL}))
+			if token := i.Token(claims{"iss": server.URL}); name == "good" {
+				f.accepts(t, token)
+			} else {
+				f.unavailable(t, token)
+			}
 		})
+	}
+}
+
+// A name that leads to an address out of reach is found out when it is dialled,
+// before any connection.
+func TestK21_NamesAreCheckedWhenDialled(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	var connects atomic.Int64
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connects.Add(1)
+			c.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	b := bind(&oidctest.Issuer{URL: "https://localhost:" + port})
+	v, err := oidc.New([]oidc.Binding{b}, setup(t).conns, oidc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{Verifier: v}
+	f.unavailable(t, issuer(t).Token(claims{"iss": b.Issuer}))
+	if got := connects.Load(); got != 0 {
+		t.Errorf("%d connects", got)
 	}
 }

@@ -25,8 +25,7 @@ func TestFlush(t *testing.T) {
 	}
 	f.accepts(t, plain)
 	f.refuses(t, plain+"x")
-	used(0)
-	f.clock.advance(59 * time.Second) // reads the record again
+	f.clock.advance(59 * time.Second) // reads the record again, which was not written yet
 	f.accepts(t, plain)
 	used(0)
 	f.clock.advance(time.Second)

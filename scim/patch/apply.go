@@ -41,9 +41,9 @@ type state struct {
 
 // apply says what each verb does to each shape of target.
 var apply = [verbs][shapes]func(*state, *operation) error{
-	add:     {simple: set, complexe: merge, multi: addValues, selected: mergeSelected, within: setWithin, edges: relate},
-	remove:  {simple: unset, complexe: unset, multi: removeValues, selected: removeSelected, within: unsetWithin, edges: relate},
-	replace: {simple: set, complexe: merge, multi: set, selected: replaceSelected, within: setWithin, edges: relate},
+	add:     {simple: set, compound: merge, multi: addValues, selected: mergeSelected, within: setWithin, edges: relate},
+	remove:  {simple: unset, compound: unset, multi: removeValues, selected: removeSelected, within: unsetWithin, edges: relate},
+	replace: {simple: set, compound: merge, multi: set, selected: replaceSelected, within: setWithin, edges: relate},
 }
 
 func set(s *state, o *operation) error {

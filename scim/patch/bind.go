@@ -1,6 +1,10 @@
 package patch
 
-import "github.com/usher-scim/usher/scim"
+import (
+	"cmp"
+
+	"github.com/usher-scim/usher/scim"
+)
 
 // bind makes the operations for one target.
 func (b *binder) bind(v verb, t target, raw []byte) error {
@@ -26,7 +30,7 @@ func (b *binder) bind(v verb, t target, raw []byte) error {
 	case t.attr.IsExtension() && v != remove && !isNull(raw):
 		return b.keys(v, t.attr, raw)
 	case t.attr.Type == scim.Complex:
-		return b.complexe(v, t.attr, raw)
+		return b.compound(v, t.attr, raw)
 	}
 	return b.simple(v, t.attr, raw)
 }
@@ -63,7 +67,7 @@ func (b *binder) value(a *scim.Attribute, raw []byte) (scim.Value, error) {
 // superfluous notes a value that says nothing a remove operation does not say.
 func (b *binder) superfluous(v verb, raw []byte) {
 	if v == remove && raw != nil && !isNull(raw) {
-		b.met |= scim.RemoveWithValue
+		b.allow(scim.RemoveWithValue)
 	}
 }
 
@@ -94,13 +98,13 @@ func (b *binder) simple(v verb, a *scim.Attribute, raw []byte) error {
 		return err
 	}
 	if p := a.Parent(); p != nil && !p.IsExtension() && p.Value() == a && blank(o.value) && b.allow(scim.EmptyClears) {
-		o = operation{verb: remove, shape: complexe, attr: p} // manager.value = "" clears the manager
+		o = operation{verb: remove, shape: compound, attr: p} // manager.value = "" clears the manager
 	}
 	return b.push(o)
 }
 
-func (b *binder) complexe(v verb, a *scim.Attribute, raw []byte) error {
-	o := operation{verb: v, shape: complexe, attr: a}
+func (b *binder) compound(v verb, a *scim.Attribute, raw []byte) error {
+	o := operation{verb: v, shape: compound, attr: a}
 	if b.superfluous(v, raw); v == remove {
 		return b.push(o)
 	}
@@ -155,6 +159,12 @@ func (b *binder) multi(v verb, a *scim.Attribute, raw []byte) error {
 	}
 	if o.value, err = b.value(a, raw); err != nil {
 		return err
+	}
+	if v == replace && o.value.IsZero() {
+		// A list of things unknown must not empty the attribute.
+		if n, err := objects(raw); err != nil || n > 0 {
+			return cmp.Or(err, error(scim.Errorf(scim.InvalidValue, "The values for %s name none of its sub-attributes.", a.Path())))
+		}
 	}
 	return b.push(o)
 }

@@ -119,6 +119,22 @@ func (b *binder) unwrapped(a *scim.Attribute, raw []byte) ([]byte, error) {
 	return members[0].raw, nil
 }
 
+// objects counts the objects that a value consists of.
+func objects(raw []byte) (n int, err error) {
+	switch kind(raw) {
+	case '{':
+		return 1, nil
+	case '[':
+		err = values(raw, func(_ *string, raw []byte) error {
+			if kind(raw) == '{' {
+				n++
+			}
+			return nil
+		})
+	}
+	return n, err
+}
+
 // lists reports whether a remove operation on a multi-valued attribute names the
 // values to remove. The RFC knows no value there; to empty the attribute when
 // some are listed would be the worst of answers (K53).

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -8,7 +9,7 @@ import (
 	"github.com/usher-scim/usher/scim/filter"
 )
 
-// EdgeKind says what an EdgeOp does.
+// EdgeKind says what an EdgeOp does (RFC 7644 section 3.5.2).
 type EdgeKind uint8
 
 // The kinds of EdgeOps.
@@ -111,10 +112,9 @@ func (b *binder) members(a *scim.Attribute, raw []byte) ([]Member, error) {
 		return nil, err
 	}
 	members := Members(v, a)
-	for _, m := range members {
-		if m.ID == "" {
-			return nil, scim.Errorf(scim.InvalidValue, "A value of %s has no value; send the id of the resource that is meant.", a.Path())
-		}
+	nameless := slices.ContainsFunc(members, func(m Member) bool { return m.ID == "" })
+	if n, err := objects(raw); err != nil || n > len(members) || nameless {
+		return nil, cmp.Or(err, error(scim.Errorf(scim.InvalidValue, "A value of %s has no value; send the id of the resource that is meant.", a.Path())))
 	}
 	return members, nil
 }

@@ -42,7 +42,7 @@ type shape uint8
 
 const (
 	simple   shape = iota // userName, name.givenName, URN:department
-	complexe              // name, URN:manager, the container of an extension
+	compound              // name, URN:manager, the container of an extension
 	multi                 // emails
 	selected              // emails[type eq "work"]
 	within                // emails[type eq "work"].value, emails.type

@@ -42,8 +42,8 @@ func (c *Cache[K, V]) Put(generation uint64, key K, value V) {
 		return
 	}
 	if _, known := c.values[key]; !known && len(c.values) >= c.limit {
-		for any := range c.values {
-			delete(c.values, any)
+		for old := range c.values {
+			delete(c.values, old)
 			break
 		}
 	}

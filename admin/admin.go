@@ -1,0 +1,232 @@
+// Package admin is the control API for the operator's own commands: JSON over
+// the socket in the data folder, errors as problem documents (RFC 9457).
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/usher-scim/usher/auth"
+	"github.com/usher-scim/usher/auth/token"
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// Services are what the API works on.
+type Services struct {
+	Registry directory.Registry
+	Tokens   *token.Manager
+	Backup   func(ctx context.Context, path string) error
+	// SCIM makes the protocol handler with the operator's rights in one
+	// organization; import and export go through it.
+	SCIM func(directory.OrgID) http.Handler
+	// Changed is called after a connection changed.
+	Changed func()
+}
+
+// OrganizationHeader names the organization of a SCIM request on the socket.
+const OrganizationHeader = "Usher-Organization"
+
+// Handler serves the API.
+func Handler(s Services) http.Handler {
+	a := api{s}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /organizations", handle(a.organizations))
+	mux.HandleFunc("POST /organizations", handle(a.addOrganization))
+	mux.HandleFunc("GET /connections", handle(a.connections))
+	mux.HandleFunc("PUT /connections/{id}", handle(a.putConnection))
+	mux.HandleFunc("GET /tokens", handle(a.tokens))
+	mux.HandleFunc("POST /tokens", handle(a.createToken))
+	mux.HandleFunc("POST /tokens/{id}/rotate", handle(a.rotateToken))
+	mux.HandleFunc("DELETE /tokens/{id}", handle(a.revokeToken))
+	mux.HandleFunc("POST /backup", handle(a.backup))
+	mux.HandleFunc("/scim/v2/", func(w http.ResponseWriter, r *http.Request) {
+		s.SCIM(directory.OrgID(r.Header.Get(OrganizationHeader))).ServeHTTP(w, r)
+	})
+	return mux
+}
+
+type api struct{ Services }
+
+// handle renders the value or the error of one call.
+func handle(fn func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := fn(r)
+		status := http.StatusOK
+		if err != nil {
+			status, v = problem(err)
+			w.Header().Set("Content-Type", "application/problem+json")
+		} else {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(v) // a client that has gone away cannot be told
+	}
+}
+
+// Problem is an error document.
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// badRequest is a mistake in a call.
+type badRequest string
+
+func (b badRequest) Error() string { return string(b) }
+
+func problem(err error) (int, Problem) {
+	var bad badRequest
+	var limit *token.LimitError
+	status := http.StatusInternalServerError
+	switch {
+	case errors.As(err, &bad):
+		status = http.StatusBadRequest
+	case errors.Is(err, directory.ErrNotFound):
+		status, err = http.StatusNotFound, errors.New("There is nothing of that name.")
+	case errors.Is(err, directory.ErrExists):
+		status, err = http.StatusConflict, errors.New("That name is taken already.")
+	case errors.As(err, &limit), errors.Is(err, token.ErrNotLive), errors.Is(err, token.ErrLifetime):
+		status = http.StatusConflict
+	}
+	return status, Problem{http.StatusText(status), status, err.Error()}
+}
+
+func read[T any](r *http.Request) (v T, err error) {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return v, badRequest("The call is not understood: " + err.Error() + ".")
+	}
+	return v, nil
+}
+
+func (a api) organizations(r *http.Request) (any, error) {
+	return a.Registry.Organizations(r.Context())
+}
+
+func (a api) addOrganization(r *http.Request) (any, error) {
+	o, err := read[directory.Organization](r)
+	if err != nil {
+		return nil, err
+	}
+	if !validID(string(o.ID)) {
+		return nil, badRequest("An id has up to 64 lower-case letters, digits and hyphens.")
+	}
+	o.Created = now()
+	return o, a.Registry.AddOrganization(r.Context(), o)
+}
+
+func (a api) connections(r *http.Request) (any, error) {
+	return a.Registry.Connections(r.Context(), directory.OrgID(r.URL.Query().Get("organization")))
+}
+
+func (a api) putConnection(r *http.Request) (any, error) {
+	c, err := read[directory.Connection](r)
+	if err != nil {
+		return nil, err
+	}
+	c.ID = directory.ConnectionID(r.PathValue("id"))
+	if !validID(string(c.ID)) {
+		return nil, badRequest("An id has up to 64 lower-case letters, digits and hyphens.")
+	}
+	if _, err := auth.ParseScopes(c.Scopes); err != nil {
+		return nil, badRequest(err.Error())
+	}
+	if _, err := a.Registry.Organization(r.Context(), c.Org); err != nil {
+		return nil, badRequest("There is no organization " + string(c.Org) + ".")
+	}
+	if have, err := a.Registry.Connection(r.Context(), c.ID); err == nil {
+		if have.Org != c.Org {
+			return nil, badRequest("The connection belongs to another organization; connections cannot move.")
+		}
+		c.Created = have.Created
+	} else {
+		c.Created = now()
+	}
+	err = a.Registry.PutConnection(r.Context(), c)
+	a.Changed()
+	return c, err
+}
+
+func (a api) tokens(r *http.Request) (any, error) {
+	return a.Registry.Tokens(r.Context(), directory.ConnectionID(r.URL.Query().Get("connection")))
+}
+
+// NewToken asks for a token; Secret answers with it.
+type (
+	NewToken struct {
+		Connection directory.ConnectionID `json:"connection"`
+		Scopes     []string               `json:"scopes,omitempty"`
+		TTL        string                 `json:"ttl,omitempty"`
+	}
+	Secret struct {
+		Plain string          `json:"secret"`
+		Token directory.Token `json:"token"`
+	}
+)
+
+func (a api) createToken(r *http.Request) (any, error) {
+	req, err := read[NewToken](r)
+	if err != nil {
+		return nil, err
+	}
+	opts := token.CreateOptions{Scopes: req.Scopes}
+	if opts.TTL, err = duration(req.TTL); err != nil {
+		return nil, err
+	}
+	plain, t, err := a.Tokens.Create(r.Context(), req.Connection, opts)
+	return Secret{plain, t}, err
+}
+
+func duration(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, badRequest("A duration looks like 24h or 30m.")
+	}
+	return d, nil
+}
+
+func (a api) rotateToken(r *http.Request) (any, error) {
+	overlap, err := duration(r.URL.Query().Get("overlap"))
+	if err != nil {
+		return nil, err
+	}
+	plain, t, err := a.Tokens.Rotate(r.Context(), r.PathValue("id"), overlap)
+	return Secret{plain, t}, err
+}
+
+func (a api) revokeToken(r *http.Request) (any, error) {
+	return struct{}{}, a.Tokens.Revoke(r.Context(), r.PathValue("id"))
+}
+
+func (a api) backup(r *http.Request) (any, error) {
+	req, err := read[struct {
+		Path string `json:"path"`
+	}](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Backup(r.Context(), req.Path); err != nil {
+		return nil, badRequest(err.Error())
+	}
+	return struct{}{}, nil
+}
+
+func now() time.Time { return scim.Now(time.Now) }
+
+func validID(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

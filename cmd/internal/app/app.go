@@ -1,0 +1,220 @@
+// Package app puts the parts of the server together. It is the only place that
+// knows both the configuration and concrete stores.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/auth"
+	"github.com/usher-scim/usher/auth/oidc"
+	"github.com/usher-scim/usher/auth/token"
+	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/outbox"
+	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/scim/schemas"
+	"github.com/usher-scim/usher/scim/server"
+)
+
+// App is a server that is put together but does not listen yet.
+type App struct {
+	cfg      config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	types    *schemas.Registry
+	store    *sqlite.Store
+	service  *directory.Service
+	tokens   *token.Manager
+	verifier *token.Verifier
+	metrics  *server.Metrics
+	relay    *outbox.Relay
+	handler  http.Handler
+	control  http.Handler
+	stopping atomic.Bool
+	cleanup  []func() error
+}
+
+// New opens the store and builds everything on it. Close undoes it.
+func New(ctx context.Context, cfg config.Config, logs io.Writer) (*App, error) {
+	a := &App{cfg: cfg, registry: prometheus.NewRegistry()}
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level}
+	if cfg.Log.Format == "text" {
+		a.log = slog.New(slog.NewTextHandler(logs, opts))
+	} else {
+		a.log = slog.New(slog.NewJSONHandler(logs, opts))
+	}
+	for _, build := range []func(context.Context) error{a.buildStore, a.buildAuth, a.buildSCIM, a.buildControl} {
+		if err := build(ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// Close ends what New began, in reverse order.
+func (a *App) Close() error {
+	var err error
+	for i := len(a.cleanup) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.cleanup[i]())
+	}
+	a.cleanup = nil
+	return err
+}
+
+func (a *App) buildStore(ctx context.Context) (err error) {
+	if a.types, err = Types(a.cfg); err != nil {
+		return err
+	}
+	if a.store, err = OpenStore(ctx, a.cfg, a.types, a.registry); err != nil {
+		return err
+	}
+	a.cleanup = append(a.cleanup, a.store.Close)
+	a.service = directory.New(a.store, directory.Options{Policies: policy.Default()})
+	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
+	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
+	a.registry.MustRegister(lag, waiting)
+	a.relay = outbox.New(a.store, outbox.Discard{}, outbox.Options{Poll: a.cfg.Outbox.Poll, Logger: a.log, OnLag: func(d time.Duration, n int) {
+		lag.Set(d.Seconds())
+		waiting.Set(float64(n))
+	}})
+	return nil
+}
+
+// Types makes the registry of the built-in and the configured resource types.
+func Types(cfg config.Config) (*schemas.Registry, error) {
+	data := func(docs []config.Document) (all [][]byte) {
+		for _, d := range docs {
+			all = append(all, d.Data)
+		}
+		return all
+	}
+	return schemas.NewRegistry(data(cfg.Schemas), data(cfg.ResourceTypes))
+}
+
+// OpenStore opens the embedded store in the data folder, creating both.
+func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer) (*sqlite.Store, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	batch := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "usher_store_commit_changes", Help: "Changes that shared a commit.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}})
+	commit := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "usher_store_commit_duration_seconds", Help: "Time from the first change of a commit until it was durable.", Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5}})
+	plans := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "usher_store_queries_total", Help: "Queries by how they were answered."}, []string{"plan"})
+	if reg != nil {
+		reg.MustRegister(batch, commit, plans)
+	}
+	return sqlite.Open(ctx, filepath.Join(cfg.Data, "usher.db"), sqlite.Options{Registry: types, Readers: cfg.Store.Readers,
+		OnCommit: func(n int, took time.Duration) {
+			batch.Observe(float64(n))
+			commit.Observe(took.Seconds())
+		},
+		OnFind: func(plan string) { plans.WithLabelValues(plan).Inc() }})
+}
+
+func (a *App) buildAuth(ctx context.Context) error {
+	a.verifier = token.New(a.store, a.store, token.Options{})
+	a.tokens = token.NewManager(a.store, a.store, token.ManagerOptions{Changed: a.verifier.Invalidate})
+	return nil
+}
+
+func (a *App) buildSCIM(ctx context.Context) error {
+	chain := auth.Chain{Tokens: a.verifier}
+	if len(a.cfg.Issuers) > 0 {
+		issuers, err := a.issuers()
+		if err != nil {
+			return err
+		}
+		chain.Issuers = issuers
+	}
+	key, err := a.cursorKey(ctx)
+	if err != nil {
+		return err
+	}
+	a.metrics = server.NewMetrics(a.registry)
+	a.handler = server.New(a.service, a.types, chain, a.scimOptions(key))
+	return nil
+}
+
+func (a *App) scimOptions(key []byte) server.Options {
+	l := a.cfg.Limits
+	return server.Options{BaseURL: a.BaseURL(), BodyBytes: int64(l.BodyBytes), BulkBytes: int64(l.BulkBodyBytes), BulkOperations: l.BulkOperations,
+		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize, Timeout: l.RequestTimeout, Concurrency: l.Concurrency, Queue: l.Queue, QueueWait: l.QueueWait,
+		CursorKey: key, CursorLifetime: a.cfg.Cursor.Lifetime, Logger: a.log, Metrics: a.metrics}
+}
+
+// BaseURL is the URL that clients are given.
+func (a *App) BaseURL() string { return a.cfg.PublicURL() + server.Prefix }
+
+func (a *App) issuers() (*oidc.Verifier, error) {
+	var bindings []oidc.Binding
+	for _, i := range a.cfg.Issuers {
+		bindings = append(bindings, oidc.Binding{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Audience: i.Audience, Subjects: i.Subjects, Claims: i.Claims,
+			Algorithms: i.Algorithms, Org: directory.OrgID(i.Organization), Connection: directory.ConnectionID(i.Connection), ScopeClaim: i.ScopeClaim, AllowPrivate: i.AllowPrivate})
+	}
+	return oidc.New(bindings, a.store, oidc.Options{})
+}
+
+// cursorKey is made once and kept, so that cursors outlive a restart.
+func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
+	key, err := a.store.Setting(ctx, "cursor-key")
+	if !errors.Is(err, directory.ErrNotFound) {
+		return key, err
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return key, a.store.PutSetting(ctx, "cursor-key", key)
+}
+
+// buildControl makes the door for the commands of this program, which has the
+// rights of the operator.
+func (a *App) buildControl(context.Context) error {
+	scimFor := func(org directory.OrgID) http.Handler {
+		return server.New(a.service, a.types, operator(org), server.Options{BaseURL: a.BaseURL(), CursorKey: []byte("local control"), BodyBytes: int64(a.cfg.Limits.BodyBytes)})
+	}
+	a.control = admin.Handler(admin.Services{Registry: a.store, Tokens: a.tokens, Backup: a.store.Backup, SCIM: scimFor, Changed: a.verifier.InvalidateAll})
+	return nil
+}
+
+// operator authenticates whoever can open the socket as the operator.
+type operator directory.OrgID
+
+// Authenticate returns the operator's principal.
+func (o operator) Authenticate(*http.Request) (auth.Principal, error) {
+	org := directory.OrgID(o)
+	return auth.Principal{Org: org, Credential: "operator", Scopes: auth.Scopes{auth.All},
+		Connection: directory.Connection{ID: "operator", Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
+}
+
+// Control is the handler behind the socket.
+func (a *App) Control() http.Handler { return a.control }
+
+// SocketPath is where the commands find a running server.
+func SocketPath(cfg config.Config) string { return filepath.Join(cfg.Data, "control.sock") }
+
+// listen opens the control socket for the owner alone.
+func listenControl(cfg config.Config) (net.Listener, error) {
+	path := SocketPath(cfg)
+	_ = os.Remove(path) // the lock on the store says that nobody uses it
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+// Check looks for damage in the store.
+func (a *App) Check(ctx context.Context) error { return a.store.Check(ctx) }

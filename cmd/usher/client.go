@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/cmd/internal/app"
+)
+
+// client speaks to the control API: of the running server through its socket,
+// or else of a server put together for this one command.
+type client struct {
+	http  http.Client
+	close func() error
+}
+
+func (o *options) client(ctx context.Context) (*client, error) {
+	cfg, err := o.load()
+	if err != nil {
+		return nil, err
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", app.SocketPath(cfg))
+	}
+	if conn, err := dial(ctx, "", ""); err == nil {
+		t := &http.Transport{DialContext: dial}
+		return &client{http.Client{Transport: t}, func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
+	}
+	a, err := app.New(ctx, cfg, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Bootstrap(ctx, io.Discard); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return &client{http.Client{Transport: inProcess{a.Control()}}, a.Close}, nil
+}
+
+// inProcess answers requests from a handler in this process.
+type inProcess struct{ http.Handler }
+
+// RoundTrip calls the handler.
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// call sends a request and reads the answer into out.
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+path, &body)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return fmt.Errorf("the server did not answer: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		var p admin.Problem
+		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil {
+			return fmt.Errorf("the server answered %s", answer.Status)
+		}
+		return errors.New(p.Detail)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(answer.Body).Decode(out)
+}
+
+// with runs fn with a client and closes it.
+func (o *options) with(ctx context.Context, fn func(*client) error) (err error) {
+	c, err := o.client(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return fn(c)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usher-scim/usher/cmd/internal/app"
+)
+
+func serveCommand(o *options) *cobra.Command {
+	var listen, ops, bootstrap string
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Run the server",
+		Long:    "Run the server until SIGTERM or SIGINT. With nothing configured it creates ./usher-data, the organization default, and a token that it prints the first time.",
+		Example: "  usher serve\n  usher serve --data /var/lib/usher --listen 0.0.0.0:8443 --config /etc/usher.yaml\n  usher serve --bootstrap-token-file /run/secrets/usher",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			o.more["listen"], o.more["ops_listen"], o.more["bootstrap_token_file"] = listen, ops, bootstrap
+			cfg, err := o.load()
+			if err != nil {
+				return err
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(50) // little is kept in memory; less garbage is worth more than speed
+			}
+			logs := app.NewLogWriter(os.Stderr)
+			defer func() { err = errors.Join(err, logs.Close()) }()
+			a, err := app.New(cmd.Context(), cfg, logs)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, a.Close()) }()
+			if err := a.Bootstrap(cmd.Context(), cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "address to serve SCIM on (default 127.0.0.1:8080)")
+	cmd.Flags().StringVar(&ops, "ops-listen", "", "address of metrics and health (default 127.0.0.1:9090)")
+	cmd.Flags().StringVar(&bootstrap, "bootstrap-token-file", "", "file with a token of your choosing for the default connection")
+	return cmd
+}

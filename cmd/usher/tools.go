@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usher-scim/usher/cmd/internal/app"
+	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory/store/sqlite"
+)
+
+func backupCommand(o *options) *cobra.Command {
+	return &cobra.Command{Use: "backup FILE", Short: "Copy the data to a new file, also while the server runs", Args: oneArg("the file to write"), Example: "  usher backup /backups/usher.db",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			return o.with(cmd.Context(), func(c *client) error {
+				return c.call(cmd.Context(), "POST", "/backup", map[string]string{"path": path}, nil)
+			})
+		}}
+}
+
+func migrateCommand(o *options) *cobra.Command {
+	return &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version and check it", Args: noArgs, Example: "  usher migrate --data /var/lib/usher",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := o.load()
+			if err != nil {
+				return err
+			}
+			a, err := app.New(cmd.Context(), cfg, io.Discard)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The data is at version %d.\n", sqlite.SchemaVersion())
+			return firstError(a.Check(cmd.Context()), a.Close())
+		}}
+}
+
+func checkConfigCommand(o *options) *cobra.Command {
+	var explain, example bool
+	cmd := &cobra.Command{Use: "check-config", Short: "Check the configuration and print what is in force, without secrets", Args: noArgs, Example: "  usher check-config --config usher.yaml\n  usher check-config --explain",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			if example {
+				_, err := out.Write(config.Example())
+				return err
+			}
+			if explain {
+				w := table(cmd)
+				for _, k := range config.Keys() {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Name, k.Default, k.Env, k.Doc)
+				}
+				return w.Flush()
+			}
+			cfg, err := o.load()
+			if err != nil {
+				return err
+			}
+			if _, err := app.Types(cfg); err != nil {
+				return err
+			}
+			_, err = io.WriteString(out, cfg.String())
+			return err
+		}}
+	cmd.Flags().BoolVar(&explain, "explain", false, "list every key with its default, environment variable and meaning")
+	cmd.Flags().BoolVar(&example, "example", false, "print a configuration file with every key")
+	return cmd
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: noArgs, Example: "  usher version",
+		Run: func(cmd *cobra.Command, _ []string) {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				fmt.Fprintln(cmd.OutOrStdout(), "usher (unknown build)")
+				return
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "usher", info.Main.Version, info.GoVersion)
+		}}
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/usher-scim/usher/auth"
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/patch"
+)
+
+// httpError is an answer that this package decides on by itself.
+type httpError struct {
+	status     int
+	scimType   scim.ErrorType
+	detail     string // one complete sentence
+	retryAfter int    // seconds; 0: none
+	challenge  string
+}
+
+func (e *httpError) Error() string { return e.detail }
+
+// panicked is what was recovered from a panic.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// answerTo is the one mapping from errors to answers. Nothing that is not
+// listed is ever shown to a client.
+func answerTo(err error, requestID string) httpError {
+	var own *httpError
+	var mistake *scim.Error
+	var unique *directory.UniqueError
+	var refusal *directory.Refusal
+	var denied *auth.Error
+	switch {
+	case errors.As(err, &own):
+		return *own
+	case errors.As(err, &denied):
+		a := httpError{status: denied.Status, detail: denied.Detail, challenge: denied.Challenge}
+		if a.status == http.StatusServiceUnavailable {
+			a.retryAfter = 5
+		}
+		return a
+	case errors.Is(err, patch.ErrTooManyOperations):
+		return httpError{status: http.StatusRequestEntityTooLarge, scimType: scim.TooMany, detail: fmt.Sprintf("A PATCH may hold %d operations; send more than one.", scim.MaxPatchOps)}
+	case errors.As(err, &mistake):
+		return httpError{status: http.StatusBadRequest, scimType: mistake.Type, detail: mistake.Detail}
+	case errors.As(err, &unique):
+		return httpError{status: http.StatusConflict, scimType: scim.NotUniqueType, detail: unique.Detail}
+	case errors.Is(err, directory.ErrNotFound):
+		return httpError{status: http.StatusNotFound, detail: "There is no such resource; it may have been deleted."}
+	case errors.Is(err, directory.ErrVersion):
+		return httpError{status: http.StatusPreconditionFailed, detail: "The resource has changed since the version in If-Match; read it again and repeat the change."}
+	case errors.Is(err, directory.ErrTooMany):
+		return httpError{status: http.StatusBadRequest, scimType: scim.TooMany, detail: "The query matches more than the server can give; narrow the filter."}
+	case errors.As(err, &refusal):
+		return httpError{status: http.StatusForbidden, detail: refusal.Error()}
+	case errors.Is(err, directory.ErrBusy), errors.Is(err, directory.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return httpError{status: http.StatusServiceUnavailable, retryAfter: 1, detail: "The server is busy; try again in a moment."}
+	}
+	return httpError{status: http.StatusInternalServerError, detail: "Something went wrong in the server; tell its operator the request id " + requestID + "."}
+}
+
+// fail sends the answer to an error.
+func (x *exchange) fail(err error) {
+	a := answerTo(err, x.requestID)
+	if a.status >= 500 || a.status == http.StatusUnauthorized {
+		x.cause = err
+	}
+	h := x.w.Header()
+	if a.challenge != "" {
+		h["Www-Authenticate"] = []string{a.challenge}
+	}
+	if a.retryAfter > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(a.retryAfter)}
+	}
+	x.respond(a.status, a.append(nil))
+}
+
+// append writes the error as SCIM does (RFC 7644 section 3.12).
+func (a httpError) append(dst []byte) []byte {
+	dst = append(dst, `{"schemas":["`+scim.ErrorURN+`"],"status":"`...)
+	dst = append(strconv.AppendInt(dst, int64(a.status), 10), '"')
+	if a.scimType != "" {
+		dst = scim.AppendString(append(dst, `,"scimType":`...), string(a.scimType))
+	}
+	return append(scim.AppendString(append(dst, `,"detail":`...), a.detail), '}')
+}

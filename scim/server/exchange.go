@@ -1,0 +1,240 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/usher-scim/usher/auth"
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// exchange is one request on its way to its answer.
+type exchange struct {
+	s         *Server
+	w         http.ResponseWriter
+	r         *http.Request
+	ctx       context.Context
+	began     time.Time
+	requestID string
+
+	route     *route
+	id        string
+	principal auth.Principal
+	params    params
+	quirks    scim.Quirks
+	buf       *[]byte
+
+	status  int
+	written int
+	cause   error
+	part    bool // an operation of a Bulk request: nothing is written to w
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+const keepBuffer = 1 << 20 // larger buffers are left to the collector
+
+func newExchange(s *Server, w http.ResponseWriter, r *http.Request) *exchange {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	x := &exchange{s: s, w: w, r: r, ctx: r.Context(), began: time.Now(), requestID: hex.EncodeToString(id[:]),
+		buf: buffers.Get().(*[]byte)}
+	*x.buf = (*x.buf)[:0]
+	s.opts.Metrics.inFlight.Inc()
+	return x
+}
+
+// end logs and counts the exchange; a panic becomes a 500.
+func (x *exchange) end() {
+	if p := recover(); p != nil {
+		x.cause = &panicked{p, debug.Stack()}
+		if x.status == 0 {
+			x.fail(x.cause)
+		}
+	}
+	x.s.opts.Metrics.inFlight.Dec()
+	x.s.opts.Metrics.count(x)
+	x.log()
+	if cap(*x.buf) <= keepBuffer {
+		buffers.Put(x.buf)
+	}
+}
+
+// serve walks through the front door and calls the handler.
+func (x *exchange) serve() error {
+	h := x.w.Header()
+	h["X-Request-Id"] = []string{x.requestID}
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	p, err := x.s.authn.Authenticate(x.r)
+	if err != nil {
+		return err
+	}
+	x.principal = p
+	m, err := x.find()
+	if err != nil || m == nil {
+		return err
+	}
+	if err := x.s.limits.allow(p.Connection, x.s.opts.Clock()); err != nil {
+		return err
+	}
+	leave, err := x.s.gate.enter(x.ctx, string(p.Connection.ID))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if x.needsTimeout() {
+		ctx, cancel := context.WithTimeout(x.ctx, x.s.opts.Timeout)
+		defer cancel()
+		x.ctx = ctx
+	}
+	return m.serve(x)
+}
+
+// needsTimeout spares reads by id the timer.
+func (x *exchange) needsTimeout() bool {
+	return x.id == "" || x.r.Method != http.MethodGet
+}
+
+var (
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	scimType = []string{"application/scim+json"}
+)
+
+// find resolves the path, the method and the caller's right to both.
+func (x *exchange) find() (*method, error) {
+	parts, ok := below(x.r.URL.EscapedPath())
+	if ok {
+		x.route, x.id = x.s.routes.find(parts)
+	}
+	if x.route == nil {
+		return nil, &httpError{status: http.StatusNotFound, detail: "There is no such endpoint; the base URL ends in " + Prefix + " and is followed by one of /Users, /Groups and the other endpoints that /ResourceTypes lists."}
+	}
+	m := x.route.method(x.r.Method)
+	if m == nil {
+		x.w.Header()["Allow"] = []string{x.route.allow}
+		if x.r.Method == http.MethodOptions {
+			x.respond(http.StatusNoContent, nil)
+			return nil, nil
+		}
+		return nil, &httpError{status: http.StatusMethodNotAllowed, detail: "This endpoint does not have the method " + safeMethod(x.r.Method) + "; it has " + x.route.allow + "."}
+	}
+	if err := x.authorize(m.verb, x.route.noun); err != nil {
+		return nil, err
+	}
+	if err := x.negotiate(); err != nil {
+		return nil, err
+	}
+	return m, x.params.parse(x.r.URL.RawQuery)
+}
+
+func safeMethod(m string) string {
+	if len(m) > 16 {
+		return "given"
+	}
+	return m
+}
+
+// authorize checks one verb on one noun; "" is for every known caller.
+func (x *exchange) authorize(verb, noun string) error {
+	if verb == "" || x.principal.Scopes.Allows(noun, verb) {
+		return nil
+	}
+	return auth.Insufficient(noun + ":" + verb)
+}
+
+// negotiate checks the media types of request and answer (RFC 7644 section 3.1).
+func (x *exchange) negotiate() error {
+	if v := x.r.Header["Content-Type"]; len(v) > 0 && x.r.Method != http.MethodGet && !acceptable(v[0], false) {
+		return &httpError{status: http.StatusUnsupportedMediaType, detail: "The Content-Type must be application/scim+json or application/json in UTF-8."}
+	}
+	if v := x.r.Header["Content-Encoding"]; len(v) > 0 && !strings.EqualFold(v[0], "identity") {
+		return &httpError{status: http.StatusUnsupportedMediaType, detail: "The body must be sent without Content-Encoding."}
+	}
+	if v := x.r.Header["Accept"]; len(v) > 0 && !acceptable(strings.Join(v, ","), true) {
+		return &httpError{status: http.StatusNotAcceptable, detail: "The answer is application/scim+json; accept that or application/json."}
+	}
+	return nil
+}
+
+// acceptable reports whether one of the media types is one the server speaks.
+func acceptable(list string, wildcards bool) bool {
+	if list == "application/scim+json" || strings.TrimSpace(list) == "" {
+		return true
+	}
+	for one := range strings.SplitSeq(list, ",") {
+		media, rest, _ := strings.Cut(one, ";")
+		media = strings.ToLower(strings.TrimSpace(media))
+		switch {
+		case media == "application/scim+json", media == "application/json":
+			charset := strings.ToLower(strings.ReplaceAll(rest, `"`, ""))
+			if i := strings.Index(charset, "charset="); i < 0 || wildcards || strings.HasPrefix(charset[i+8:], "utf-8") || strings.HasPrefix(charset[i+8:], "utf8") {
+				return true
+			}
+		case wildcards && (media == "*/*" || media == "application/*"):
+			return true
+		}
+	}
+	return false
+}
+
+// body reads the request's body up to the limit, before anything is parsed.
+func (x *exchange) body(limit int64) ([]byte, error) {
+	tooLarge := &httpError{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than " + strconv.FormatInt(limit, 10) + " bytes; send less at once."}
+	if x.r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	b := *x.buf
+	if n := x.r.ContentLength; n > 0 {
+		if int64(cap(b)) < n {
+			b = make([]byte, 0, n)
+		}
+		b = b[:n]
+		if _, err := io.ReadFull(x.r.Body, b); err != nil {
+			return nil, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidSyntax, detail: "The body ended before its Content-Length."}
+		}
+		*x.buf = b
+		return b, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(x.r.Body, limit+1))
+	if err != nil {
+		return nil, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidSyntax, detail: "The body could not be read to its end."}
+	}
+	if int64(len(b)) > limit {
+		return nil, tooLarge
+	}
+	return b, nil
+}
+
+// respond sends an answer.
+func (x *exchange) respond(status int, body []byte) {
+	x.status, x.written = status, len(body)
+	h := x.w.Header()
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h["Content-Type"] = scimType
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	x.w.WriteHeader(status)
+	if x.r.Method != http.MethodHead && len(body) > 0 {
+		_, _ = x.w.Write(body) // a client that has gone away cannot be told
+	}
+}
+
+func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect }
+
+// request is a change as the caller asks for it.
+func (x *exchange) request(c directory.Change, pre directory.Precondition) directory.Request {
+	return directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
+		IgnoreUnknownMembers: x.principal.Connection.IgnoreUnknownMembers,
+		Actor: directory.Actor{Kind: "client", Connection: x.principal.Connection.ID, Credential: x.principal.Credential, Subject: x.principal.Subject}}
+}

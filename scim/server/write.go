@@ -1,0 +1,159 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/patch"
+)
+
+// create answers POST (RFC 7644 section 3.3).
+func (x *exchange) create() error {
+	body, err := x.body(x.s.opts.BodyBytes)
+	if err != nil {
+		return err
+	}
+	res, met, err := scim.Decode(x.route.rt, body, x.dialect())
+	if err != nil {
+		return err
+	}
+	x.quirks |= met
+	plan, err := x.execute(directory.Create{Resource: res}, directory.Precondition{})
+	if err != nil {
+		return err
+	}
+	x.w.Header()["Location"] = []string{string(plan.After.AppendLocation(nil, x.s.opts.BaseURL))}
+	return x.changed(http.StatusCreated, plan)
+}
+
+// replace answers PUT (RFC 7644 section 3.5.1).
+func (x *exchange) replace() error {
+	pre, err := x.precondition()
+	if err != nil {
+		return err
+	}
+	body, err := x.body(x.s.opts.BodyBytes)
+	if err != nil {
+		return err
+	}
+	res, met, err := scim.Decode(x.route.rt, body, x.dialect())
+	if err != nil {
+		return err
+	}
+	x.quirks |= met
+	plan, err := x.execute(directory.Replace{Type: x.route.rt, ID: x.id, Resource: res}, pre)
+	if err != nil {
+		return err
+	}
+	return x.changed(http.StatusOK, plan)
+}
+
+// patch answers PATCH (RFC 7644 section 3.5.2). Groups are answered without a
+// body unless the client asks for one: it would hold every member.
+func (x *exchange) patch() error {
+	pre, err := x.precondition()
+	if err != nil {
+		return err
+	}
+	body, err := x.body(x.s.opts.BodyBytes)
+	if err != nil {
+		return err
+	}
+	p, met, err := patch.Decode(x.route.rt, body, x.dialect())
+	if err != nil {
+		return err
+	}
+	x.quirks |= met
+	plan, err := x.execute(directory.Patch{Type: x.route.rt, ID: x.id, Patch: p}, pre)
+	if err != nil {
+		return err
+	}
+	if a := edge(x.route.rt); a != nil && a.Mutability != scim.ReadOnly && x.params.attributes == nil && x.params.excluded == nil && x.preference() != "representation" {
+		x.w.Header()["Etag"] = []string{plan.After.Version.ETag()}
+		x.respond(http.StatusNoContent, nil)
+		return nil
+	}
+	return x.changed(http.StatusOK, plan)
+}
+
+// remove answers DELETE (RFC 7644 section 3.6).
+func (x *exchange) remove() error {
+	pre, err := x.precondition()
+	if err != nil {
+		return err
+	}
+	if _, err := x.execute(directory.Delete{Type: x.route.rt, ID: x.id}, pre); err != nil {
+		return err
+	}
+	x.respond(http.StatusNoContent, nil)
+	return nil
+}
+
+func (x *exchange) execute(c directory.Change, pre directory.Precondition) (*directory.Plan, error) {
+	plan, err := x.s.dir.Execute(x.ctx, x.request(c, pre))
+	if err != nil {
+		return nil, err
+	}
+	x.quirks |= plan.Quirks
+	return plan, nil
+}
+
+// precondition reads If-Match, which becomes part of the write (K64).
+func (x *exchange) precondition() (directory.Precondition, error) {
+	header := x.r.Header["If-Match"]
+	if len(header) == 0 {
+		return directory.Precondition{}, nil
+	}
+	list, any, err := versions(strings.Join(header, ","))
+	return directory.Precondition{Versions: list, Any: any}, err
+}
+
+// preference is what Prefer says of the answer: minimal, representation or "".
+func (x *exchange) preference() string {
+	for _, header := range x.r.Header["Prefer"] {
+		for one := range strings.SplitSeq(header, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
+			if value = strings.Trim(value, `"`); scim.EqualName(name, "return") && (value == "minimal" || value == "representation") {
+				return value
+			}
+		}
+	}
+	return ""
+}
+
+// changed answers with the resource as it is now.
+func (x *exchange) changed(status int, plan *directory.Plan) error {
+	h := x.w.Header()
+	h["Etag"] = []string{plan.After.Version.ETag()}
+	preference := x.preference()
+	if preference != "" {
+		h["Preference-Applied"] = []string{"return=" + preference}
+	}
+	if preference == "minimal" {
+		x.respond(http.StatusNoContent, nil)
+		return nil
+	}
+	out, err := x.renderChanged((*x.buf)[:0], plan)
+	if err != nil {
+		return err
+	}
+	*x.buf = out
+	x.respond(status, out)
+	return nil
+}
+
+// renderChanged reads the memberships only where there can be some to show.
+func (x *exchange) renderChanged(dst []byte, plan *directory.Plan) (out []byte, err error) {
+	p := x.params.projection(plan.Type)
+	a := edge(plan.Type)
+	if a == nil || !p.Includes(a) || plan.Before == nil && plan.Edges.IsZero() {
+		return plan.After.AppendJSON(dst, p, x.s.opts.BaseURL, nil), nil
+	}
+	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+		out, err = x.render(dst, r, plan.After, p)
+		return err
+	})
+	return out, err
+}
