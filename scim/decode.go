@@ -76,7 +76,7 @@ func (d *decoder) release() {
 
 // allow notes a departure, or refuses it when the dialect does not have it.
 func (d *decoder) allow(q Quirks) bool {
-	if !d.dialect.Has(q) {
+	if !d.dialect.Has(q) || d.stored && q == EmptyClears {
 		return false
 	}
 	d.met |= q
@@ -137,10 +137,16 @@ func (d *decoder) member(fields *[]Field, a *Attribute, name string) error {
 // edges reads members: kept in the record of a request, never in a store.
 func (d *decoder) edges(fields *[]Field, a *Attribute) error {
 	v, err := d.value(a)
-	if err == nil {
-		*fields = append(*fields, Field{a, v}) // an empty list counts here
+	if err != nil {
+		return err
 	}
-	return err
+	for _, e := range v.List() {
+		if id, _ := e.Get(a.Value()); id.Text() == "" {
+			return Errorf(InvalidValue, "Every element of %s needs a value: the id of a resource.", a.path)
+		}
+	}
+	*fields = append(*fields, Field{a, v}) // an empty list counts here
+	return nil
 }
 
 // object reads an object, calling take for each member; take returns false for

@@ -59,7 +59,7 @@ func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		if v.IsZero() {
+		if v.IsZero() && !a.Edge {
 			continue
 		}
 		if list = append(list, v); len(list) > MaxListElements {
@@ -78,9 +78,12 @@ func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 // CheckList drops elements that repeat another's type and value, and refuses a
 // second primary (RFC 7643 section 2.4).
 func CheckList(a *Attribute, list []Value) (Value, error) {
-	kept := list[:0:0]
+	kept := make([]Value, 0, len(list))
+	seen := make(map[string]bool, len(list))
+	var key []byte
 	for _, e := range list {
-		if !repeats(a, kept, e) {
+		if key = identity(key[:0], a, e); !seen[string(key)] {
+			seen[string(key)] = true
 			kept = append(kept, e)
 		}
 	}
@@ -98,27 +101,20 @@ func CheckList(a *Attribute, list []Value) (Value, error) {
 	return ListValue(kept...), nil
 }
 
-// repeats reports whether the list has an element like e: the same type and
-// value, or the same altogether.
-func repeats(a *Attribute, list []Value, e Value) bool {
-	value, ok := a.Lookup("value")
-	typ, typed := a.Lookup("type")
-	for _, have := range list {
-		if have.Equal(e) {
-			return true
-		}
-		if !ok || !typed {
-			continue
-		}
-		v, set := e.Get(value)
-		w, _ := have.Get(value)
-		t, _ := e.Get(typ)
-		u, _ := have.Get(typ)
-		if set && v.Equal(w) && t.Equal(u) {
-			return true
+// identity writes what makes an element the same as another: its type and
+// value, or all of it where it has no value.
+func identity(dst []byte, a *Attribute, e Value) []byte {
+	value, typ := a.index["value"], a.index["type"]
+	if value != nil && typ != nil {
+		if v, ok := e.Get(value); ok {
+			t, _ := e.Get(typ)
+			dst, _ = appendValue(dst, value, v, nil, false)
+			dst, _ = appendValue(append(dst, ' '), typ, t, nil, false)
+			return dst
 		}
 	}
-	return false
+	dst, _ = appendValue(dst, a, e, nil, false)
+	return dst
 }
 
 // listForSingle reads a list where one value belongs.
