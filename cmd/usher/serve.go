@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -23,9 +22,6 @@ func serveCommand(o *options) *cobra.Command {
 			cfg, err := o.load()
 			if err != nil {
 				return err
-			}
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(50) // little is kept in memory; less garbage is worth more than speed
 			}
 			logs := app.NewLogWriter(os.Stderr)
 			defer func() { err = errors.Join(err, logs.Close()) }()

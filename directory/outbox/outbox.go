@@ -25,6 +25,8 @@ type Queue interface {
 	Ack(ctx context.Context, keys ...string) error
 	// Retry makes an envelope due again at a later time.
 	Retry(ctx context.Context, key string, at time.Time) error
+	// Drop forgets the oldest of what waits, for a server that nobody listens to.
+	Drop(ctx context.Context) error
 	// Lag is the age of the oldest envelope, and how many there are.
 	Lag(ctx context.Context) (oldest time.Duration, n int, err error)
 }
@@ -33,9 +35,3 @@ type Queue interface {
 type Publisher interface {
 	Publish(ctx context.Context, e Envelope) error
 }
-
-// Discard is the publisher of a server that nobody listens to.
-type Discard struct{}
-
-// Publish succeeds.
-func (Discard) Publish(context.Context, Envelope) error { return nil }

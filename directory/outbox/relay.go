@@ -43,7 +43,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// New makes a relay.
+// New makes a relay. Without a publisher it drops what it finds.
 func New(q Queue, p Publisher, o Options) *Relay { return &Relay{q, p, o.withDefaults()} }
 
 // Run relays until the context ends.
@@ -70,6 +70,9 @@ func (r *Relay) Run(ctx context.Context) error {
 // once relays one batch. After a failure the later events of the same resource
 // wait with it, so that order is kept.
 func (r *Relay) once(ctx context.Context) (int, error) {
+	if r.pub == nil {
+		return 0, r.queue.Drop(ctx)
+	}
 	batch, err := r.queue.Lease(ctx, r.opts.Batch, r.opts.Lease)
 	if err != nil || len(batch) == 0 {
 		return 0, err

@@ -88,7 +88,7 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
 	a.registry.MustRegister(lag, waiting)
-	a.relay = outbox.New(a.store, outbox.Discard{}, outbox.Options{Poll: a.cfg.Outbox.Poll, Logger: a.log, OnLag: func(d time.Duration, n int) {
+	a.relay = outbox.New(a.store, nil, outbox.Options{Poll: a.cfg.Outbox.Poll, Logger: a.log, OnLag: func(d time.Duration, n int) {
 		lag.Set(d.Seconds())
 		waiting.Set(float64(n))
 	}})

@@ -19,8 +19,8 @@ var pragmas = []struct{ name, set, want string }{
 }
 
 const (
-	writerCacheKiB = 24 << 10
-	readerCacheKiB = 4 << 10
+	writerCacheKiB = 16 << 10
+	readerCacheKiB = 2 << 10
 	// checkpointPages is the length of the log, in pages of 4 KiB, at which a
 	// commit folds it back: a short log that is written over again costs less
 	// than a long one that grows the file.

@@ -57,6 +57,24 @@ func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
 	})
 }
 
+// dropped bounds the events that one Drop takes from the writer's time.
+const dropped = 10_000
+
+// Drop forgets the oldest of what waits.
+func (s *Store) Drop(ctx context.Context) error {
+	first := int64(0)
+	err := s.view(ctx, func(conn *sqlite.Conn) (err error) {
+		first, err = integer(conn, "SELECT min(seq) FROM outbox")
+		return err
+	})
+	if err != nil || first == 0 {
+		return err
+	}
+	return s.change(ctx, func(conn *sqlite.Conn) error {
+		return run(conn, "DELETE FROM outbox WHERE seq < ?", first+dropped)
+	})
+}
+
 // Lag is the age of the oldest envelope and the number of them.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
