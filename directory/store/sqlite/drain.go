@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -65,7 +66,7 @@ func grams(value string) []int64 {
 
 // portion writes the next part in a transaction of its own. Done means that the
 // generation is in the index as a whole. Every part may be written twice.
-func (d *drain) portion(conn *sqlite.Conn, t *tail) (done bool, err error) {
+func (d *drain) portion(conn *sqlite.Conn, t *tail, commits *atomic.Uint64) (done bool, err error) {
 	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
 		return false, err
 	}
@@ -86,6 +87,7 @@ func (d *drain) portion(conn *sqlite.Conn, t *tail) (done bool, err error) {
 		}
 		return false, err
 	}
+	commits.Add(1)
 	d.terms, d.grams, d.done = d.terms[nt:], d.grams[ng:], d.done[nd:]
 	return len(d.terms)+len(d.grams)+len(d.done) == 0, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,8 +57,10 @@ type Store struct {
 	path    string
 	opts    Options
 	lock    *os.File
-	readers chan *sqlite.Conn
+	readers chan *readConn
 	views   epochs
+	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
+	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
 	names   names
 	tail    *tail
 
@@ -92,7 +95,7 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 		writer.Close()
 		return nil, err
 	}
-	s.readers = make(chan *sqlite.Conn, s.opts.Readers)
+	s.readers = make(chan *readConn, s.opts.Readers)
 	for range s.opts.Readers {
 		conn, err := openConn(s.path, readerCacheKiB)
 		if err != nil {
@@ -100,7 +103,7 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 			s.closeReaders()
 			return nil, err
 		}
-		s.readers <- conn
+		s.readers <- &readConn{Conn: conn}
 	}
 	return writer, nil
 }
@@ -135,36 +138,92 @@ func (s *Store) release() { s.lock.Close() }
 
 // View calls fn with one snapshot of the store.
 func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error {
-	var conn *sqlite.Conn
+	var conn *readConn
 	select {
 	case conn = <-s.readers:
 	default:
 		select {
-		case c, ok := <-s.readers:
-			if !ok {
-				return directory.ErrClosed
-			}
-			conn = c
+		case conn = <-s.readers:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", directory.ErrBusy, ctx.Err())
+		case <-s.stopped:
+			return directory.ErrClosed
 		}
-	}
-	if conn == nil {
-		return directory.ErrClosed
 	}
 	epoch := s.views.enter()
 	defer func() {
 		s.views.leave(epoch)
+		if !s.quiet() {
+			_ = conn.end() // renew will meet the same error
+		}
 		s.readers <- conn
 	}()
-	if err := run(conn, "BEGIN"); err != nil {
+	if err := conn.renew(s.commits.Load()); err != nil {
+		return err
+	}
+	return fn(&reader{store: s, conn: conn.Conn})
+}
+
+// quietAfter is the pause in writing after which snapshots are kept open.
+const quietAfter = 20 * time.Millisecond
+
+// quiet reports whether nothing has been written for a while.
+func (s *Store) quiet() bool { return time.Now().UnixNano()-s.latest.Load() > int64(quietAfter) }
+
+// readConn is a connection of the pool. While nothing is written its snapshot
+// stays open between views, which spares them the locks; an open snapshot would
+// keep the log from being written over, so the writer has them closed first.
+type readConn struct {
+	*sqlite.Conn
+	open bool
+	seen uint64 // commits when the snapshot was opened, or fewer
+}
+
+// renew makes sure that the snapshot holds everything acknowledged so far.
+func (c *readConn) renew(commits uint64) error {
+	if c.open && c.seen == commits {
+		return nil
+	}
+	if err := c.end(); err != nil {
+		return err
+	}
+	c.seen = commits
+	if err := run(c.Conn, "BEGIN"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	err := fn(&reader{store: s, conn: conn})
-	if rerr := run(conn, "ROLLBACK"); err == nil && rerr != nil {
-		err = fmt.Errorf("end of snapshot: %w", rerr)
+	c.open = true
+	return nil
+}
+
+// end closes the snapshot.
+func (c *readConn) end() error {
+	if !c.open {
+		return nil
 	}
-	return err
+	c.open = false
+	if err := run(c.Conn, "ROLLBACK"); err != nil {
+		return fmt.Errorf("end of snapshot: %w", err)
+	}
+	return nil
+}
+
+// wake is called by the writer before it writes: after a pause it closes the
+// snapshots that were left open.
+func (s *Store) wake() {
+	wasQuiet := s.quiet()
+	s.latest.Store(time.Now().UnixNano())
+	for range s.opts.Readers {
+		if !wasQuiet {
+			return
+		}
+		select {
+		case c := <-s.readers:
+			_ = c.end() // renew will meet the same error
+			s.readers <- c
+		default:
+			return
+		}
+	}
 }
 
 // Ready fails when the store cannot answer a trivial read.
@@ -203,7 +262,7 @@ func (s *Store) closeReaders() error {
 	for range s.opts.Readers {
 		select {
 		case conn := <-s.readers:
-			err = errors.Join(err, conn.Close())
+			err = errors.Join(err, conn.end(), conn.Close())
 		case <-time.After(5 * time.Second):
 			return errors.Join(err, errors.New("a reader of the store did not end in time"))
 		}

@@ -319,7 +319,8 @@ func (t *tail) prepared(wait bool) bool {
 // advance writes one portion of the frozen generation; false on failure, which
 // leaves everything as it was, to be tried again.
 func (t *tail) advance(conn *sqlite.Conn, s *Store) bool {
-	done, err := t.drain.portion(conn, t)
+	s.wake()
+	done, err := t.drain.portion(conn, t, &s.commits)
 	if err != nil {
 		return false
 	}

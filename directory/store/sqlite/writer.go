@@ -65,6 +65,7 @@ func (s *Store) write(conn *sqlite.Conn) {
 // transaction, and answers each after the commit.
 func (s *Store) commit(conn *sqlite.Conn, first *update) {
 	began := time.Now()
+	s.wake()
 	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
 		first.done <- fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
 		return
@@ -157,6 +158,7 @@ func (b *batch) finish() error {
 		err = run(b.conn, "COMMIT")
 	}
 	if err == nil {
+		b.store.commits.Add(1)
 		return nil
 	}
 	err = fmt.Errorf("%w: commit: %w", directory.ErrBusy, err)
