@@ -20,15 +20,18 @@ type Services struct {
 	Registry directory.Registry
 	Tokens   *token.Manager
 	Backup   func(ctx context.Context, path string) error
-	// SCIM makes the protocol handler with the operator's rights in one
-	// organization; import and export go through it.
-	SCIM func(directory.OrgID) http.Handler
+	// SCIM is the protocol with the operator's rights in the organization that
+	// OrganizationHeader names; import and export go through it.
+	SCIM http.Handler
 	// Changed is called after a connection changed.
 	Changed func()
 }
 
 // OrganizationHeader names the organization of a SCIM request on the socket.
 const OrganizationHeader = "Usher-Organization"
+
+// Operator is the connection that changes made through this API are put down to.
+const Operator directory.ConnectionID = "operator"
 
 // Handler serves the API.
 func Handler(s Services) http.Handler {
@@ -43,9 +46,8 @@ func Handler(s Services) http.Handler {
 	mux.HandleFunc("POST /tokens/{id}/rotate", handle(a.rotateToken))
 	mux.HandleFunc("DELETE /tokens/{id}", handle(a.revokeToken))
 	mux.HandleFunc("POST /backup", handle(a.backup))
-	mux.HandleFunc("/scim/v2/", func(w http.ResponseWriter, r *http.Request) {
-		s.SCIM(directory.OrgID(r.Header.Get(OrganizationHeader))).ServeHTTP(w, r)
-	})
+	mux.Handle("/scim/v2/", s.SCIM)
+	mux.HandleFunc("/", handle(func(*http.Request) (any, error) { return nil, directory.ErrNotFound }))
 	return mux
 }
 
@@ -134,6 +136,9 @@ func (a api) putConnection(r *http.Request) (any, error) {
 	if !validID(string(c.ID)) {
 		return nil, badRequest("An id has up to 64 lower-case letters, digits and hyphens.")
 	}
+	if c.ID == Operator {
+		return nil, badRequest("The id operator stands for this API in the audit log; choose another.")
+	}
 	if _, err := auth.ParseScopes(c.Scopes); err != nil {
 		return nil, badRequest(err.Error())
 	}
@@ -198,6 +203,9 @@ func (a api) rotateToken(r *http.Request) (any, error) {
 	overlap, err := duration(r.URL.Query().Get("overlap"))
 	if err != nil {
 		return nil, err
+	}
+	if overlap == 0 && r.URL.Query().Has("overlap") {
+		overlap = -1 // none at all; the manager takes 0 for its default
 	}
 	plain, t, err := a.Tokens.Rotate(r.Context(), r.PathValue("id"), overlap)
 	return Secret{plain, t}, err

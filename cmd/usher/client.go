@@ -13,35 +13,46 @@ import (
 
 	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/cmd/internal/app"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // client speaks to the control API: of the running server through its socket,
 // or else of a server put together for this one command.
 type client struct {
 	http  http.Client
+	types *schemas.Registry
 	close func() error
 }
+
+// unreachable says that a server which was there is not any more.
+type unreachable struct{ error }
+
+func (e unreachable) Error() string { return "the server does not answer any more: " + e.error.Error() }
 
 func (o *options) client(ctx context.Context) (*client, error) {
 	cfg, err := o.load()
 	if err != nil {
 		return nil, err
 	}
+	types, err := app.Types(cfg)
+	if err != nil {
+		return nil, err
+	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", app.SocketPath(cfg))
+		return app.Dial(ctx, cfg)
 	}
 	if conn, err := dial(ctx, "", ""); err == nil {
 		t := &http.Transport{DialContext: dial}
-		return &client{http.Client{Transport: t}, func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
+		return &client{http.Client{Transport: t}, types, func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
 	}
 	a, err := app.New(ctx, cfg, io.Discard)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Bootstrap(ctx, io.Discard); err != nil {
+	if err := a.Prepare(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	return &client{http.Client{Transport: inProcess{a.Control()}}, a.Close}, nil
+	return &client{http.Client{Transport: inProcess{a.Control()}}, types, a.Close}, nil
 }
 
 // inProcess answers requests from a handler in this process.
@@ -71,7 +82,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return fmt.Errorf("the server did not answer: %w", err)
+		return unreachable{err}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {

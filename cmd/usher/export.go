@@ -9,56 +9,109 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/scim"
-	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // columns are those of a CSV file unless others are asked for.
 var columns = map[string][]string{
-	"users": {"externalId", "userName", "active", "name.givenName", "name.familyName", "displayName", "title", `emails[type eq "work"].value`,
+	"/Users": {"externalId", "userName", "active", "name.givenName", "name.familyName", "displayName", "title", `emails[type eq "work"].value`,
 		scim.EnterpriseUserURN + ":employeeNumber", scim.EnterpriseUserURN + ":department", scim.EnterpriseUserURN + ":manager.value"},
-	"groups": {"externalId", "displayName"},
+	"/Groups": {"externalId", "displayName"},
 }
 
 func exportCommand(o *options) *cobra.Command {
 	var org, kind, format string
 	var cols []string
 	cmd := &cobra.Command{Use: "export", Short: "Write users or groups to standard output", Args: noArgs,
-		Example: "  usher export --type users > people.jsonl\n  usher export --type users --format csv > people.csv",
+		Long: `Write all resources of a type to standard output, as JSON lines or CSV. A CSV cell that a spreadsheet would take for a formula
+begins with a quote; import takes it off again.`,
+		Example: "  usher export --type users > people.jsonl\n  usher export --type users --format csv > people.csv\n  usher export --format csv --column userName --column 'emails[type eq \"work\"].value'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rt, err := typeNamed(kind)
-			if err != nil {
-				return err
-			}
-			if cols == nil {
-				cols = columns[kind]
-			}
-			w := bufio.NewWriter(cmd.OutOrStdout())
-			write, err := rowWriter(w, rt, format, cols)
-			if err != nil {
-				return err
-			}
-			err = o.with(cmd.Context(), func(c *client) error { return c.export(cmd.Context(), org, rt, write) })
-			return firstError(err, write(nil), w.Flush())
+			return o.with(cmd.Context(), func(c *client) error {
+				rt, err := c.typeNamed(kind)
+				if err != nil {
+					return err
+				}
+				if cols == nil {
+					cols = columnsOf(rt)
+				}
+				w := bufio.NewWriter(cmd.OutOrStdout())
+				write, err := rowWriter(w, rt, format, cols)
+				if err != nil {
+					return err
+				}
+				return firstError(c.export(cmd.Context(), org, rt, write), write(nil), w.Flush())
+			})
 		}}
 	cmd.Flags().StringVar(&org, "org", "default", "organization")
-	cmd.Flags().StringVar(&kind, "type", "users", "users or groups")
+	cmd.Flags().StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
 	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl (one JSON object a line) or csv")
 	cmd.Flags().StringArrayVar(&cols, "column", nil, "attribute path of a CSV column; repeat for more")
 	return cmd
 }
 
-func typeNamed(kind string) (*scim.ResourceType, error) {
-	rt, ok := schemas.Default.Endpoint("/" + kind)
-	if !ok {
-		return nil, usageError{fmt.Errorf("--type must be users or groups, not %q", kind)}
+// typeNamed finds a resource type by its endpoint, in any case.
+func (c *client) typeNamed(kind string) (*scim.ResourceType, error) {
+	var known []string
+	for _, rt := range c.types.Types {
+		name := strings.TrimPrefix(rt.Endpoint, "/")
+		if strings.EqualFold(name, kind) {
+			return rt, nil
+		}
+		known = append(known, strings.ToLower(name))
 	}
-	return rt, nil
+	return nil, usageError{fmt.Errorf("--type must be one of %s, not %q", strings.Join(known, ", "), kind)}
+}
+
+// columnsOf are the columns of a type: for one of the operator's own, all its
+// attributes that have one value.
+func columnsOf(rt *scim.ResourceType) []string {
+	if cols, ok := columns[rt.Endpoint]; ok {
+		return cols
+	}
+	cols := []string{"externalId"}
+	for _, a := range rt.Roots() {
+		if !a.MultiValued && a.Type != scim.Complex && !a.IsExtension() && a.Mutability != scim.ReadOnly && a.Path() != cols[0] {
+			cols = append(cols, a.Path())
+		}
+	}
+	return cols
+}
+
+// plainPath is the attribute that a column is of, without the choice of element.
+func plainPath(column string) string {
+	before, rest, _ := strings.Cut(column, "[")
+	_, after, _ := strings.Cut(rest, "]")
+	return before + after
+}
+
+// checkColumns refuses columns that the type does not have.
+func checkColumns(rt *scim.ResourceType, cols []string) error {
+	for i, col := range cols {
+		if _, ok := rt.Resolve(plainPath(col)); !ok {
+			return fmt.Errorf("column %d is %q, which is not the path of an attribute of %s", i+1, col, rt.Name)
+		}
+	}
+	return nil
+}
+
+var elementOfType = regexp.MustCompile(`(?i)^[^\[]+(\[type eq "[^"\]]*"\])?[^\[\]]*$`)
+
+// exportable refuses columns that cell could not fill.
+func exportable(rt *scim.ResourceType, cols []string) error {
+	for _, col := range cols {
+		if !elementOfType.MatchString(col) {
+			return fmt.Errorf("the column %q chooses an element by something else than [type eq \"…\"]", col)
+		}
+	}
+	return checkColumns(rt, cols)
 }
 
 // rowWriter writes one resource after the other; nil ends the output.
@@ -73,6 +126,9 @@ func rowWriter(w io.Writer, rt *scim.ResourceType, format string, cols []string)
 			return err
 		}, nil
 	case "csv":
+		if err := exportable(rt, cols); err != nil {
+			return nil, usageError{err}
+		}
 		out := csv.NewWriter(w)
 		err := out.Write(cols)
 		return func(doc json.RawMessage) error {
@@ -80,7 +136,7 @@ func rowWriter(w io.Writer, rt *scim.ResourceType, format string, cols []string)
 				out.Flush()
 				return out.Error()
 			}
-			r, _, err := scim.Decode(rt, doc, scim.Tolerant)
+			r, err := decodeAnswer(rt, doc)
 			if err != nil {
 				return err
 			}
@@ -94,11 +150,32 @@ func rowWriter(w io.Writer, rt *scim.ResourceType, format string, cols []string)
 	return nil, usageError{fmt.Errorf("--format must be jsonl or csv, not %q", format)}
 }
 
+// decodeAnswer reads a resource as the server sends it, with its id and times,
+// which a client could not set.
+func decodeAnswer(rt *scim.ResourceType, doc json.RawMessage) (*scim.Resource, error) {
+	var own struct {
+		ID   string `json:"id"`
+		Meta struct {
+			Created  time.Time `json:"created"`
+			Modified time.Time `json:"lastModified"`
+		} `json:"meta"`
+	}
+	if err := json.Unmarshal(doc, &own); err != nil {
+		return nil, err
+	}
+	r, _, err := scim.Decode(rt, doc, scim.Tolerant)
+	if err != nil {
+		return nil, err
+	}
+	r.ID, r.Created, r.Modified = own.ID, own.Meta.Created, own.Meta.Modified
+	return r, nil
+}
+
 // cell is the text of the first value that a path selects.
 func cell(r *scim.Resource, path string) (text string) {
-	plain, filter, _ := strings.Cut(path, "[")
-	filter, sub, filtered := strings.Cut(filter, "]")
-	a, ok := r.Type.Resolve(plain + sub)
+	_, filter, _ := strings.Cut(path, "[")
+	filter, _, filtered := strings.Cut(filter, "]")
+	a, ok := r.Type.Resolve(plainPath(path))
 	if !ok {
 		return ""
 	}
@@ -184,7 +261,7 @@ func (c *client) scim(ctx context.Context, org, method, path string, body []byte
 	r.Header.Set(admin.OrganizationHeader, org)
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return 0, fmt.Errorf("the server did not answer: %w", err)
+		return 0, unreachable{err}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode >= 300 {

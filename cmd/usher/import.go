@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -28,28 +26,34 @@ func importCommand(o *options) *cobra.Command {
 	kind := ""
 	cmd := &cobra.Command{Use: "import FILE", Short: "Create users or groups from a CSV or JSON lines file", Args: oneArg("the file to read"),
 		Long: `Create users or groups from a file: CSV with a header of attribute paths (userName, name.givenName, emails[type eq "work"].value …),
-or one SCIM resource as JSON a line. Each row is a request of its own; rows that fail are told with their line and the rest goes on.`,
-		Example: "  usher import people.csv --dry-run\n  usher import people.csv --update\n  usher import people.jsonl --resume",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if im.rt, err = typeNamed(kind); err != nil {
-				return err
-			}
+or one SCIM resource as JSON a line. Each row is a request of its own; rows that fail are told with their line and the rest goes on.
+The last row that is done is kept in FILE.usher-import until all are, so that --resume can go on after an interruption.`,
+		Example: "  usher import people.csv --dry-run\n  usher import people.csv --update --errors mistakes.txt\n  usher import people.jsonl --resume",
+		RunE: func(cmd *cobra.Command, args []string) error {
 			im.path, im.out, im.errs = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return o.with(cmd.Context(), func(c *client) error {
+			return o.with(cmd.Context(), func(c *client) (err error) {
 				im.client = c
+				if im.rt, err = c.typeNamed(kind); err != nil {
+					return err
+				}
 				return im.run(cmd.Context())
 			})
 		}}
 	f := cmd.Flags()
 	f.StringVar(&im.org, "org", "default", "organization")
-	f.StringVar(&kind, "type", "users", "users or groups")
+	f.StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
 	f.BoolVar(&im.dry, "dry-run", false, "check every row and say what would happen, without changing anything")
 	f.BoolVar(&im.update, "update", false, "change resources that exist already (same externalId, or same name)")
 	f.BoolVar(&im.resume, "resume", false, "go on after the last row of an import that was interrupted")
+	f.StringVar(&im.errorsFile, "errors", "", "write the rows that failed to this file as well")
 	return cmd
 }
 
-const importers = 8 // rows under way at once, so that they share commits
+const (
+	importers = 8    // rows under way at once, so that they share commits
+	keepEvery = 100  // rows between two notes of the place to resume at
+	tellEvery = 5000 // rows between two counts where there is no terminal
+)
 
 // importer is an import under way.
 type importer struct {
@@ -57,7 +61,9 @@ type importer struct {
 	rt                  *scim.ResourceType
 	org, path           string
 	dry, update, resume bool
+	errorsFile          string
 	out, errs           io.Writer
+	terminal            bool
 
 	mu    sync.Mutex
 	count map[string]int
@@ -65,41 +71,54 @@ type importer struct {
 	last  int          // all rows up to this one are finished
 }
 
-// row is one resource of the file, or why it is none.
-type row struct {
-	number int // from 1, without the header
-	line   int
-	value  []byte // the attributes, as the value of an "add" without path
-	err    error
-}
-
-// run reads the file and imports it. The rows finished so far are kept in a file
-// beside it until all are.
-func (im *importer) run(ctx context.Context) error {
+// run reads the file and imports it.
+func (im *importer) run(ctx context.Context) (err error) {
 	file, err := os.Open(im.path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	im.count, im.done = map[string]int{}, map[int]bool{}
-	state := im.path + ".usher-import"
+	if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?count=0", nil, nil); err != nil {
+		return err
+	}
 	if im.resume {
-		if im.last, err = readState(state); err != nil {
+		if im.last, err = readState(im.state()); err != nil {
 			return err
 		}
 	}
+	if im.errorsFile != "" {
+		mistakes, err := os.Create(im.errorsFile)
+		if err != nil {
+			return err
+		}
+		defer func() { err = firstError(err, mistakes.Close()) }()
+		im.errs = io.MultiWriter(im.errs, mistakes)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	rows := make(chan row)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(rows)
-		failed <- im.read(ctx, file, rows)
+		failed <- im.read(ctx, im.progress(file), rows)
 	}()
-	im.work(ctx, rows, state)
+	im.work(ctx, stop, rows)
 	err = <-failed
-	if err == nil && ctx.Err() == nil && !im.dry {
-		_ = os.Remove(state) // it may never have been written
+	im.keep(err == nil && ctx.Err() == nil)
+	if err != nil && len(im.count) == 0 {
+		return err
 	}
 	return firstError(err, im.summary(ctx))
+}
+
+// progress shows on a terminal how much of the file is read.
+func (im *importer) progress(file *os.File) io.Reader {
+	info, err := file.Stat()
+	if im.terminal = term.IsTerminal(int(os.Stderr.Fd())); err != nil || !im.terminal {
+		return file
+	}
+	return io.TeeReader(file, progressbar.DefaultBytes(info.Size(), im.path))
 }
 
 func (im *importer) summary(ctx context.Context) error {
@@ -108,7 +127,10 @@ func (im *importer) summary(ctx context.Context) error {
 		verb = "would be "
 	}
 	fmt.Fprintf(im.out, "%d %screated, %d %supdated, %d unchanged or there already, %d failed\n", im.count["created"], verb, im.count["updated"], verb, im.count["skipped"], im.count["failed"])
+	var gone unreachable
 	switch {
+	case errors.As(context.Cause(ctx), &gone):
+		return fmt.Errorf("%w; go on with --resume when it is back", gone)
 	case ctx.Err() != nil:
 		return errors.New("the import was interrupted; go on with --resume")
 	case im.count["failed"] > 0:
@@ -116,6 +138,9 @@ func (im *importer) summary(ctx context.Context) error {
 	}
 	return nil
 }
+
+// state is the file that keeps the place to resume at.
+func (im *importer) state() string { return im.path + ".usher-import" }
 
 func readState(path string) (int, error) {
 	data, err := os.ReadFile(path)
@@ -125,14 +150,27 @@ func readState(path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.Atoi(strings.TrimSpace(string(data)))
+	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0, fmt.Errorf("the file %s does not hold a number of rows; delete it to import from the first row", path)
+	}
+	return n, nil
 }
 
-func (im *importer) work(ctx context.Context, rows <-chan row, state string) {
-	var bar *progressbar.ProgressBar
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		bar = progressbar.Default(-1, "rows")
+// keep notes the place to resume at, or forgets it when there is none. It only
+// costs time when that fails.
+func (im *importer) keep(complete bool) {
+	switch {
+	case im.dry:
+	case complete:
+		_ = os.Remove(im.state())
+	default:
+		_ = os.WriteFile(im.state(), []byte(strconv.Itoa(im.last)), 0o600)
 	}
+}
+
+// work imports rows until there are no more, or the server is gone.
+func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows <-chan row) {
 	var all sync.WaitGroup
 	for range importers {
 		all.Go(func() {
@@ -141,9 +179,11 @@ func (im *importer) work(ctx context.Context, rows <-chan row, state string) {
 					continue
 				}
 				what, err := im.one(ctx, r)
-				im.finish(r, what, err, state)
-				if bar != nil {
-					_ = bar.Add(1) // a terminal that is gone is no reason to stop
+				if gone := (unreachable{}); errors.As(err, &gone) {
+					stop(gone)
+				}
+				if err == nil || ctx.Err() == nil {
+					im.finish(r, what, err)
 				}
 			}
 		})
@@ -151,8 +191,8 @@ func (im *importer) work(ctx context.Context, rows <-chan row, state string) {
 	all.Wait()
 }
 
-// finish counts a row and keeps the place to resume at.
-func (im *importer) finish(r row, what string, err error, state string) {
+// finish counts a row and moves the place to resume at.
+func (im *importer) finish(r row, what string, err error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	if err != nil {
@@ -166,27 +206,19 @@ func (im *importer) finish(r row, what string, err error, state string) {
 		im.last++
 		delete(im.done, im.last)
 	}
-	if im.last/100 > before/100 && !im.dry {
-		_ = os.WriteFile(state, []byte(strconv.Itoa(im.last)), 0o600) // only costs time when it fails
+	if im.last/keepEvery > before/keepEvery {
+		im.keep(false)
+	}
+	if !im.terminal && im.last/tellEvery > before/tellEvery {
+		fmt.Fprintf(im.errs, "%d rows\n", im.last)
 	}
 }
 
 // one imports one row: created, updated or skipped.
 func (im *importer) one(ctx context.Context, r row) (string, error) {
-	if r.err != nil {
-		return "", r.err
-	}
-	message := []byte(`{"schemas":["` + scim.PatchOpURN + `"],"Operations":[{"op":"add","value":` + string(r.value) + `}]}`)
-	p, _, err := patch.Decode(im.rt, message, scim.Tolerant)
+	res, edges, err := r.decode(im.rt)
 	if err != nil {
-		return "", detail(err)
-	}
-	res, edges, _, err := p.Apply(scim.New(im.rt))
-	if err == nil {
-		err = scim.CheckRequired(res)
-	}
-	if err != nil {
-		return "", detail(err)
+		return "", err
 	}
 	id, err := im.existing(ctx, res)
 	switch {
@@ -199,12 +231,27 @@ func (im *importer) one(ctx context.Context, r row) (string, error) {
 	case im.dry:
 		return "created", nil
 	case id != "":
-		message = []byte(strings.Replace(string(message), `"op":"add"`, `"op":"replace"`, 1))
-		_, err = im.client.scim(ctx, im.org, "PATCH", im.rt.Endpoint+"/"+id, message, nil)
-		return "updated", err
+		return "updated", im.send(ctx, http.MethodPatch, im.rt.Endpoint+"/"+url.PathEscape(id), message("replace", r.value), nil)
 	}
-	_, err = im.client.scim(ctx, im.org, "POST", im.rt.Endpoint, withMembers(res, edges), nil)
-	return "created", err
+	return "created", im.send(ctx, http.MethodPost, im.rt.Endpoint, withMembers(res, edges), nil)
+}
+
+const patience = 20 // times that a busy server is asked again, a second apart
+
+// send sends one request, again while the server is busy.
+func (im *importer) send(ctx context.Context, method, path string, body []byte, out any) error {
+	for try := 0; ; try++ {
+		status, err := im.client.scim(ctx, im.org, method, path, body, out)
+		busy := status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+		if !busy || try == patience {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // withMembers is the body that creates the resource.
@@ -222,15 +269,6 @@ func withMembers(res *scim.Resource, edges []patch.EdgeOp) []byte {
 	return append(append(append(body[:len(body)-1], `,"members":[`...), members[1:]...), "]}"...)
 }
 
-// detail is the sentence of a mistake, without its type.
-func detail(err error) error {
-	var e *scim.Error
-	if errors.As(err, &e) {
-		return errors.New(e.Detail)
-	}
-	return err
-}
-
 // existing finds a resource of the same externalId, or else of the same name.
 func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, error) {
 	for _, a := range append([]*scim.Attribute{scim.ExternalID}, im.rt.UniqueAttributes()...) {
@@ -244,7 +282,7 @@ func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, e
 			} `json:"Resources"`
 		}
 		filter := a.Path() + " eq " + string(scim.AppendString(nil, text))
-		if _, err := im.client.scim(ctx, im.org, http.MethodGet, im.rt.Endpoint+"?attributes=id&filter="+url.QueryEscape(filter), nil, &page); err != nil {
+		if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?attributes=id&filter="+url.QueryEscape(filter), nil, &page); err != nil {
 			return "", err
 		}
 		if len(page.Resources) > 0 {
@@ -269,53 +307,7 @@ func (im *importer) read(ctx context.Context, file io.Reader, rows chan<- row) e
 		}
 	}
 	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
-		return readCSV(file, send)
+		return readCSV(file, im.rt, send)
 	}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		r := row{number: n, line: n, value: []byte(lines.Text())}
-		if !json.Valid(r.value) {
-			r.err = errors.New("The line is not a JSON object.")
-		}
-		if !send(r) {
-			return nil
-		}
-	}
-	return lines.Err()
-}
-
-func readCSV(file io.Reader, send func(row) bool) error {
-	in := csv.NewReader(file)
-	header, err := in.Read()
-	if err != nil {
-		return fmt.Errorf("the file has no header of attribute paths: %w", err)
-	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	for n := 1; ; n++ {
-		cells, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		var parse *csv.ParseError
-		if err != nil && !errors.As(err, &parse) {
-			return err
-		}
-		r := row{number: n, err: err}
-		if err == nil {
-			r.line, _ = in.FieldPos(0)
-			value := map[string]string{}
-			for i, cell := range cells {
-				if cell != "" {
-					value[header[i]] = unescapeFormula(cell)
-				}
-			}
-			r.value, r.err = json.Marshal(value)
-		} else {
-			r.line = parse.Line
-		}
-		if !send(r) {
-			return nil
-		}
-	}
+	return readLines(file, send)
 }

@@ -17,15 +17,16 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	syscall.Umask(0o077)         // what is written holds personal data
 	err := root().ExecuteContext(ctx)
 	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "usher:", err)
-		return 2
 	}
 	fmt.Fprintln(os.Stderr, "usher:", err)
+	if errors.As(err, &usage) {
+		return 2
+	}
 	return 1
 }

@@ -28,6 +28,8 @@ func root() *cobra.Command {
 		Short:         "A SCIM 2.0 provisioning server",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Example:       "  usher serve\n  usher token create --connection default\n  usher export --type users > people.jsonl",
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -65,6 +67,14 @@ func (o *options) load() (config.Config, error) {
 	return cfg, err
 }
 
+// noSuchCommand is the Args of commands that only hold others.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s has no command %q; see --help", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}
+
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s takes no arguments; see --help", cmd.CommandPath())}
@@ -75,7 +85,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{fmt.Errorf("%s takes one argument: %s; see --help", cmd.CommandPath(), what)}
+			return usageError{fmt.Errorf("%s takes one argument, %s; see --help", cmd.CommandPath(), what)}
 		}
 		return nil
 	}

@@ -30,7 +30,10 @@ func serveCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
-			if err := a.Bootstrap(cmd.Context(), cmd.OutOrStdout()); err != nil {
+			if err := a.Prepare(cmd.Context()); err != nil {
+				return err
+			}
+			if err := a.Welcome(cmd.Context(), cmd.OutOrStdout()); err != nil {
 				return err
 			}
 			return a.Run(cmd.Context())

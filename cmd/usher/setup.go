@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -20,7 +21,8 @@ func table(cmd *cobra.Command) *tabwriter.Writer {
 }
 
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short}
+	cmd := &cobra.Command{Use: use, Short: short, Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.Example = subs[0].Example
 	cmd.AddCommand(subs...)
 	return cmd
 }
@@ -62,62 +64,67 @@ func connectionCommand(o *options) *cobra.Command {
 // connectionPut makes or changes a connection: flags that are not given keep
 // what is there.
 func connectionPut(o *options, use string) *cobra.Command {
-	var org, name, dialect string
-	var conn directory.Connection
+	var dialect string
+	var given directory.Connection
 	cmd := &cobra.Command{Use: use + " ID", Short: map[string]string{"create": "Make a connection", "set": "Change a connection"}[use], Args: oneArg("the id"),
 		Example: "  usher connection " + use + " okta --org default --rate 50 --burst 200"}
+	f := cmd.Flags()
+	f.StringVar((*string)(&given.Org), "org", "default", "organization")
+	f.StringVar(&given.Name, "name", "", "name for people")
+	f.StringVar(&dialect, "dialect", "tolerant", "strict, tolerant, or a list of quirks")
+	f.StringSliceVar(&given.Scopes, "scope", []string{"*"}, "what its credentials may do: *, users:read, groups:write …")
+	f.BoolVar(&given.IgnoreUnknownMembers, "ignore-unknown-members", false, "drop unknown member ids instead of refusing them")
+	f.Float64Var(&given.RatePerSecond, "rate", 0, "requests a second, 0 for no limit")
+	f.IntVar(&given.Burst, "burst", 0, "requests that may come at once above the rate")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := given.Dialect.UnmarshalText([]byte(dialect)); err != nil {
+			return usageError{err}
+		}
 		return o.with(cmd.Context(), func(c *client) error {
-			var all []directory.Connection
-			if err := c.call(cmd.Context(), "GET", "/connections", nil, &all); err != nil {
+			next, err := c.connection(cmd.Context(), args[0], use)
+			if err != nil {
 				return err
 			}
-			next := directory.Connection{Org: "default", Name: args[0], Dialect: scim.Tolerant, Scopes: []string{"*"}}
-			at := slices.IndexFunc(all, func(have directory.Connection) bool { return string(have.ID) == args[0] })
-			switch {
-			case at >= 0 && use == "create":
-				return fmt.Errorf("there is a connection %s already; change it with usher connection set", args[0])
-			case at < 0 && use == "set":
-				return fmt.Errorf("there is no connection %s; make it with usher connection create", args[0])
-			case at >= 0:
-				next = all[at]
-			}
-			changed := cmd.Flags().Changed
-			if changed("org") {
-				next.Org = directory.OrgID(org)
-			}
-			if changed("name") {
-				next.Name = name
-			}
-			if changed("dialect") {
-				if err := next.Dialect.UnmarshalText([]byte(dialect)); err != nil {
-					return err
-				}
-			}
-			if changed("scope") {
-				next.Scopes = conn.Scopes
-			}
-			if changed("ignore-unknown-members") {
-				next.IgnoreUnknownMembers = conn.IgnoreUnknownMembers
-			}
-			if changed("rate") {
-				next.RatePerSecond = conn.RatePerSecond
-			}
-			if changed("burst") {
-				next.Burst = conn.Burst
-			}
+			overlay(&next, given, f.Changed)
 			return c.call(cmd.Context(), "PUT", "/connections/"+url.PathEscape(args[0]), next, nil)
 		})
 	}
-	f := cmd.Flags()
-	f.StringVar(&org, "org", "default", "organization")
-	f.StringVar(&name, "name", "", "name for people")
-	f.StringVar(&dialect, "dialect", "tolerant", "strict, tolerant, or a list of quirks")
-	f.StringSliceVar(&conn.Scopes, "scope", []string{"*"}, "what its credentials may do: *, users:read, groups:write …")
-	f.BoolVar(&conn.IgnoreUnknownMembers, "ignore-unknown-members", false, "drop unknown member ids instead of refusing them")
-	f.Float64Var(&conn.RatePerSecond, "rate", 0, "requests a second, 0 for no limit")
-	f.IntVar(&conn.Burst, "burst", 0, "requests that may come at once above the rate")
 	return cmd
+}
+
+// connection is the one to change, or a new one.
+func (c *client) connection(ctx context.Context, id, use string) (directory.Connection, error) {
+	var all []directory.Connection
+	if err := c.call(ctx, "GET", "/connections", nil, &all); err != nil {
+		return directory.Connection{}, err
+	}
+	at := slices.IndexFunc(all, func(have directory.Connection) bool { return string(have.ID) == id })
+	switch {
+	case at >= 0 && use == "create":
+		return directory.Connection{}, fmt.Errorf("there is a connection %s already; change it with usher connection set", id)
+	case at < 0 && use == "set":
+		return directory.Connection{}, fmt.Errorf("there is no connection %s; make it with usher connection create", id)
+	case at >= 0:
+		return all[at], nil
+	}
+	return directory.Connection{Org: "default", Name: id, Dialect: scim.Tolerant, Scopes: []string{"*"}}, nil
+}
+
+// overlay puts the flags that were given over what is there.
+func overlay(c *directory.Connection, given directory.Connection, changed func(flag string) bool) {
+	for flag, put := range map[string]func(){
+		"org":                    func() { c.Org = given.Org },
+		"name":                   func() { c.Name = given.Name },
+		"dialect":                func() { c.Dialect = given.Dialect },
+		"scope":                  func() { c.Scopes = given.Scopes },
+		"ignore-unknown-members": func() { c.IgnoreUnknownMembers = given.IgnoreUnknownMembers },
+		"rate":                   func() { c.RatePerSecond = given.RatePerSecond },
+		"burst":                  func() { c.Burst = given.Burst },
+	} {
+		if changed(flag) {
+			put()
+		}
+	}
 }
 
 func connectionList(o *options) *cobra.Command {

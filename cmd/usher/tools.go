@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -78,9 +79,14 @@ func versionCommand() *cobra.Command {
 		Run: func(cmd *cobra.Command, _ []string) {
 			info, ok := debug.ReadBuildInfo()
 			if !ok {
-				fmt.Fprintln(cmd.OutOrStdout(), "usher (unknown build)")
-				return
+				info = &debug.BuildInfo{Main: debug.Module{Version: "(unknown)"}, GoVersion: runtime.Version()}
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "usher", info.Main.Version, info.GoVersion)
+			revision := ""
+			for _, s := range info.Settings {
+				if s.Key == "vcs.revision" {
+					revision = " " + s.Value
+				}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "usher %s%s %s %s/%s\n", info.Main.Version, revision, info.GoVersion, runtime.GOOS, runtime.GOARCH)
 		}}
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/oidc"
 	"github.com/usher-scim/usher/auth/token"
@@ -42,12 +40,16 @@ type App struct {
 	tokens   *token.Manager
 	verifier *token.Verifier
 	metrics  *server.Metrics
-	relay    *outbox.Relay
+	cursor   []byte // signs cursors
+	loops    []loop
 	handler  http.Handler
 	control  http.Handler
 	stopping atomic.Bool
 	cleanup  []func() error
 }
+
+// loop is work in the background; it ends with its context.
+type loop func(ctx context.Context) error
 
 // New opens the store and builds everything on it. Close undoes it.
 func New(ctx context.Context, cfg config.Config, logs io.Writer) (*App, error) {
@@ -88,10 +90,11 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
 	a.registry.MustRegister(lag, waiting)
-	a.relay = outbox.New(a.store, nil, outbox.Options{Poll: a.cfg.Outbox.Poll, Logger: a.log, OnLag: func(d time.Duration, n int) {
+	relay := outbox.New(a.store, nil, outbox.Options{Poll: a.cfg.Outbox.Poll, Logger: a.log, OnLag: func(d time.Duration, n int) {
 		lag.Set(d.Seconds())
 		waiting.Set(float64(n))
 	}})
+	a.loops = append(a.loops, relay.Run)
 	return nil
 }
 
@@ -128,6 +131,7 @@ func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, 
 func (a *App) buildAuth(ctx context.Context) error {
 	a.verifier = token.New(a.store, a.store, token.Options{})
 	a.tokens = token.NewManager(a.store, a.store, token.ManagerOptions{Changed: a.verifier.Invalidate})
+	a.loops = append(a.loops, a.flushTokens)
 	return nil
 }
 
@@ -140,20 +144,20 @@ func (a *App) buildSCIM(ctx context.Context) error {
 		}
 		chain.Issuers = issuers
 	}
-	key, err := a.cursorKey(ctx)
-	if err != nil {
+	var err error
+	if a.cursor, err = a.cursorKey(ctx); err != nil {
 		return err
 	}
 	a.metrics = server.NewMetrics(a.registry)
-	a.handler = server.New(a.service, a.types, chain, a.scimOptions(key))
+	a.handler = server.New(a.service, a.types, chain, a.scimOptions())
 	return nil
 }
 
-func (a *App) scimOptions(key []byte) server.Options {
+func (a *App) scimOptions() server.Options {
 	l := a.cfg.Limits
 	return server.Options{BaseURL: a.BaseURL(), BodyBytes: int64(l.BodyBytes), BulkBytes: int64(l.BulkBodyBytes), BulkOperations: l.BulkOperations,
 		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize, Timeout: l.RequestTimeout, Concurrency: l.Concurrency, Queue: l.Queue, QueueWait: l.QueueWait,
-		CursorKey: key, CursorLifetime: a.cfg.Cursor.Lifetime, Logger: a.log, Metrics: a.metrics}
+		CursorKey: a.cursor, CursorLifetime: a.cfg.Cursor.Lifetime, Logger: a.log, Metrics: a.metrics}
 }
 
 // BaseURL is the URL that clients are given.
@@ -177,43 +181,6 @@ func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	return key, a.store.PutSetting(ctx, "cursor-key", key)
-}
-
-// buildControl makes the door for the commands of this program, which has the
-// rights of the operator.
-func (a *App) buildControl(context.Context) error {
-	scimFor := func(org directory.OrgID) http.Handler {
-		return server.New(a.service, a.types, operator(org), server.Options{BaseURL: a.BaseURL(), CursorKey: []byte("local control"), BodyBytes: int64(a.cfg.Limits.BodyBytes)})
-	}
-	a.control = admin.Handler(admin.Services{Registry: a.store, Tokens: a.tokens, Backup: a.store.Backup, SCIM: scimFor, Changed: a.verifier.InvalidateAll})
-	return nil
-}
-
-// operator authenticates whoever can open the socket as the operator.
-type operator directory.OrgID
-
-// Authenticate returns the operator's principal.
-func (o operator) Authenticate(*http.Request) (auth.Principal, error) {
-	org := directory.OrgID(o)
-	return auth.Principal{Org: org, Credential: "operator", Scopes: auth.Scopes{auth.All},
-		Connection: directory.Connection{ID: "operator", Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
-}
-
-// Control is the handler behind the socket.
-func (a *App) Control() http.Handler { return a.control }
-
-// SocketPath is where the commands find a running server.
-func SocketPath(cfg config.Config) string { return filepath.Join(cfg.Data, "control.sock") }
-
-// listen opens the control socket for the owner alone.
-func listenControl(cfg config.Config) (net.Listener, error) {
-	path := SocketPath(cfg)
-	_ = os.Remove(path) // the lock on the store says that nobody uses it
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	return l, os.Chmod(path, 0o600)
 }
 
 // Check looks for damage in the store.

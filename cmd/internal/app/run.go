@@ -19,37 +19,85 @@ import (
 // Run listens and serves until the context ends, then stops in order: it turns
 // unready, refuses new connections, finishes what it has begun (R14).
 func (a *App) Run(ctx context.Context) error {
-	main, err := net.Listen("tcp", a.cfg.Listen)
+	doors, err := a.open()
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", a.cfg.Listen, err)
-	}
-	ops, err := net.Listen("tcp", a.cfg.OpsListen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("cannot listen on %s: %w", a.cfg.OpsListen, err), main.Close())
-	}
-	control, err := listenControl(a.cfg)
-	if err != nil {
-		return errors.Join(fmt.Errorf("cannot make the control socket: %w", err), main.Close(), ops.Close())
+		return errors.Join(err, closeAll(doors))
 	}
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	background.Go(func() { _ = a.relay.Run(loops) }) // ends with its context only
-	background.Go(func() { a.flushTokens(loops) })
-
-	servers := []*http.Server{a.server(a.handler), a.server(a.opsHandler()), a.server(a.control)}
-	failed := make(chan error, len(servers))
-	for i, l := range []net.Listener{main, ops, control} {
-		go func() { failed <- a.serve(servers[i], l, i == 0) }()
+	for _, run := range a.loops {
+		background.Go(func() { _ = run(loops) }) // ends with its context only
 	}
-	a.log.Info("ready", "listen", main.Addr().String(), "ops", ops.Addr().String())
+	failed := make(chan error, len(doors))
+	for _, d := range doors {
+		go func() { failed <- d.serve(d.listener) }()
+	}
+	a.log.Info("ready", "listen", doors[0].listener.Addr().String(), "ops", doors[len(doors)-1].listener.Addr().String())
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	a.stopping.Store(true)
-	err = errors.Join(err, a.shutdown(servers))
+	a.log.Info("stopping")
+	a.drain(doors)
 	stop()
 	background.Wait()
+	return err
+}
+
+// door is a server and where it listens.
+type door struct {
+	server   *http.Server
+	listener net.Listener
+	serve    func(net.Listener) error
+	closed   func()
+}
+
+// open listens everywhere, in the order of stopping: clients first, and health
+// last, so that it answers until the end.
+func (a *App) open() (doors []*door, err error) {
+	public := a.server(a.handler)
+	control := &http.Server{Handler: a.control, ReadHeaderTimeout: a.cfg.Limits.ReadHeaderTimeout} // a backup takes its time
+	ops := a.server(a.opsHandler())
+	add := func(l net.Listener, s *http.Server, closed func()) *door {
+		doors = append(doors, &door{s, l, func(l net.Listener) error { return ended(s.Serve(l)) }, closed})
+		return doors[len(doors)-1]
+	}
+	l, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return doors, fmt.Errorf("cannot listen on %s: %w", a.cfg.Listen, err)
+	}
+	d := add(l, public, func() {})
+	if a.cfg.TLS.Enabled() {
+		d.serve = func(l net.Listener) error {
+			return ended(public.ServeTLS(l, a.cfg.TLS.CertFile, a.cfg.TLS.KeyFile))
+		}
+	}
+	l, removeSocket, err := listenControl(a.cfg)
+	if err != nil {
+		return doors, fmt.Errorf("cannot make the control socket: %w", err)
+	}
+	add(l, control, removeSocket)
+	if l, err = net.Listen("tcp", a.cfg.OpsListen); err != nil {
+		return doors, fmt.Errorf("cannot listen on %s: %w", a.cfg.OpsListen, err)
+	}
+	add(l, ops, func() {})
+	return doors, nil
+}
+
+// ended drops the error that says that a server was told to stop.
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func closeAll(doors []*door) (err error) {
+	for _, d := range doors {
+		err = errors.Join(err, d.listener.Close())
+		d.closed()
+	}
 	return err
 }
 
@@ -60,31 +108,17 @@ func (a *App) server(h http.Handler) *http.Server {
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
 }
 
-func (a *App) serve(s *http.Server, l net.Listener, public bool) error {
-	var err error
-	if public && a.cfg.TLS.Enabled() {
-		err = s.ServeTLS(l, a.cfg.TLS.CertFile, a.cfg.TLS.KeyFile)
-	} else {
-		err = s.Serve(l)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
-// shutdown drains the public server first; health answers until the end.
-func (a *App) shutdown(servers []*http.Server) error {
-	a.log.Info("stopping")
+// drain lets what has begun come to its end, for as long as the limit says.
+func (a *App) drain(doors []*door) {
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Limits.Drain)
 	defer cancel()
-	var err error
-	for _, i := range []int{0, 2, 1} {
-		if e := servers[i].Shutdown(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("requests were still running after %s: %w", a.cfg.Limits.Drain, e), servers[i].Close())
+	for _, d := range doors {
+		if err := d.server.Shutdown(ctx); err != nil {
+			a.log.Warn("requests were still running and were cut off", "after", a.cfg.Limits.Drain.String())
+			_ = d.server.Close() // they are lost either way
 		}
+		d.closed()
 	}
-	return err
 }
 
 // opsHandler serves metrics, health and profiles on the operator's address.
@@ -108,7 +142,7 @@ func (a *App) opsHandler() http.Handler {
 }
 
 // flushTokens writes when tokens were last used, every half minute and at the end.
-func (a *App) flushTokens(ctx context.Context) {
+func (a *App) flushTokens(ctx context.Context) error {
 	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
 	for {
@@ -120,7 +154,7 @@ func (a *App) flushTokens(ctx context.Context) {
 			a.log.Warn("the last use of tokens was not recorded", "error", err.Error())
 		}
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
 	}
 }
