@@ -89,9 +89,9 @@ func problem(err error) (int, Problem) {
 	case errors.As(err, &bad):
 		status = http.StatusBadRequest
 	case errors.Is(err, directory.ErrNotFound):
-		status, err = http.StatusNotFound, errors.New("There is nothing of that name.")
+		status, err = http.StatusNotFound, badRequest("There is nothing of that name.")
 	case errors.Is(err, directory.ErrExists):
-		status, err = http.StatusConflict, errors.New("That name is taken already.")
+		status, err = http.StatusConflict, badRequest("That name is taken already.")
 	case errors.As(err, &limit), errors.Is(err, token.ErrNotLive), errors.Is(err, token.ErrLifetime):
 		status = http.StatusConflict
 	}

@@ -36,7 +36,6 @@ type exchange struct {
 	status  int
 	written int
 	cause   error
-	part    bool // an operation of a Bulk request: nothing is written to w
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}

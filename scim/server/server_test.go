@@ -35,7 +35,6 @@ type env struct {
 	token map[string]string
 	srv   *server.Server
 	reg   *prometheus.Registry
-	conns map[string]directory.Connection
 	store *sqlite.Store
 }
 

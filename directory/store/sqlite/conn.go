@@ -29,7 +29,7 @@ const (
 
 // openConn opens one connection with every pragma set and checked.
 func openConn(path string, cacheKiB int) (*sqlite.Conn, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate|sqlite.OpenNoMutex)
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -147,24 +147,6 @@ func (t *tail) find(l list, op filter.Op, key string) []int64 {
 	return rows
 }
 
-// pairs returns every value of the attribute that is in memory, with its row.
-func (t *tail) pairs(l list) []pair {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var all []pair
-	take := func(g *generation) {
-		if g != nil && g.values[l] != nil {
-			all = append(all, g.values[l].pairs...)
-		}
-	}
-	take(t.active)
-	take(t.frozen)
-	for _, r := range t.retired {
-		take(r.generation)
-	}
-	return all
-}
-
 // add takes over the entries of a change that succeeded, before its commit.
 func (t *tail) add(added, removed []entry) {
 	if len(added) == 0 && len(removed) == 0 {
