@@ -61,10 +61,8 @@ type Limits struct {
 	BodyBytes         Size
 	BulkBodyBytes     Size
 	BulkOperations    int
-	PatchOperations   int
 	PageSize          int
 	MaxPageSize       int
-	FilterBytes       Size
 	HeaderBytes       Size
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
@@ -84,8 +82,7 @@ type Cursor struct {
 
 // Store tunes the embedded database.
 type Store struct {
-	BusyTimeout time.Duration
-	Readers     int // 0 is automatic
+	Readers int // 0 is automatic
 }
 
 // Outbox tunes the relay of events.
@@ -111,10 +108,8 @@ func Default() Config {
 			BodyBytes:         1 * mebibyte,
 			BulkBodyBytes:     4 * mebibyte,
 			BulkOperations:    1000,
-			PatchOperations:   1000,
 			PageSize:          100,
 			MaxPageSize:       200,
-			FilterBytes:       8 * kibibyte,
 			HeaderBytes:       32 * kibibyte,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       30 * time.Second,
@@ -126,7 +121,6 @@ func Default() Config {
 			Drain:             25 * time.Second,
 		},
 		Cursor: Cursor{Lifetime: time.Hour},
-		Store:  Store{BusyTimeout: 5 * time.Second},
 		Outbox: Outbox{Poll: time.Second},
 	}
 }

@@ -91,20 +91,12 @@ var limitFields = []field[Config]{
 		lo: 1, hi: 100_000, doc: "Most operations in a Bulk request.",
 	},
 	{
-		key: "limits.patch_operations", at: func(c *Config) any { return &c.Limits.PatchOperations },
-		lo: 1, hi: 100_000, doc: "Most operations in a PATCH request.",
-	},
-	{
 		key: "limits.page_size", at: func(c *Config) any { return &c.Limits.PageSize },
 		lo: 1, hi: 1000, doc: "Resources on a page when the client gives no count.",
 	},
 	{
 		key: "limits.max_page_size", at: func(c *Config) any { return &c.Limits.MaxPageSize },
 		lo: 1, hi: 1000, doc: "Most resources on a page, whatever the count.",
-	},
-	{
-		key: "limits.filter_bytes", at: func(c *Config) any { return &c.Limits.FilterBytes },
-		lo: 64, hi: int64(mebibyte), doc: "Longest filter.",
 	},
 	{
 		key: "limits.header_bytes", at: func(c *Config) any { return &c.Limits.HeaderBytes },
@@ -164,10 +156,6 @@ var lastFields = []field[Config]{
 	{
 		key: "issuers", at: func(c *Config) any { return &c.Issuers },
 		doc: "Issuers of access tokens (JWT) that are accepted, each for one connection of one organization.",
-	},
-	{
-		key: "store.busy_timeout", at: func(c *Config) any { return &c.Store.BusyTimeout },
-		lo: millisecond, hi: 10 * minute, doc: "Longest wait for the database to become free.",
 	},
 	{
 		key: "store.readers", at: func(c *Config) any { return &c.Store.Readers },

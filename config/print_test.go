@@ -68,10 +68,10 @@ func TestKeysAreDistinct(t *testing.T) {
 		value := map[string]string{
 			"data": "elsewhere", "listen": ":1", "ops_listen": ":1", "base_url": "https://x.example",
 			"log.level": "debug", "log.format": "text", "limits.body_bytes": "2MiB", "limits.bulk_body_bytes": "5MiB",
-			"limits.page_size": "101", "limits.max_page_size": "201", "limits.filter_bytes": "100",
+			"limits.page_size": "101", "limits.max_page_size": "201",
 			"limits.header_bytes": "2KiB", "limits.read_header_timeout": "6s", "limits.read_timeout": "31s",
 			"limits.write_timeout": "61s", "limits.request_timeout": "29s", "limits.queue_wait": "51ms",
-			"limits.idle_timeout": "3s", "limits.drain": "3s", "cursor.lifetime": "3s", "store.busy_timeout": "3s", "outbox.poll": "3s",
+			"limits.idle_timeout": "3s", "limits.drain": "3s", "cursor.lifetime": "3s", "outbox.poll": "3s",
 		}[k.Name]
 		switch {
 		case strings.HasSuffix(k.Name, "_file"), k.Default == "[]", k.Env == "":

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closeAll(doors))
 	}
+	heap := spaciousHeap()
+	defer runtime.KeepAlive(heap)
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	for _, run := range a.loops {
