@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"runtime"
 	"sync"
 	"time"
 
@@ -24,8 +23,6 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closeAll(doors))
 	}
-	heap := spaciousHeap()
-	defer runtime.KeepAlive(heap)
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	for _, run := range a.loops {
