@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "stop": stop, "scim": request,
+		"serve": serve, "stop": stop, "scim": request, "status": status, "examples": examples, "firsttoken": firstToken,
+		"lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines,
 	}})
 }
 
