@@ -9,7 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
+	"strconv"
 
 	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/cmd/internal/app"
@@ -63,10 +63,27 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
-	w := httptest.NewRecorder()
+	w := &answer{header: http.Header{}, status: http.StatusOK}
 	h.ServeHTTP(w, r)
-	return w.Result(), nil
+	return &http.Response{StatusCode: w.status, Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), Header: w.header,
+		Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r}, nil
 }
+
+// answer keeps what a handler writes.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header is the header to write.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader keeps the status.
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write keeps a part of the body.
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // call sends a request and reads the answer into out.
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {

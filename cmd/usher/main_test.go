@@ -22,7 +22,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: func(e *testscript.Env) error {
+		e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector lets every command wait for a second
+		return nil
+	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "stop": stop, "scim": request, "status": status, "examples": examples, "firsttoken": firstToken,
 		"lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines,
 	}})
@@ -39,6 +42,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	logs, err := os.Create(ts.MkAbs("serve.log"))
 	ts.Check(err)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, logs, ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	ts.Check(cmd.Start())
 	ts.Defer(func() { _ = cmd.Process.Kill() })
 	ts.Setenv("SERVER", listen)

@@ -157,7 +157,7 @@ func TestSocketUnderALongPath(t *testing.T) {
 
 func TestAnAddressInUse(t *testing.T) {
 	t.Parallel()
-	for name, break_ := range map[string]func(cfg *config.Config, taken string){
+	for name, spoil := range map[string]func(cfg *config.Config, taken string){
 		"listen":     func(cfg *config.Config, taken string) { cfg.Listen = taken },
 		"ops_listen": func(cfg *config.Config, taken string) { cfg.OpsListen = taken },
 	} {
@@ -166,7 +166,7 @@ func TestAnAddressInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := settings(t)
-		break_(&cfg, taken.Addr().String())
+		spoil(&cfg, taken.Addr().String())
 		a, err := app.New(t.Context(), cfg, io.Discard)
 		if err != nil {
 			t.Fatal(err)

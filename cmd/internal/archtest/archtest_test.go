@@ -5,46 +5,83 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/usher-scim/usher/"
 
-// ranks: an import may only point to a lower rank, or to the packages named.
-var ranks = []struct {
-	prefix string
+// rule is what packages below a folder may import: of ours, lower ranks and the
+// folders of the same rank in may; never those in never, ours or others'.
+type rule struct {
+	folder string
 	rank   int
-	may    []string // packages of the same rank
-	never  []string // imports of others
-}{
-	{"scim/schemas", 1, nil, []string{"net/http", "database/sql"}},
-	{"scim/filter", 1, nil, []string{"net/http", "database/sql"}},
-	{"scim/patch", 1, []string{"scim/filter"}, []string{"net/http", "database/sql"}},
-	{"scim/server", 5, nil, []string{"database/sql", "zombiezen.com", "modernc.org"}},
-	{"scim/scimtest", 5, nil, nil},
-	{"scim", 0, nil, []string{"net/http", "database/sql", "zombiezen.com", "modernc.org"}},
-	{"config", 0, nil, []string{"net/http"}},
-	{"directory/policy", 3, nil, []string{"net/http", "zombiezen.com", "modernc.org"}},
-	{"directory/outbox", 3, nil, []string{"zombiezen.com", "modernc.org"}},
-	{"directory/store/", 3, []string{"directory/outbox"}, []string{"net/http"}},
-	{"directory", 2, nil, []string{"net/http", "database/sql", "zombiezen.com", "modernc.org", "log/slog"}},
-	{"auth", 4, []string{"auth"}, []string{"zombiezen.com", "modernc.org"}},
-	{"admin", 5, nil, []string{"zombiezen.com", "modernc.org"}},
-	{"cmd", 6, []string{"cmd"}, nil},
+	may    []string
+	never  []string
+	reason string
 }
 
-func find(pkg string) int {
-	for i, r := range ranks {
-		if pkg == strings.TrimSuffix(r.prefix, "/") || strings.HasPrefix(pkg, strings.TrimSuffix(r.prefix, "/")+"/") {
-			return i
+var (
+	databases = []string{"database/sql", "zombiezen.com", "modernc.org", "go.mongodb.org"}
+	stores    = append([]string{module + "directory/store"}, databases...)
+)
+
+// rules: the longest folder that fits a package holds.
+var rules = []rule{
+	{"scim", 0, nil, append([]string{"net/http"}, databases...), "the vocabulary knows neither protocol nor storage"},
+	{"config", 0, nil, append([]string{"net/http"}, databases...), "settings are only data"},
+	{"scim/schemas", 1, nil, append([]string{"net/http"}, databases...), "schemas are vocabulary"},
+	{"scim/filter", 1, nil, append([]string{"net/http"}, databases...), "a filter has one meaning, and stores lower it by themselves"},
+	{"scim/patch", 1, []string{"scim/filter"}, append([]string{"net/http"}, databases...), "PATCH works on records, wherever they come from"},
+	{"directory", 2, nil, append([]string{"net/http", "log/slog", module + "config"}, stores...), "the domain knows neither protocol, settings nor storage"},
+	{"directory/policy", 3, nil, append([]string{"net/http", module + "config"}, stores...), "rules read through the domain's ports"},
+	{"directory/outbox", 3, nil, append([]string{module + "config"}, stores...), "the relay reads through its own port"},
+	{"directory/store", 3, []string{"directory/outbox"}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
+	{"auth", 4, []string{"auth"}, append([]string{module + "config"}, stores...), "credentials are judged through the domain's ports"},
+	{"scim/server", 5, nil, append([]string{module + "config"}, stores...), "the protocol works on the domain, never on storage"},
+	{"scim/scimtest", 5, nil, append([]string{"testing", module + "config", module + "directory", module + "auth"}, stores...), "the suite is black-box, and part of the program"},
+	{"admin", 5, []string{"admin"}, append([]string{module + "config"}, stores...), "the control API works on the domain, never on storage"},
+	{"cmd", 6, []string{"cmd"}, nil, "the wiring knows everything"},
+}
+
+// within reports whether a package is the folder or below it.
+func within(pkg, folder string) bool { return pkg == folder || strings.HasPrefix(pkg, folder+"/") }
+
+// ruleOf finds the rule of one of our packages.
+func ruleOf(pkg string) (best rule, ok bool) {
+	for _, r := range rules {
+		if within(pkg, r.folder) && len(r.folder) >= len(best.folder) {
+			best, ok = r, true
 		}
 	}
-	return -1
+	return best, ok
+}
+
+// violations are sentences about the imports that a package must not have.
+func violations(pkg string, imports []string) (all []string) {
+	r, ok := ruleOf(pkg)
+	if !ok {
+		return []string{pkg + " has no rank; give it one"}
+	}
+	for _, imp := range imports {
+		forbidden := slices.ContainsFunc(r.never, func(never string) bool { return within(imp, never) })
+		if own, ours := strings.CutPrefix(imp, module); ours && !forbidden {
+			to, known := ruleOf(own)
+			forbidden = known && to.rank >= r.rank && !slices.ContainsFunc(r.may, func(may string) bool { return within(own, may) })
+		}
+		if forbidden {
+			all = append(all, pkg+" imports "+imp+", but "+r.reason)
+		}
+	}
+	return all
 }
 
 func TestImportsPointDown(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -61,41 +98,87 @@ func TestImportsPointDown(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		check(t, strings.TrimPrefix(p.ImportPath, module), p.Imports)
+		for _, sentence := range violations(strings.TrimPrefix(p.ImportPath, module), p.Imports) {
+			t.Error(sentence)
+		}
 	}
 	if n < 15 {
 		t.Errorf("only %d packages were looked at", n)
 	}
 }
 
-func check(t *testing.T, pkg string, imports []string) {
-	t.Helper()
-	at := find(pkg)
-	if at < 0 {
-		t.Errorf("%s has no rank; give it one", pkg)
-		return
+// The rules themselves find what they are for.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pkg, imp string
+		ok       bool
+	}{
+		{"scim/patch", module + "scim/filter", true},
+		{"scim/filter", module + "scim/patch", false},
+		{"scim", module + "scim/filter", false},
+		{"scim/schemas", "net/http", false},
+		{"directory", module + "scim/patch", true},
+		{"directory", "zombiezen.com/go/sqlite", false},
+		{"directory", module + "config", false},
+		{"directory/store/sqlite", module + "directory/outbox", true},
+		{"directory/store/sqlite", module + "directory/policy", false},
+		{"directory/policy", module + "auth", false},
+		{"auth/oidc", module + "auth", true},
+		{"auth", module + "scim/server", false},
+		{"scim/server", module + "directory/store/sqlite", false},
+		{"scim/server", module + "config", false},
+		{"scim/server", module + "admin", false},
+		{"admin", "database/sql", false},
+		{"cmd/usher", module + "cmd/internal/app", true},
+		{"somewhere", "fmt", false},
+	} {
+		if got := violations(c.pkg, []string{c.imp}); (len(got) == 0) != c.ok {
+			t.Errorf("%s importing %s: %q", c.pkg, c.imp, got)
+		}
 	}
-	r := ranks[at]
-	for _, imp := range imports {
-		for _, never := range r.never {
-			if imp == never || strings.HasPrefix(imp, never+"/") {
-				t.Errorf("%s imports %s, which packages like it must not", pkg, imp)
+}
+
+// The domain takes a clock; only the default of one may be the real one.
+func TestTheDomainTakesAClock(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"../../../directory/*.go", "../../../directory/policy/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, error %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				usesClock(t, file)
 			}
 		}
-		own, ours := strings.CutPrefix(imp, module)
-		if !ours {
-			continue
+	}
+}
+
+func usesClock(t *testing.T, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(data), "\n") {
+		code, _, _ := strings.Cut(line, "//")
+		if strings.Contains(code, "time.Now") && !strings.Contains(code, "Clock =") {
+			t.Errorf("%s:%d asks for the time; the domain takes a clock", filepath.Base(file), i+1)
 		}
-		to := find(own)
-		if to < 0 || ranks[to].rank < r.rank {
-			continue
-		}
-		ok := false
-		for _, may := range r.may {
-			ok = ok || own == may || strings.HasPrefix(own, may+"/")
-		}
-		if !ok {
-			t.Errorf("%s (rank %d) imports %s (rank %d)", pkg, r.rank, own, ranks[to].rank)
+	}
+}
+
+// What is only for tests is not in the program.
+func TestTheProgramHoldsNoTestCode(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/usher").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		if pkg == "testing" || pkg == "net/http/httptest" || strings.HasSuffix(pkg, "/oidctest") || strings.HasSuffix(pkg, "/storetest") {
+			t.Errorf("the program holds %s, which is for tests", pkg)
 		}
 	}
 }

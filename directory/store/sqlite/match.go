@@ -146,7 +146,15 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 	if !ok || err != nil {
 		return candidates{}, false, err
 	}
-	return candidates{rows, s.store.tail.find(list{s.org, attr}, n.Op, n.Key), exact}, true, nil
+	doubtful := s.store.tail.find(list{s.org, attr}, n.Op, n.Key)
+	if s.own != nil { // what this very change has added is in no index yet
+		for _, e := range s.own.added {
+			if e.org == s.org && e.attr == attr && accepts(n.Op, e.value, n.Key) {
+				doubtful = append(doubtful, e.row)
+			}
+		}
+	}
+	return candidates{rows, doubtful, exact}, true, nil
 }
 
 // terms reads the written part of the index.

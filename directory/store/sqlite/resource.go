@@ -15,9 +15,9 @@ import (
 // reader is a directory.Reader over one snapshot, or over the transaction of
 // the writer.
 type reader struct {
-	store   *Store
-	conn    *sqlite.Conn
-	writing bool
+	store *Store
+	conn  *sqlite.Conn
+	own   *tx // when this is the reader of a transaction
 }
 
 const columns = "row, id, version, created, modified, body"
@@ -101,15 +101,7 @@ func (r *reader) row(org int64, id []byte) (row, kind int64, err error) {
 type tx struct {
 	reader
 	began          bool
-	blocks         []blockDelta
 	added, removed []entry
-}
-
-type blockKey struct{ org, kind, block int64 }
-
-type blockDelta struct {
-	blockKey
-	n int64
 }
 
 const rowsPerBlock = 1024
@@ -162,8 +154,16 @@ func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, err
 		return 0, directory.ErrVersion
 	}
 	row := t.conn.LastInsertRowID()
-	t.blocks = append(t.blocks, blockDelta{blockKey{org, k.num, row / rowsPerBlock}, 1})
-	return row, err
+	if err != nil {
+		return 0, err
+	}
+	return row, t.count(org, k.num, row, 1)
+}
+
+// count keeps the number of resources in the block of a row.
+func (t *tx) count(org, kind, row, n int64) error {
+	return run(t.conn, `INSERT INTO block (org, kind, block, n) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET n = n + excluded.n`, org, kind, row/rowsPerBlock, n)
 }
 
 // update is compare-and-set on the version.
@@ -251,7 +251,9 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if !found {
 		return directory.ErrVersion
 	}
-	t.blocks = append(t.blocks, blockDelta{blockKey{num, k.num, row / rowsPerBlock}, -1})
+	if err := t.count(num, k.num, row, -1); err != nil {
+		return err
+	}
 	for _, c := range k.unique {
 		if key := uniqueKey(before, c.attr); key != "" {
 			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", num, c.num, key); err != nil {

@@ -70,7 +70,7 @@ func (s *Store) commit(conn *sqlite.Conn, first *update) {
 		first.done <- fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
 		return
 	}
-	b := batch{store: s, conn: conn, blocks: map[blockKey]int64{}}
+	b := batch{store: s, conn: conn}
 	for u := first; u != nil; u = s.next(&b) {
 		if err := b.run(u); err != nil {
 			u.done <- err // nothing of it is in the transaction
@@ -105,7 +105,6 @@ type batch struct {
 	store   *Store
 	conn    *sqlite.Conn
 	waiting []*update
-	blocks  map[blockKey]int64
 	wrote   bool
 }
 
@@ -114,7 +113,8 @@ func (b *batch) run(u *update) (err error) {
 	if err := u.ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	t := &tx{reader: reader{store: b.store, conn: b.conn, writing: true}}
+	t := &tx{reader: reader{store: b.store, conn: b.conn}}
+	t.own = t
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
@@ -135,28 +135,16 @@ func (b *batch) run(u *update) (err error) {
 // merge takes over what a successful change left to be done at the commit.
 func (b *batch) merge(t *tx) {
 	b.wrote = true
-	for _, d := range t.blocks {
-		b.blocks[d.blockKey] += d.n
-	}
 	b.store.tail.add(t.added, t.removed)
 }
 
-// finish writes what the changes share and commits. On failure nothing of the
+// finish commits. On failure nothing of the
 // batch remains, and the search index in memory is made anew.
 func (b *batch) finish() error {
 	if !b.wrote {
 		return run(b.conn, "ROLLBACK")
 	}
-	var err error
-	for k, n := range b.blocks {
-		if n != 0 && err == nil {
-			err = run(b.conn, `INSERT INTO block (org, kind, block, n) VALUES (?1, ?2, ?3, ?4)
-				ON CONFLICT DO UPDATE SET n = n + excluded.n`, k.org, k.kind, k.block, n)
-		}
-	}
-	if err == nil {
-		err = run(b.conn, "COMMIT")
-	}
+	err := run(b.conn, "COMMIT")
 	if err == nil {
 		b.store.commits.Add(1)
 		return nil
