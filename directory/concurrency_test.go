@@ -143,8 +143,6 @@ func TestK64ChangesRace(t *testing.T) {
 // transaction (R7).
 type atMost int
 
-func (atMost) Serial() {}
-
 func (n atMost) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	p, err := r.Find(ctx, directory.Query{Org: d.Org, Type: d.Type, Filter: nil})
 	if err != nil || d.Before != nil || p.Total < int(n) {
@@ -153,7 +151,7 @@ func (n atMost) Review(ctx context.Context, r directory.Reader, d *directory.Dra
 	return []directory.Finding{{Rule: "full", Verdict: directory.Refuse, Reason: "Full."}}, nil
 }
 
-func TestSerialRulesSeeTheirOwnTransaction(t *testing.T) {
+func TestRulesSeeTheirOwnTransaction(t *testing.T) {
 	e := setup(t)
 	svc := directory.New(e.store, directory.Options{Policies: append(policy.Default(), atMost(3))})
 	var won atomic.Int32

@@ -45,14 +45,6 @@ type Policy interface {
 	Review(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
 }
 
-// Serial marks a Policy whose decision depends on more than the resource and its
-// unique values: a count, the last of something. It is asked inside the
-// transaction, never on a snapshot before it.
-type Serial interface {
-	Policy
-	Serial()
-}
-
 // UniqueError says that a value which must be unique is taken.
 type UniqueError struct {
 	Path   string

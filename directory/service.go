@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +15,6 @@ type Service struct {
 	store    Store
 	policies []Policy
 	clock    func() time.Time
-	serial   bool // some rule is
 }
 
 // Options of a Service; the zero value works.
@@ -30,12 +28,7 @@ func New(store Store, o Options) *Service {
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return time.Now() }
 	}
-	s := &Service{store: store, policies: o.Policies, clock: o.Clock}
-	for _, p := range o.Policies {
-		_, serial := p.(Serial)
-		s.serial = s.serial || serial
-	}
-	return s
+	return &Service{store: store, policies: o.Policies, clock: o.Clock}
 }
 
 // Read calls fn with a snapshot.
@@ -55,20 +48,8 @@ func (s *Service) Preview(ctx context.Context, req Request) (p *Plan, err error)
 
 // Execute makes a change, all of it or nothing. The error is a refusal, an
 // *scim.Error, or one of this package's.
-//
-// The plan is made on a snapshot, beside other requests, and only its outcome
-// is written in turn. It still holds then if the resource has not changed, which
-// Put checks, and the unique values are free, which the index checks; memberships
-// change the version of their group. When one of them moved, or a rule is Serial,
-// the plan is made once more inside the transaction.
 func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 	at := s.stamp()
-	if !s.serial {
-		p, err := s.executeAhead(ctx, req, at)
-		if !isUnique(err) && !errors.Is(err, ErrVersion) {
-			return p, err
-		}
-	}
 	p, err := s.execute(ctx, req, at)
 	if isUnique(err) {
 		// The unique index refused what the rules had not seen: plan once more,
@@ -76,21 +57,6 @@ func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 		p, err = s.execute(ctx, req, at)
 	}
 	return p, err
-}
-
-// executeAhead plans on a snapshot and writes the outcome.
-func (s *Service) executeAhead(ctx context.Context, req Request, at stamp) (p *Plan, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
-		p, err = s.plan(ctx, r, req, at)
-		return err
-	})
-	if err == nil {
-		err = p.Err()
-	}
-	if err != nil || p.Unchanged() {
-		return p, err
-	}
-	return p, s.store.Update(ctx, func(tx Tx) error { return p.apply(ctx, tx) })
 }
 
 func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, err error) {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// provider is a SCIM server of few words that fails as it is told.
+type provider struct {
+	mu    sync.Mutex
+	users []string
+	fail  func(posts int, w http.ResponseWriter) bool // answers in place of a POST
+	posts int
+}
+
+// ServeHTTP knows users by their userName.
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Method == http.MethodGet {
+		_, name, _ := strings.Cut(r.URL.Query().Get("filter"), `"`)
+		if at := slices.Index(p.users, strings.TrimSuffix(name, `"`)); at >= 0 {
+			fmt.Fprintf(w, `{"Resources":[{"id":"%d"}]}`, at)
+			return
+		}
+		_, _ = w.Write([]byte(`{}`))
+		return
+	}
+	if p.posts++; p.fail != nil && p.fail(p.posts, w) {
+		return
+	}
+	var user struct{ UserName string }
+	_ = json.NewDecoder(r.Body).Decode(&user) // an empty name is seen below
+	p.users = append(p.users, user.UserName)
+	w.WriteHeader(http.StatusCreated)
+}
+
+// importOf imports n users into a provider and returns what was said.
+func importOf(t *testing.T, p *provider, path string, resume bool) (out, errs string, err error) {
+	t.Helper()
+	server := httptest.NewServer(p)
+	defer server.Close()
+	c := &client{types: schemas.Default}
+	c.http.Transport = redirect{server.Listener.Addr().String()}
+	var o, e bytes.Buffer
+	im := &importer{client: c, rt: schemas.Default.Types[0], path: path, resume: resume, out: &o, errs: &e}
+	err = im.run(t.Context())
+	return o.String(), e.String(), err
+}
+
+// redirect sends requests to a server of the test.
+type redirect struct{ host string }
+
+// RoundTrip changes the address.
+func (d redirect) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.URL.Host = d.host
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func people(t *testing.T, n int) string {
+	t.Helper()
+	text := "userName\n"
+	for i := range n {
+		text += fmt.Sprintf("u%d\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A server that goes away in the middle is no reason to mark rows as done: the
+// next run creates exactly those that are missing.
+func TestImportGoesOnAfterTheServerWentAway(t *testing.T) {
+	t.Parallel()
+	const n = 500
+	path := people(t, n)
+	p := &provider{fail: func(posts int, _ http.ResponseWriter) bool {
+		if posts > 250 {
+			panic(http.ErrAbortHandler) // the connection breaks
+		}
+		return false
+	}}
+	_, errs, err := importOf(t, p, path, false)
+	if gone := (unreachable{}); !errors.As(err, &gone) || !strings.Contains(err.Error(), "--resume") || errs != "" {
+		t.Fatalf("error %v, said %q", err, errs)
+	}
+	last, err := readState(path + ".usher-import")
+	if err != nil || last == 0 || last > 250 {
+		t.Errorf("the next run would begin after row %d (%v)", last, err)
+	}
+	p.fail = nil
+	out, _, err := importOf(t, p, path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(p.users)
+	if got := len(slices.Compact(slices.Clone(p.users))); got != n || len(p.users) != n {
+		t.Errorf("%d users, %d of them different, want %d; the second run said %s", len(p.users), got, n, out)
+	}
+	if _, err := os.Stat(path + ".usher-import"); err == nil {
+		t.Error("the place to resume at is kept after the end")
+	}
+}
+
+// A busy server is asked again; a refusal is the row's own.
+func TestImportAsksABusyServerAgain(t *testing.T) {
+	t.Parallel()
+	p := &provider{fail: func(posts int, w http.ResponseWriter) bool {
+		if posts == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"detail":"Busy."}`))
+		}
+		return posts == 1
+	}}
+	out, errs, err := importOf(t, p, people(t, 3), false)
+	if err != nil || len(p.users) != 3 || !strings.HasPrefix(out, "3 created") {
+		t.Errorf("%d users, said %q %q, error %v", len(p.users), out, errs, err)
+	}
+	p = &provider{fail: func(posts int, w http.ResponseWriter) bool {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"detail":"No such people here."}`))
+		return true
+	}}
+	_, errs, err = importOf(t, p, people(t, 1), false)
+	if err == nil || errs != "line 2: No such people here.\n" {
+		t.Errorf("said %q, error %v", errs, err)
+	}
+}
+
+func TestFormulaCellsComeBack(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "'", "''", "'=1", "''=1", "x=1", "é"} {
+		cell := escapeFormula(s)
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			t.Errorf("%q becomes %q, which a spreadsheet would run", s, cell)
+		}
+		if got := unescapeFormula(cell); got != s {
+			t.Errorf("%q becomes %q and comes back as %q", s, cell, got)
+		}
+	}
+}
