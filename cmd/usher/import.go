@@ -161,7 +161,7 @@ func readState(path string) (int, error) {
 // costs time when that fails.
 func (im *importer) keep(complete bool) {
 	switch {
-	case im.dry:
+	case im.dry, im.last == 0:
 	case complete:
 		_ = os.Remove(im.state())
 	default:

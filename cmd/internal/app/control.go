@@ -20,7 +20,7 @@ import (
 // rights of the operator.
 func (a *App) buildControl(context.Context) error {
 	protocol := server.New(a.service, a.types, operator{a.store}, server.Options{BaseURL: a.BaseURL(), CursorKey: a.cursor,
-		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize})
+		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize, Logger: a.log})
 	a.control = admin.Handler(admin.Services{Registry: a.store, Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll})
 	return nil
 }
