@@ -3,132 +3,174 @@ package sqlite
 import (
 	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
-	"sync/atomic"
 
 	"zombiezen.com/go/sqlite"
 )
-
-// portionSize bounds the rows that are written to the index between two commits,
-// so that no change waits long for it.
-const portionSize = 256
 
 // gramBlock is the number of rows whose places in a list of trigrams lie in one
 // blob: two bytes a row, 16 KiB at most.
 const gramBlock = 1 << 13
 
-// gramKey names one list of rows that have a trigram.
-type gramKey struct {
-	list
-	gram  int64
-	block int64
-}
-
 // drain is a generation on its way into the index.
 type drain struct {
 	gone  map[entry]struct{}
 	terms []entry
-	grams []gramKey
-	rows  map[gramKey][]byte
+	grams []postings
 	done  []int64 // rows to take off pending
+	top   int64   // the mark when all is written
+
+	now, next progress
 }
 
-func newDrain(g *generation) *drain {
-	d := &drain{gone: g.gone, terms: slices.Clone(g.entries), rows: map[gramKey][]byte{}, done: slices.Sorted(maps.Keys(g.rows))}
-	slices.SortFunc(d.terms, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.org, b.org), cmp.Compare(a.attr, b.attr), cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row))
-	})
-	for _, e := range g.entries {
-		for _, gram := range grams(e.value) {
-			k := gramKey{list{e.org, e.attr}, gram, e.row / gramBlock}
-			d.rows[k] = binary.LittleEndian.AppendUint16(d.rows[k], uint16(e.row%gramBlock))
+// progress is how far a drain has come: now in what is committed, next in the
+// transaction under way. Every part may be written twice.
+type progress struct {
+	terms, lists, postings, done int
+	all                          bool
+}
+
+// postings are the trigrams of one list and the rows that have them, sorted:
+// the trigram in the upper bits, the row in the lower 40.
+type postings struct {
+	list
+	all []uint64
+}
+
+const rowBits = 40
+
+// newDrain sorts what is to be written. Values that are compared byte by byte
+// are identifiers, which nobody searches for by a part: they get no trigrams.
+func newDrain(g *generation, n *names, indexed, top int64) *drain {
+	d := &drain{gone: g.gone, top: top}
+	for row := range g.rows {
+		if row <= indexed {
+			d.done = append(d.done, row)
 		}
 	}
-	d.grams = slices.SortedFunc(maps.Keys(d.rows), func(a, b gramKey) int {
-		return cmp.Or(cmp.Compare(a.org, b.org), cmp.Compare(a.attr, b.attr), cmp.Compare(a.gram, b.gram), cmp.Compare(a.block, b.block))
-	})
+	for _, l := range sortedLists(g.values) {
+		pairs := slices.Clone(g.values[l].pairs)
+		slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
+		var all []uint64
+		for _, p := range pairs {
+			d.terms = append(d.terms, entry{l.org, l.attr, p.value, p.row})
+			if !n.caseExact[l.attr] {
+				all = appendGrams(all, p.value, p.row)
+			}
+		}
+		if len(all) > 0 {
+			slices.Sort(all)
+			d.grams = append(d.grams, postings{l, slices.Compact(all)})
+		}
+	}
 	return d
 }
 
-// grams lists the different trigrams (of bytes) of a value.
-func grams(value string) []int64 {
-	if len(value) < 3 {
-		return nil
+func sortedLists(m map[list]*values) []list {
+	all := make([]list, 0, len(m))
+	for l := range m {
+		all = append(all, l)
 	}
-	all := make([]int64, 0, len(value)-2)
-	for i := range len(value) - 2 {
-		all = append(all, int64(value[i])<<16|int64(value[i+1])<<8|int64(value[i+2]))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.SortFunc(all, func(a, b list) int { return cmp.Or(cmp.Compare(a.org, b.org), cmp.Compare(a.attr, b.attr)) })
+	return all
 }
 
-// portion writes the next part in a transaction of its own. Done means that the
-// generation is in the index as a whole. Every part may be written twice.
-func (d *drain) portion(conn *sqlite.Conn, t *tail, commits *atomic.Uint64) (done bool, err error) {
-	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
-		return false, err
+// appendGrams lists the trigrams (of bytes) of a value with its row.
+func appendGrams(all []uint64, value string, row int64) []uint64 {
+	for i := 0; i+2 < len(value); i++ {
+		gram := uint64(value[i])<<16 | uint64(value[i+1])<<8 | uint64(value[i+2])
+		all = append(all, gram<<rowBits|uint64(row))
 	}
-	nt, ng, nd := min(portionSize, len(d.terms)), 0, 0
-	if nt == 0 {
-		ng = min(portionSize, len(d.grams))
-	}
-	if nt+ng == 0 {
-		nd = min(4*portionSize, len(d.done))
-	}
-	err = d.write(conn, t, d.terms[:nt], d.grams[:ng], d.done[:nd])
-	if err == nil {
-		err = run(conn, "COMMIT")
-	}
-	if err != nil {
-		if !conn.AutocommitEnabled() {
-			_ = run(conn, "ROLLBACK") // the first error is the one to tell
-		}
-		return false, err
-	}
-	commits.Add(1)
-	d.terms, d.grams, d.done = d.terms[nt:], d.grams[ng:], d.done[nd:]
-	return len(d.terms)+len(d.grams)+len(d.done) == 0, nil
+	return all
 }
 
-func (d *drain) write(conn *sqlite.Conn, t *tail, terms []entry, lists []gramKey, rows []int64) error {
-	for _, e := range terms {
-		if _, gone := d.gone[e]; gone {
-			continue
-		}
-		if err := run(conn, "INSERT OR IGNORE INTO term (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, e.attr, e.value, e.row); err != nil {
+// grams lists the different trigrams of a text.
+func grams(text string) []int64 {
+	var all []int64
+	for _, p := range appendGrams(nil, text, 0) {
+		all = append(all, int64(p>>rowBits))
+	}
+	return sortedSet(all)
+}
+
+// write does up to n parts of what is left, in the transaction under way; with
+// the last of them the mark moves.
+func (d *drain) write(conn *sqlite.Conn, t *tail, n int) error {
+	p := d.now
+	for ; n > 0 && p.terms < len(d.terms); n-- {
+		if err := d.writeTerm(conn, d.terms[p.terms]); err != nil {
 			return err
 		}
+		p.terms++
 	}
-	for _, k := range lists {
-		if err := d.writeGram(conn, k); err != nil {
+	for ; n > 0 && p.lists < len(d.grams); n-- {
+		rest := d.grams[p.lists]
+		rest.all = rest.all[p.postings:]
+		size, err := writeGram(conn, rest)
+		if err != nil {
 			return err
 		}
-	}
-	for _, row := range rows {
-		if _, again := t.active.rows[row]; again {
-			continue
+		if p.postings += size; size == len(rest.all) {
+			p.lists, p.postings = p.lists+1, 0
 		}
-		if err := run(conn, "DELETE FROM pending WHERE row=?", row); err != nil {
+	}
+	for ; n > 0 && p.done < len(d.done); n-- {
+		if err := t.unnote(conn, d.done[p.done]); err != nil {
 			return err
 		}
+		p.done++
 	}
+	if n > 0 {
+		if err := run(conn, "UPDATE mark SET n=? WHERE name='indexed'", d.top); err != nil {
+			return err
+		}
+		p.all = true
+	}
+	d.next = p
 	return nil
 }
 
-// writeGram adds rows to one list; the order within it does not matter.
-func (d *drain) writeGram(conn *sqlite.Conn, k gramKey) error {
-	rows := d.rows[k]
+// advance takes note of the commit; true when everything is in the index.
+func (d *drain) advance() bool {
+	d.now = d.next
+	return d.now.all
+}
+
+func (d *drain) writeTerm(conn *sqlite.Conn, e entry) error {
+	if len(d.gone) > 0 {
+		if _, gone := d.gone[e]; gone {
+			return nil
+		}
+	}
+	return run(conn, "INSERT OR IGNORE INTO term (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, e.attr, e.value, e.row)
+}
+
+// unnote takes a row off pending, unless it has changed again.
+func (t *tail) unnote(conn *sqlite.Conn, row int64) error {
+	if _, again := t.active.rows[row]; again {
+		return nil
+	}
+	return run(conn, "DELETE FROM pending WHERE row=?", row)
+}
+
+// writeGram writes the rows of the first trigram and block, and returns how many
+// postings that took; the order within a blob does not matter.
+func writeGram(conn *sqlite.Conn, p postings) (size int, err error) {
+	const offsets = gramBlock - 1
+	gram, block := int64(p.all[0]>>rowBits), int64(p.all[0]&(1<<rowBits-1))/gramBlock
+	var rows []byte
+	for ; size < len(p.all) && p.all[size]&^offsets == p.all[0]&^offsets; size++ {
+		rows = binary.LittleEndian.AppendUint16(rows, uint16(p.all[size]&offsets))
+	}
 	var have []byte
 	if _, err := one(conn, func(s *sqlite.Stmt) { have = blob(s, 0) },
-		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", k.org, k.attr, k.gram, k.block); err != nil {
-		return err
+		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", p.org, p.attr, gram, block); err != nil {
+		return 0, err
 	}
 	if len(have) > 0 {
 		rows = merge16(have, rows)
 	}
-	return run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", k.org, k.attr, k.gram, k.block, rows)
+	return size, run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
 }
 
 // merge16 appends to a list of places those that it has not.

@@ -46,6 +46,11 @@ type search struct {
 
 // list walks the resources of a type in the order of creation.
 func (s *search) list(q directory.Query) (p directory.Page, err error) {
+	if s.batch != nil {
+		if err := s.batch.flush(); err != nil {
+			return p, err
+		}
+	}
 	total, err := integer(s.conn, "SELECT sum(n) FROM block WHERE org=? AND kind=?", s.org, s.k.num)
 	if err != nil {
 		return p, err

@@ -147,8 +147,8 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 		return candidates{}, false, err
 	}
 	doubtful := s.store.tail.find(list{s.org, attr}, n.Op, n.Key)
-	if s.own != nil { // what this very change has added is in no index yet
-		for _, e := range s.own.added {
+	if s.batch != nil { // what the batch has added is in no index yet
+		for _, e := range s.batch.added {
 			if e.org == s.org && e.attr == attr && accepts(n.Op, e.value, n.Key) {
 				doubtful = append(doubtful, e.row)
 			}
@@ -211,9 +211,10 @@ func prefixEnd(prefix string) string {
 const mostGrams = 3
 
 // containing finds rows with values in which all trigrams of the text occur.
-// Shorter texts have none: then every value of the attribute is looked at.
+// Shorter texts have none, nor have identifiers: then every value of the
+// attribute is looked at.
 func (s *search) containing(attr int64, n *filter.Leaf) (rows []int64, err error) {
-	if len(n.Key) < 3 {
+	if len(n.Key) < 3 || n.Attr.CaseExact {
 		err = each(s.conn, func(stmt *sqlite.Stmt) error {
 			if accepts(n.Op, stmt.ColumnText(1), n.Key) {
 				rows = append(rows, stmt.ColumnInt64(0))

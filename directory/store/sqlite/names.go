@@ -28,17 +28,19 @@ type column struct {
 // names maps types, attributes and organizations to numbers. Types and
 // attributes are fixed when the store is opened.
 type names struct {
-	kinds  map[*scim.ResourceType]*kind
-	byNum  map[int64]*kind
-	attrs  map[*scim.ResourceType]map[*scim.Attribute]int64
-	mu     sync.RWMutex
-	orgs   map[directory.OrgID]int64
-	orgIDs map[int64]directory.OrgID
+	kinds map[*scim.ResourceType]*kind
+	byNum map[int64]*kind
+	attrs map[*scim.ResourceType]map[*scim.Attribute]int64
+	// caseExact tells of each indexed attribute whether letter case counts.
+	caseExact map[int64]bool
+	mu        sync.RWMutex
+	orgs      map[directory.OrgID]int64
+	orgIDs    map[int64]directory.OrgID
 }
 
 func (n *names) load(conn *sqlite.Conn, reg *schemas.Registry) error {
 	n.kinds, n.byNum = map[*scim.ResourceType]*kind{}, map[int64]*kind{}
-	n.attrs = map[*scim.ResourceType]map[*scim.Attribute]int64{}
+	n.attrs, n.caseExact = map[*scim.ResourceType]map[*scim.Attribute]int64{}, map[int64]bool{}
 	n.orgs, n.orgIDs = map[directory.OrgID]int64{}, map[int64]directory.OrgID{}
 	for _, rt := range reg.Types {
 		if err := n.loadKind(conn, rt); err != nil {
@@ -84,6 +86,7 @@ func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
 		}
 		if a.Type.Textual() {
 			k.indexed = append(k.indexed, c)
+			n.caseExact[c.num] = a.CaseExact
 		}
 	}
 	return nil

@@ -12,8 +12,12 @@ import (
 )
 
 // Lease hands out due envelopes. One process owns the file and one relay reads
-// it, so a lease needs no record: what is not acknowledged is due again.
+// it, so a lease needs no record: what is not acknowledged is due again. The
+// events after the mark enter the outbox when they are first asked for.
 func (s *Store) Lease(ctx context.Context, n int, _ time.Duration) (batch []outbox.Envelope, err error) {
+	if err := s.admit(ctx, n); err != nil {
+		return nil, err
+	}
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		return each(conn, func(stmt *sqlite.Stmt) error {
 			e := outbox.Envelope{Key: strconv.FormatInt(stmt.ColumnInt64(0), 10), Tries: int(stmt.ColumnInt64(1))}
@@ -25,6 +29,26 @@ func (s *Store) Lease(ctx context.Context, n int, _ time.Duration) (batch []outb
 		}, "SELECT o.seq, o.tries, a.data FROM outbox o JOIN audit a ON a.seq = o.seq WHERE o.due <= ? ORDER BY o.seq LIMIT ?", time.Now().UnixMilli(), n)
 	})
 	return batch, err
+}
+
+const relayed = "(SELECT n FROM mark WHERE name='relayed')"
+
+// admit moves up to n events into the outbox.
+func (s *Store) admit(ctx context.Context, n int) error {
+	last := int64(0)
+	err := s.view(ctx, func(conn *sqlite.Conn) (err error) {
+		last, err = integer(conn, "SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > "+relayed+" ORDER BY seq LIMIT ?)", n)
+		return err
+	})
+	if err != nil || last == 0 {
+		return err
+	}
+	return s.change(ctx, func(conn *sqlite.Conn) error {
+		if err := run(conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed+" AND seq <= ?", last); err != nil {
+			return err
+		}
+		return run(conn, "UPDATE mark SET n=? WHERE name='relayed'", last)
+	})
 }
 
 // Ack forgets delivered envelopes.
@@ -57,21 +81,17 @@ func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
 	})
 }
 
-// dropped bounds the events that one Drop takes from the writer's time.
-const dropped = 10_000
-
-// Drop forgets the oldest of what waits.
+// Drop forgets what waits.
 func (s *Store) Drop(ctx context.Context) error {
-	first := int64(0)
-	err := s.view(ctx, func(conn *sqlite.Conn) (err error) {
-		first, err = integer(conn, "SELECT min(seq) FROM outbox")
-		return err
-	})
-	if err != nil || first == 0 {
+	_, n, err := s.Lag(ctx)
+	if err != nil || n == 0 {
 		return err
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		return run(conn, "DELETE FROM outbox WHERE seq < ?", first+dropped)
+		if err := run(conn, "DELETE FROM outbox"); err != nil {
+			return err
+		}
+		return run(conn, "UPDATE mark SET n=(SELECT coalesce(max(seq), 0) FROM audit) WHERE name='relayed'")
 	})
 }
 
@@ -82,7 +102,8 @@ func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error
 			if n = int(stmt.ColumnInt64(0)); n > 0 {
 				oldest = time.Since(time.UnixMilli(stmt.ColumnInt64(1)))
 			}
-		}, "SELECT (SELECT count(*) FROM outbox), (SELECT at FROM audit WHERE seq=(SELECT min(seq) FROM outbox))")
+		}, `SELECT (SELECT count(*) FROM outbox) + (SELECT coalesce(max(seq), 0) FROM audit) - `+relayed+`,
+			(SELECT at FROM audit WHERE seq = coalesce((SELECT min(seq) FROM outbox), 1 + `+relayed+`))`)
 		return err
 	})
 	return oldest, n, err

@@ -19,9 +19,7 @@ func (s *Store) view(ctx context.Context, fn func(*sqlite.Conn) error) error {
 func (s *Store) change(ctx context.Context, fn func(*sqlite.Conn) error) error {
 	return s.Update(ctx, func(dt directory.Tx) error {
 		t := dt.(*tx)
-		if err := t.begin(); err != nil {
-			return err
-		}
+		t.wrote = true
 		return fn(t.conn)
 	})
 }

@@ -17,7 +17,7 @@ import (
 type reader struct {
 	store *Store
 	conn  *sqlite.Conn
-	own   *tx // when this is the reader of a transaction
+	batch *batch // when this is the reader of a transaction
 }
 
 const columns = "row, id, version, created, modified, body"
@@ -100,23 +100,10 @@ func (r *reader) row(org int64, id []byte) (row, kind int64, err error) {
 // tx is a directory.Tx: one change within a batch.
 type tx struct {
 	reader
-	began          bool
-	added, removed []entry
+	wrote bool // or tried to
 }
 
 const rowsPerBlock = 1024
-
-// begin opens the savepoint before the first write.
-func (t *tx) begin() error {
-	if t.began {
-		return nil
-	}
-	if err := run(t.conn, "SAVEPOINT change"); err != nil {
-		return err
-	}
-	t.began = true
-	return nil
-}
 
 // Put writes a resource.
 func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Resource) error {
@@ -129,9 +116,7 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 	if !ok || num == 0 {
 		return fmt.Errorf("put %s in organization %q: %w", after.ID, org, directory.ErrNotFound)
 	}
-	if err := t.begin(); err != nil {
-		return err
-	}
+	t.wrote = true
 	var row int64
 	if before == nil {
 		row, err = t.insert(k, num, id, after)
@@ -154,16 +139,8 @@ func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, err
 		return 0, directory.ErrVersion
 	}
 	row := t.conn.LastInsertRowID()
-	if err != nil {
-		return 0, err
-	}
-	return row, t.count(org, k.num, row, 1)
-}
-
-// count keeps the number of resources in the block of a row.
-func (t *tx) count(org, kind, row, n int64) error {
-	return run(t.conn, `INSERT INTO block (org, kind, block, n) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET n = n + excluded.n`, org, kind, row/rowsPerBlock, n)
+	t.batch.counts[block{org, k.num, row / rowsPerBlock}]++
+	return row, err
 }
 
 // update is compare-and-set on the version.
@@ -220,12 +197,12 @@ func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error 
 			return err
 		}
 	}
-	if len(added) > 0 {
+	if len(added) > 0 && row <= t.store.tail.floor {
 		if err := run(t.conn, "INSERT OR IGNORE INTO pending (row) VALUES (?)", row); err != nil {
 			return err
 		}
 	}
-	t.added, t.removed = append(t.added, added...), append(t.removed, removed...)
+	t.batch.added, t.batch.removed = append(t.batch.added, added...), append(t.batch.removed, removed...)
 	return nil
 }
 
@@ -239,9 +216,7 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if !ok {
 		return directory.ErrNotFound
 	}
-	if err := t.begin(); err != nil {
-		return err
-	}
+	t.wrote = true
 	num, row := t.store.names.org(org), int64(0)
 	found, err := one(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
 		"DELETE FROM resource WHERE org=? AND id=? AND version=? RETURNING row", num, id, int64(before.Version))
@@ -251,9 +226,7 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if !found {
 		return directory.ErrVersion
 	}
-	if err := t.count(num, k.num, row, -1); err != nil {
-		return err
-	}
+	t.batch.counts[block{num, k.num, row / rowsPerBlock}]--
 	for _, c := range k.unique {
 		if key := uniqueKey(before, c.attr); key != "" {
 			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", num, c.num, key); err != nil {

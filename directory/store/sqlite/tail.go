@@ -21,8 +21,11 @@ import (
 
 const (
 	tailRows  = 8192                   // rows in memory at which writing begins
-	tailLate  = tailRows / 2           // rows at which it goes on under load
 	drainIdle = 150 * time.Millisecond // pause after which it begins anyway
+	// What is written at a time: to each commit this much a change, which is more
+	// than a change adds, and in a pause so much that no change waits long.
+	drainShare = 16
+	drainPause = 256
 )
 
 // entry is one value of one row in the search index.
@@ -37,20 +40,22 @@ type list struct{ org, attr int64 }
 
 // generation is a set of entries that are written to the index together.
 type generation struct {
-	values  map[list]*values
-	entries []entry
-	rows    map[int64]struct{}
-	gone    map[entry]struct{} // removed before they were written
+	values map[list]*values
+	rows   map[int64]struct{}
+	gone   map[entry]struct{} // removed before they were written
 }
 
+// values are the entries of one list, in the order they came. Those of one value
+// form a chain.
 type values struct {
-	rows  map[string][]int64
-	pairs []pair
+	newest map[string]int32
+	pairs  []pair
 }
 
 type pair struct {
 	value string
 	row   int64
+	prev  int32 // the pair with the same value before, or -1
 }
 
 func newGeneration() *generation {
@@ -61,14 +66,19 @@ func (g *generation) add(e entry) {
 	l := list{e.org, e.attr}
 	v := g.values[l]
 	if v == nil {
-		v = &values{rows: map[string][]int64{}}
+		v = &values{newest: map[string]int32{}}
 		g.values[l] = v
 	}
-	v.rows[e.value] = append(v.rows[e.value], e.row)
-	v.pairs = append(v.pairs, pair{e.value, e.row})
-	g.entries = append(g.entries, e)
+	prev, ok := v.newest[e.value]
+	if !ok {
+		prev = -1
+	}
+	v.newest[e.value] = int32(len(v.pairs))
+	v.pairs = append(v.pairs, pair{e.value, e.row, prev})
 	g.rows[e.row] = struct{}{}
-	delete(g.gone, e)
+	if len(g.gone) > 0 {
+		delete(g.gone, e)
+	}
 }
 
 // find appends the rows that have a value of the attribute which the operator
@@ -79,7 +89,14 @@ func (g *generation) find(rows []int64, l list, op filter.Op, key string) []int6
 		return rows
 	}
 	if op == filter.Equal {
-		return append(rows, v.rows[key]...)
+		i, ok := v.newest[key]
+		if !ok {
+			return rows
+		}
+		for ; i >= 0; i = v.pairs[i].prev {
+			rows = append(rows, v.pairs[i].row)
+		}
+		return rows
 	}
 	for _, p := range v.pairs {
 		if accepts(op, p.value, key) {
@@ -121,7 +138,9 @@ type tail struct {
 	frozen  *generation // being written to the index
 	retired []retired
 
-	drain *drain      // nil while it is being made
+	names *names
+	floor int64       // a change to a row above it needs no note in pending
+	drain *drain      // of frozen; nil while it is being made
 	ready chan *drain // where it comes from
 }
 
@@ -147,7 +166,7 @@ func (t *tail) find(l list, op filter.Op, key string) []int64 {
 	return rows
 }
 
-// add takes over the entries of a change that succeeded, before its commit.
+// add takes over the entries of a batch, before its commit.
 func (t *tail) add(added, removed []entry) {
 	if len(added) == 0 && len(removed) == 0 {
 		return
@@ -166,16 +185,20 @@ func (t *tail) add(added, removed []entry) {
 	}
 }
 
-// loadTail makes the tail from the rows that pending names.
+// loadTail makes the tail from the rows that are not in the index.
 func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
-	t := &tail{active: newGeneration()}
+	t := &tail{active: newGeneration(), names: n}
 	return t, t.reload(conn, n)
 }
 
 // reload makes the tail anew from what is committed.
 func (t *tail) reload(conn *sqlite.Conn, n *names) error {
+	floor, err := integer(conn, "SELECT n FROM mark WHERE name='indexed'")
+	if err != nil {
+		return err
+	}
 	g := newGeneration()
-	err := each(conn, func(s *sqlite.Stmt) error {
+	err = each(conn, func(s *sqlite.Stmt) error {
 		k := n.byNum[s.ColumnInt64(2)]
 		if k == nil {
 			return nil // of a type that is no longer configured
@@ -190,16 +213,17 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 			g.add(e)
 		}
 		return nil
-	}, "SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row")
+	}, `SELECT row, org, kind, body FROM resource WHERE row > ?
+		UNION ALL SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row WHERE p.row <= ?`, floor, floor)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.frozen != nil { // its values may be needed by snapshots; see step
+	if t.frozen != nil { // its values may be needed by snapshots; see written
 		t.retired = append(t.retired, retired{t.frozen, ^uint64(0)})
 	}
-	t.active, t.frozen, t.drain = g, nil, nil
+	t.active, t.frozen, t.drain, t.floor = g, nil, nil, floor
 	return nil
 }
 
@@ -236,21 +260,36 @@ func subtract(a, b []entry) []entry {
 	return rest
 }
 
-// step is called after every commit: it lets go of what no snapshot needs, and
-// writes a little when much has gathered.
-func (t *tail) step(conn *sqlite.Conn, s *Store, busy bool) {
-	t.release(s)
+// along adds to the transaction of a batch a share of what is to be written.
+func (t *tail) along(conn *sqlite.Conn, changes int) error {
 	if t.frozen == nil && len(t.active.rows) >= tailRows {
 		t.freeze()
 	}
-	if t.frozen != nil && t.prepared(false) && (!busy || len(t.active.rows) >= tailLate) {
-		t.advance(conn, s)
+	if t.frozen == nil || !t.prepared(false) {
+		return nil
+	}
+	return t.drain.write(conn, t, changes*drainShare)
+}
+
+// written is called after the commit: it lets go of what no snapshot needs.
+func (t *tail) written(s *Store) {
+	done := t.drain != nil && t.drain.advance()
+	if !done && len(t.retired) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.retired = slices.DeleteFunc(t.retired, func(r retired) bool { return s.views.over(r.epoch) })
+	if done {
+		t.retired = append(t.retired, retired{t.frozen, s.views.next()})
+		t.frozen, t.drain = nil, nil
 	}
 }
 
 // idle is called when no change has come for a while: it writes until one does.
+// What fails is left as it was, to be tried again.
 func (t *tail) idle(conn *sqlite.Conn, s *Store) {
-	t.release(s)
+	t.written(s)
 	for len(s.queue) == 0 {
 		if t.frozen == nil {
 			if len(t.active.rows) == 0 {
@@ -258,28 +297,44 @@ func (t *tail) idle(conn *sqlite.Conn, s *Store) {
 			}
 			t.freeze()
 		}
-		if !t.prepared(true) || !t.advance(conn, s) {
+		t.prepared(true)
+		s.wake()
+		if err := t.pause(conn); err != nil {
 			return
 		}
+		s.commits.Add(1)
+		t.written(s)
 	}
 }
 
-func (t *tail) release(s *Store) {
-	if len(t.retired) == 0 {
-		return
+// pause writes in a transaction of its own.
+func (t *tail) pause(conn *sqlite.Conn) error {
+	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.retired = slices.DeleteFunc(t.retired, func(r retired) bool { return s.views.over(r.epoch) })
+	err := t.drain.write(conn, t, drainPause)
+	if err == nil {
+		err = run(conn, "COMMIT")
+	}
+	if err != nil && !conn.AutocommitEnabled() {
+		_ = run(conn, "ROLLBACK") // the first error is the one to tell
+	}
+	return err
 }
 
+// freeze ends the active generation; what changes from now on in its rows needs
+// a note.
 func (t *tail) freeze() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	g, ready := t.active, make(chan *drain, 1)
+	g, ready, indexed := t.active, make(chan *drain, 1), t.floor
+	for row := range g.rows {
+		t.floor = max(t.floor, row)
+	}
 	t.frozen, t.active = g, newGeneration()
 	t.drain, t.ready = nil, ready
-	go func() { ready <- newDrain(g) }() // sorting is not the writer's work
+	top := t.floor
+	go func() { ready <- newDrain(g, t.names, indexed, top) }() // sorting is not the writer's work
 }
 
 // prepared reports whether the frozen generation is sorted, waiting for it if
@@ -294,23 +349,6 @@ func (t *tail) prepared(wait bool) bool {
 			}
 			t.drain = <-t.ready
 		}
-	}
-	return true
-}
-
-// advance writes one portion of the frozen generation; false on failure, which
-// leaves everything as it was, to be tried again.
-func (t *tail) advance(conn *sqlite.Conn, s *Store) bool {
-	s.wake()
-	done, err := t.drain.portion(conn, t, &s.commits)
-	if err != nil {
-		return false
-	}
-	if done {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.retired = append(t.retired, retired{t.frozen, s.views.next()})
-		t.frozen, t.drain = nil, nil
 	}
 	return true
 }

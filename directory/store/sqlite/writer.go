@@ -53,7 +53,6 @@ func (s *Store) write(conn *sqlite.Conn) {
 				return
 			}
 			s.commit(conn, u)
-			s.tail.step(conn, s, len(s.queue) > 0)
 		case <-idle.C:
 			s.tail.idle(conn, s)
 		}
@@ -66,17 +65,10 @@ func (s *Store) write(conn *sqlite.Conn) {
 func (s *Store) commit(conn *sqlite.Conn, first *update) {
 	began := time.Now()
 	s.wake()
-	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
-		first.done <- fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
-		return
-	}
-	b := batch{store: s, conn: conn}
+	b := batch{store: s, conn: conn, counts: map[block]int64{}}
+	b.begin()
 	for u := first; u != nil; u = s.next(&b) {
-		if err := b.run(u); err != nil {
-			u.done <- err // nothing of it is in the transaction
-			continue
-		}
-		b.waiting = append(b.waiting, u)
+		b.take(u)
 	}
 	err := b.finish()
 	if err == nil && len(b.waiting) > 0 {
@@ -100,58 +92,111 @@ func (s *Store) next(b *batch) *update {
 	}
 }
 
-// batch is the transaction under way.
+// batch is the transaction under way, and what it leaves to be done at its end.
 type batch struct {
-	store   *Store
-	conn    *sqlite.Conn
-	waiting []*update
-	wrote   bool
+	store          *Store
+	conn           *sqlite.Conn
+	waiting        []*update
+	wrote          bool
+	err            error // the transaction could not begin
+	added, removed []entry
+	counts         map[block]int64 // not yet in the table
 }
 
-// run carries out one change; when it fails nothing of it remains.
-func (b *batch) run(u *update) (err error) {
+// block is a row of the table block.
+type block struct{ org, kind, num int64 }
+
+func (b *batch) begin() {
+	if err := run(b.conn, "BEGIN IMMEDIATE"); err != nil {
+		b.err = fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
+	}
+}
+
+// take carries out one change. One that is refused before it has written, as
+// nearly all refusals are, is answered at once. One that fails later takes the
+// transaction down: those before it are carried out again, without it.
+func (b *batch) take(u *update) {
+	t := &tx{reader: reader{store: b.store, conn: b.conn, batch: b}}
+	err := t.run(u)
+	if err == nil {
+		b.waiting = append(b.waiting, u)
+		b.wrote = b.wrote || t.wrote
+		return
+	}
+	u.done <- err
+	if !t.wrote {
+		return
+	}
+	again := b.waiting
+	b.rollback()
+	b.begin()
+	for _, u := range again {
+		b.take(u)
+	}
+}
+
+// rollback forgets everything that the batch has done.
+func (b *batch) rollback() {
+	b.waiting, b.added, b.removed, b.wrote = nil, nil, nil, false
+	clear(b.counts)
+	if !b.conn.AutocommitEnabled() {
+		b.err = run(b.conn, "ROLLBACK")
+	}
+}
+
+func (t *tx) run(u *update) (err error) {
+	if t.batch.err != nil {
+		return t.batch.err
+	}
 	if err := u.ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	t := &tx{reader: reader{store: b.store, conn: b.conn}}
-	t.own = t
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
-		}
-		if t.began && err != nil {
-			err = errors.Join(err, run(b.conn, "ROLLBACK TO change"))
-		}
-		if t.began {
-			err = errors.Join(err, run(b.conn, "RELEASE change"))
-		}
-		if t.began && err == nil {
-			b.merge(t)
 		}
 	}()
 	return u.fn(t)
 }
 
-// merge takes over what a successful change left to be done at the commit.
-func (b *batch) merge(t *tx) {
-	b.wrote = true
-	b.store.tail.add(t.added, t.removed)
-}
-
-// finish commits. On failure nothing of the
-// batch remains, and the search index in memory is made anew.
+// finish commits, taking a part of the search index along. On failure nothing
+// of the batch remains, and the index in memory is made anew.
 func (b *batch) finish() error {
-	if !b.wrote {
-		return run(b.conn, "ROLLBACK")
+	tail := b.store.tail
+	if b.err != nil || !b.wrote {
+		if !b.conn.AutocommitEnabled() {
+			return errors.Join(b.err, run(b.conn, "ROLLBACK"))
+		}
+		return b.err
 	}
-	err := run(b.conn, "COMMIT")
+	err := b.flush()
+	tail.add(b.added, b.removed)
+	if err == nil {
+		err = tail.along(b.conn, len(b.waiting))
+	}
+	if err == nil {
+		err = run(b.conn, "COMMIT")
+	}
 	if err == nil {
 		b.store.commits.Add(1)
+		tail.written(b.store)
 		return nil
 	}
 	err = fmt.Errorf("%w: commit: %w", directory.ErrBusy, err)
 	if !b.conn.AutocommitEnabled() {
 		err = errors.Join(err, run(b.conn, "ROLLBACK"))
 	}
-	return errors.Join(err, b.store.tail.reload(b.conn, &b.store.names))
+	return errors.Join(err, tail.reload(b.conn, &b.store.names))
+}
+
+// flush brings the table block up to date with the batch.
+func (b *batch) flush() error {
+	for k, n := range b.counts {
+		if err := run(b.conn, `INSERT INTO block (org, kind, block, n) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET n = n + excluded.n`, k.org, k.kind, k.num, n); err != nil {
+			return err
+		}
+	}
+	clear(b.counts)
+	return nil
 }
