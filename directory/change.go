@@ -58,4 +58,6 @@ type Request struct {
 	If        Precondition
 	// IgnoreUnknownMembers drops unknown member ids instead of refusing them.
 	IgnoreUnknownMembers bool
+	// WithGroups asks for the groups of the resource after the change.
+	WithGroups bool
 }

@@ -30,23 +30,40 @@ func (s *Service) plan(ctx context.Context, r Reader, req Request, at stamp) (*P
 	return p, nil
 }
 
+// creation is a Create of which everything is done that needs no reader.
+type creation struct {
+	resource *scim.Resource
+	members  []patch.EdgeOp
+}
+
+func (creation) change() {}
+
+// prepare does the part of a change that the transaction need not wait for.
+func prepare(req Request, at stamp) Request {
+	if c, ok := req.Change.(Create); ok {
+		r := c.Resource.Clone()
+		r.ID, r.Created = at.resource, at.now
+		defaults(r)
+		members := takeEdges(r)
+		r.Seal()
+		req.Change = creation{r, members}
+	}
+	return req
+}
+
 // draft reads what is there and works out what would be.
 func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, err error) {
 	d = &Draft{Org: req.Org, Actor: req.Actor}
 	switch c := req.Change.(type) {
-	case Create:
-		d.Type, d.After = c.Resource.Type, c.Resource.Clone()
-		d.After.ID, d.After.Created = at.resource, at.now
-		defaults(d.After)
-		ops = takeEdges(d.After)
-		return d, ops, 0, nil
+	case creation:
+		d.Type, d.After = c.resource.Type, c.resource.Clone()
+		return d, c.members, 0, nil
 	case Replace:
 		if d.Before, err = s.current(ctx, r, req, c.Type, c.ID); err != nil {
 			return nil, nil, 0, err
 		}
 		d.Type, d.After = c.Type, c.Resource.Clone()
-		ops = takeEdges(d.After)
-		if ops == nil {
+		if ops = takeEdges(d.After); ops == nil {
 			ops = clearEdges(c.Type)
 		}
 		err = carryOver(d.Before, d.After)
@@ -178,4 +195,15 @@ func (p *Plan) apply(ctx context.Context, tx Tx) error {
 		}
 	}
 	return tx.Emit(ctx, p.Events...)
+}
+
+// memberships looks up, in the transaction that made the change, the groups that
+// the answer shows.
+func (p *Plan) memberships(ctx context.Context, r Reader, req Request) error {
+	if !req.WithGroups || p.Before == nil || p.After == nil {
+		return nil
+	}
+	found, err := GroupsOf(ctx, r, p.Org, []string{p.After.ID})
+	p.Groups = found[p.After.ID]
+	return err
 }

@@ -70,6 +70,7 @@ type Plan struct {
 	Type          *scim.ResourceType
 	Before, After *scim.Resource
 	Edges         EdgeDelta
+	Groups        []Membership // of After, where the request asks for them
 	Findings      []Finding
 	Events        []Event
 	Quirks        scim.Quirks

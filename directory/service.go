@@ -39,6 +39,7 @@ func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
 // Preview decides on a change without making it. A Reader cannot write.
 func (s *Service) Preview(ctx context.Context, req Request) (p *Plan, err error) {
 	at := s.stamp()
+	req = prepare(req, at)
 	err = s.store.View(ctx, func(r Reader) error {
 		p, err = s.plan(ctx, r, req, at)
 		return err
@@ -50,6 +51,7 @@ func (s *Service) Preview(ctx context.Context, req Request) (p *Plan, err error)
 // *scim.Error, or one of this package's.
 func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 	at := s.stamp()
+	req = prepare(req, at)
 	p, err := s.execute(ctx, req, at)
 	if isUnique(err) {
 		// The unique index refused what the rules had not seen: plan once more,
@@ -67,7 +69,10 @@ func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, 
 		if err = p.Err(); err != nil {
 			return err
 		}
-		return p.apply(ctx, tx)
+		if err = p.apply(ctx, tx); err != nil {
+			return err
+		}
+		return p.memberships(ctx, tx, req)
 	})
 	return p, err
 }

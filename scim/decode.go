@@ -47,6 +47,7 @@ func decodeStored(rt *ResourceType, raw []byte) ([]Field, error) {
 	d := acquire(raw, Tolerant)
 	defer d.release()
 	d.stored = true
+	d.dec.Reset(&d.src, jsontext.AllowDuplicateNames(true))
 	err := d.resource(r)
 	return r.fields, err
 }
@@ -164,7 +165,7 @@ func (d *decoder) object(take func(name string) (bool, error)) error {
 		if err != nil {
 			return err
 		}
-		if !names.add(name) {
+		if !d.stored && !names.add(name) {
 			return Errorf(InvalidSyntax, "The attribute %q appears twice in one object; send it once.", name)
 		}
 		known, err := take(name)

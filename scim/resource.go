@@ -59,7 +59,7 @@ func (r *Resource) Fields() []Field {
 // Clone makes a copy that can be changed.
 func (r *Resource) Clone() *Resource {
 	c := *r
-	c.fields, c.raw, c.decoded = slices.Clone(r.Fields()), nil, true
+	c.fields, c.decoded = slices.Clone(r.Fields()), true
 	return &c
 }
 

@@ -235,5 +235,6 @@ func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect
 func (x *exchange) request(c directory.Change, pre directory.Precondition) directory.Request {
 	return directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
 		IgnoreUnknownMembers: x.principal.Connection.IgnoreUnknownMembers,
+		WithGroups:           x.showsGroups(),
 		Actor:                directory.Actor{Kind: "client", Connection: x.principal.Connection.ID, Credential: x.principal.Credential, Subject: x.principal.Subject}}
 }

@@ -144,16 +144,27 @@ func (x *exchange) changed(status int, plan *directory.Plan) error {
 	return nil
 }
 
-// renderChanged reads the memberships only where there can be some to show.
+// renderChanged writes the resource. The members of a group are read from a
+// snapshot; the groups of a user came with the plan.
 func (x *exchange) renderChanged(dst []byte, plan *directory.Plan) (out []byte, err error) {
 	p := x.params.projection(plan.Type)
 	a := edge(plan.Type)
-	if a == nil || !p.Includes(a) || plan.Before == nil && plan.Edges.IsZero() {
+	if a == nil || a.Mutability == scim.ReadOnly {
+		return x.append(dst, nil, plan.After, p, plan.Groups)
+	}
+	if !p.Includes(a) || plan.Before == nil && plan.Edges.IsZero() {
 		return plan.After.AppendJSON(dst, p, x.s.opts.BaseURL, nil), nil
 	}
 	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
-		out, err = x.render(dst, r, plan.After, p)
+		out, err = x.append(dst, r, plan.After, p, nil)
 		return err
 	})
 	return out, err
+}
+
+// showsGroups reports whether the answer to a change shows what the resource is
+// a member of.
+func (x *exchange) showsGroups() bool {
+	a := edge(x.route.rt)
+	return a != nil && a.Mutability == scim.ReadOnly && x.params.projection(x.route.rt).Includes(a) && x.preference() != "minimal"
 }

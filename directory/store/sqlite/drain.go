@@ -54,7 +54,7 @@ func newDrain(g *generation, n *names, indexed, top int64) *drain {
 		var all []uint64
 		for _, p := range pairs {
 			d.terms = append(d.terms, entry{l.org, l.attr, p.value, p.row})
-			if !n.caseExact[l.attr] {
+			if l.attr > 0 && !n.caseExact[l.attr] {
 				all = appendGrams(all, p.value, p.row)
 			}
 		}
@@ -142,7 +142,7 @@ func (d *drain) writeTerm(conn *sqlite.Conn, e entry) error {
 			return nil
 		}
 	}
-	return run(conn, "INSERT OR IGNORE INTO term (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, e.attr, e.value, e.row)
+	return e.store(conn)
 }
 
 // unnote takes a row off pending, unless it has changed again.

@@ -199,17 +199,12 @@ func compareRows(a, b int64) int {
 	return 0
 }
 
-// resource reads a row that is known to be there.
-func (s *search) resource(row int64) (res *scim.Resource, err error) {
-	if res = s.read[row]; res != nil {
+// resource reads a row of the type that is searched; nil when there is none.
+func (s *search) resource(row int64) (*scim.Resource, error) {
+	if res := s.read[row]; res != nil {
 		return res, nil
 	}
-	_, err = one(s.conn, func(stmt *sqlite.Stmt) {
-		if stmt.ColumnInt64(6) == s.org && stmt.ColumnInt64(7) == s.k.num {
-			_, res = record(s.k, stmt)
-		}
-	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", row)
-	return res, err
+	return s.at(s.k, s.org, row)
 }
 
 // position encodes a place in a list: the row, then the sort key.

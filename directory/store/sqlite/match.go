@@ -133,11 +133,7 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 		return candidates{}, false, nil
 	}
 	if n.Op == filter.Equal && n.Attr.Uniqueness != scim.NotUnique {
-		row, err := s.owner(s.org, attr, n.Key)
-		if row == 0 {
-			return candidates{exact: true}, true, err
-		}
-		return candidates{rows: []int64{row}, exact: true}, true, err
+		return s.byKey(entry{org: s.org, attr: -attr, value: n.Key})
 	}
 	if !n.Attr.Indexed || !n.Attr.Type.Textual() || n.Op == filter.NotEqual {
 		return candidates{}, false, nil
@@ -146,15 +142,30 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 	if !ok || err != nil {
 		return candidates{}, false, err
 	}
-	doubtful := s.store.tail.find(list{s.org, attr}, n.Op, n.Key)
-	if s.batch != nil { // what the batch has added is in no index yet
-		for _, e := range s.batch.added {
-			if e.org == s.org && e.attr == attr && accepts(n.Op, e.value, n.Key) {
-				doubtful = append(doubtful, e.row)
-			}
+	return candidates{rows, s.recent(list{s.org, attr}, n.Op, n.Key), exact}, true, nil
+}
+
+// byKey finds the row with a unique key.
+func (s *search) byKey(e entry) (candidates, bool, error) {
+	row, err := s.keyRow(e)
+	if row != 0 {
+		return candidates{rows: []int64{row}, exact: true}, true, err
+	}
+	return candidates{doubtful: s.recent(list{e.org, e.attr}, filter.Equal, e.value), exact: true}, true, err
+}
+
+// recent lists rows that may have such a value without being in the tables yet.
+func (r *reader) recent(l list, op filter.Op, key string) []int64 {
+	rows := r.store.tail.find(l, op, key)
+	if r.batch == nil {
+		return rows
+	}
+	for _, e := range r.batch.added {
+		if e.org == l.org && e.attr == l.attr && accepts(op, e.value, key) {
+			rows = append(rows, e.row)
 		}
 	}
-	return candidates{rows, doubtful, exact}, true, nil
+	return rows
 }
 
 // terms reads the written part of the index.

@@ -21,8 +21,8 @@ type kind struct {
 
 // column is an attribute with the number its index rows carry.
 type column struct {
-	num  int64
-	attr *scim.Attribute
+	num        int64
+	attr, root *scim.Attribute
 }
 
 // names maps types, attributes and organizations to numbers. Types and
@@ -67,7 +67,10 @@ func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
 		if err := run(conn, "INSERT OR IGNORE INTO attribute (kind, path) VALUES (?, ?)", num, a.Path()); err != nil {
 			return c, err
 		}
-		c.attr = a
+		c.attr, c.root = a, a
+		for p := a.Parent(); p != nil && !p.IsExtension(); p = p.Parent() {
+			c.root = p
+		}
 		c.num, err = integer(conn, "SELECT num FROM attribute WHERE kind=? AND path=?", num, a.Path())
 		n.attrs[rt][a] = c.num
 		return c, err

@@ -3,13 +3,16 @@ package sqlite
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
 )
 
 // reader is a directory.Reader over one snapshot, or over the transaction of
@@ -54,20 +57,52 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 
 // Owner finds who holds a unique value.
 func (r *reader) Owner(_ context.Context, u directory.UniqueKey) (string, error) {
-	row, err := r.owner(r.store.names.org(u.Org), r.store.names.attrs[u.Type][u.Attr], u.Key)
+	k, err := r.store.names.kind(u.Type)
 	if err != nil {
 		return "", err
 	}
-	if row == 0 {
-		return "", directory.ErrNotFound
-	}
-	id := ""
-	_, err = one(r.conn, func(s *sqlite.Stmt) { id = formatID([16]byte(blob(s, 0))) }, "SELECT id FROM resource WHERE row=?", row)
-	return id, err
+	return r.owner(k, entry{org: r.store.names.org(u.Org), attr: -r.store.names.attrs[u.Type][u.Attr], value: u.Key})
 }
 
-func (r *reader) owner(org, attr int64, key string) (row int64, err error) {
-	return integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", org, attr, key)
+// owner is the id of the resource that holds a unique key.
+func (r *reader) owner(k *kind, e entry) (string, error) {
+	row, err := r.keyRow(e)
+	if err != nil {
+		return "", err
+	}
+	if row != 0 {
+		var id [16]byte
+		_, err := one(r.conn, func(s *sqlite.Stmt) { s.ColumnBytes(0, id[:]) }, "SELECT id FROM resource WHERE row=?", row)
+		return formatID(id), err
+	}
+	for _, row := range r.recent(list{e.org, e.attr}, filter.Equal, e.value) {
+		res, err := r.at(k, e.org, row)
+		if err != nil {
+			return "", err
+		}
+		if res != nil && slices.Contains(appendKeys(nil, k, e.org, row, res), entry{e.org, e.attr, e.value, row}) {
+			return res.ID, nil
+		}
+	}
+	if r.batch != nil {
+		r.batch.free = append(r.batch.free, e)
+	}
+	return "", directory.ErrNotFound
+}
+
+// keyRow looks a unique key up in the table, which may lack those of recent rows.
+func (r *reader) keyRow(e entry) (row int64, err error) {
+	return integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", e.org, -e.attr, e.value)
+}
+
+// at reads a resource by its row; nil when there is none of that type any more.
+func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
+	_, err = one(r.conn, func(s *sqlite.Stmt) {
+		if s.ColumnInt64(6) == org && s.ColumnInt64(7) == k.num {
+			_, res = record(k, s)
+		}
+	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", row)
+	return res, err
 }
 
 // Kinds tells the types of those ids that exist.
@@ -116,6 +151,9 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 	if !ok || num == 0 {
 		return fmt.Errorf("put %s in organization %q: %w", after.ID, org, directory.ErrNotFound)
 	}
+	if err := t.judge(k, num, before, after); err != nil {
+		return err
+	}
 	t.wrote = true
 	var row int64
 	if before == nil {
@@ -124,9 +162,6 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 		row, err = t.update(num, id, before, after)
 	}
 	if err != nil {
-		return err
-	}
-	if err := t.claim(k, num, row, before, after); err != nil {
 		return err
 	}
 	return t.index(k, num, row, before, after)
@@ -154,26 +189,22 @@ func (t *tx) update(org int64, id []byte, before, after *scim.Resource) (row int
 	return row, err
 }
 
-// claim moves the unique keys of a row.
-func (t *tx) claim(k *kind, org, row int64, before, after *scim.Resource) error {
+// judge refuses a unique key that another resource holds. What the rules have
+// just found free is not looked up again.
+func (t *tx) judge(k *kind, org int64, before, after *scim.Resource) error {
+	free := t.batch.free
+	t.batch.free = nil
 	for _, c := range k.unique {
-		was, is := uniqueKey(before, c.attr), uniqueKey(after, c.attr)
-		if was == is {
+		is := uniqueKey(after, c.attr)
+		e := entry{org: org, attr: -c.num, value: is}
+		if is == "" || is == uniqueKey(before, c.attr) || slices.Contains(free, e) {
 			continue
 		}
-		if was != "" {
-			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", org, c.num, was); err != nil {
-				return err
-			}
-		}
-		if is == "" {
-			continue
-		}
-		err := run(t.conn, "INSERT INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", org, c.num, is, row)
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
+		owner, err := t.owner(k, e)
+		if err == nil && owner != after.ID {
 			return &directory.UniqueError{Path: c.attr.Path(), Detail: "The " + c.attr.Path() + " is already in use; choose a different value."}
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
 	}
@@ -187,14 +218,15 @@ func uniqueKey(r *scim.Resource, a *scim.Attribute) string {
 	return scim.Key(r.Text(a))
 }
 
-// index takes removed values out of the search index at once and leaves the
-// added ones to the tail.
+// index takes removed values out of the tables at once and leaves the added ones
+// to the tail.
 func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error {
-	was, is := entries(k, org, row, before), entries(k, org, row, after)
-	added, removed := subtract(is, was), subtract(was, is)
-	for _, e := range removed {
-		if err := run(t.conn, "DELETE FROM term WHERE org=? AND attr=? AND value=? AND row=?", e.org, e.attr, e.value, e.row); err != nil {
-			return err
+	added, removed := difference(k, org, row, before, after)
+	if row <= t.store.tail.clean {
+		for _, e := range removed {
+			if err := e.erase(t.conn); err != nil {
+				return err
+			}
 		}
 	}
 	if len(added) > 0 && row <= t.store.tail.floor {
@@ -227,13 +259,6 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 		return directory.ErrVersion
 	}
 	t.batch.counts[block{num, k.num, row / rowsPerBlock}]--
-	for _, c := range k.unique {
-		if key := uniqueKey(before, c.attr); key != "" {
-			if err := run(t.conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=?", num, c.num, key); err != nil {
-				return err
-			}
-		}
-	}
 	if err := t.index(k, num, row, before, nil); err != nil {
 		return err
 	}

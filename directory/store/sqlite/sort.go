@@ -49,18 +49,24 @@ func compareKeys(a, b string, descending bool) int {
 	return c
 }
 
-// sortKeys reads the keys: from the unique index where it has them, otherwise
-// from the resources.
+// sortKeys reads the keys: from the table of unique keys where it has them,
+// otherwise from the resources.
 func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) (map[int64]string, error) {
 	keys := make(map[int64]string, len(rows))
-	if num, ok := s.store.names.attrs[s.k.rt][a]; ok && a.Uniqueness != scim.NotUnique && len(rows) > 64 {
+	unique := a.Uniqueness != scim.NotUnique
+	if num, ok := s.store.names.attrs[s.k.rt][a]; ok && unique && len(rows) > 64 {
 		err := each(s.conn, func(stmt *sqlite.Stmt) error {
 			keys[stmt.ColumnInt64(0)] = "\x01" + stmt.ColumnText(1)
 			return nil
 		}, "SELECT row, value FROM uniq WHERE org=? AND attr=?", s.org, num)
-		return keys, err
+		if err != nil {
+			return nil, err
+		}
 	}
 	for i, row := range rows {
+		if _, known := keys[row]; known {
+			continue
+		}
 		if i%256 == 255 && ctx.Err() != nil {
 			return nil, tooLong(ctx)
 		}
@@ -71,7 +77,11 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 		if err := res.Load(); err != nil {
 			return nil, err
 		}
-		keys[row] = sortKey(res, a)
+		if key := uniqueKey(res, a); unique && key != "" {
+			keys[row] = "\x01" + key
+		} else {
+			keys[row] = sortKey(res, a)
+		}
 	}
 	return keys, nil
 }

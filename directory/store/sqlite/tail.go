@@ -12,12 +12,13 @@ import (
 	"github.com/usher-scim/usher/scim/filter"
 )
 
-// The search index trails the commits. Writing a value to it at once would cost
-// each change a page or two at a random place in every index; so a change only
-// notes its row in the table pending, and its values stay in memory, in the tail,
-// until thousands of them are written together. A query asks the index and the
+// The index, of unique keys and of values to search for, trails the commits.
+// Writing a value to it at once would cost each change a page or two at a random
+// place in every table; so the values of a change stay in memory, in the tail,
+// until thousands of them are written together. A query asks the tables and the
 // tail and checks what the tail says against its own snapshot, so answers are
-// exact at every moment. After a crash the tail is made anew from pending.
+// exact at every moment. What the tail holds follows from the records above the
+// mark and those in pending, from which it is made anew after a crash.
 
 const (
 	tailRows  = 8192                   // rows in memory at which writing begins
@@ -28,11 +29,26 @@ const (
 	drainPause = 256
 )
 
-// entry is one value of one row in the search index.
+// entry is one value of one row in the index. Unique keys have the attribute's
+// number below zero.
 type entry struct {
 	org, attr int64
 	value     string
 	row       int64
+}
+
+func (e entry) store(conn *sqlite.Conn) error {
+	if e.attr < 0 {
+		return run(conn, "INSERT OR REPLACE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, -e.attr, e.value, e.row)
+	}
+	return run(conn, "INSERT OR IGNORE INTO term (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, e.attr, e.value, e.row)
+}
+
+func (e entry) erase(conn *sqlite.Conn) error {
+	if e.attr < 0 {
+		return run(conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=? AND row=?", e.org, -e.attr, e.value, e.row)
+	}
+	return run(conn, "DELETE FROM term WHERE org=? AND attr=? AND value=? AND row=?", e.org, e.attr, e.value, e.row)
 }
 
 // list is a part of the index: the values of one attribute of one organization.
@@ -140,6 +156,7 @@ type tail struct {
 
 	names *names
 	floor int64       // a change to a row above it needs no note in pending
+	clean int64       // the tables know nothing of rows above it
 	drain *drain      // of frozen; nil while it is being made
 	ready chan *drain // where it comes from
 }
@@ -197,6 +214,10 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	if err != nil {
 		return err
 	}
+	last, err := integer(conn, "SELECT max(row) FROM resource")
+	if err != nil {
+		return err
+	}
 	g := newGeneration()
 	err = each(conn, func(s *sqlite.Stmt) error {
 		k := n.byNum[s.ColumnInt64(2)]
@@ -209,7 +230,8 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 			return err
 		}
 		g.rows[row] = struct{}{}
-		for _, e := range entries(k, org, row, r) {
+		added, _ := difference(k, org, row, nil, r)
+		for _, e := range added {
 			g.add(e)
 		}
 		return nil
@@ -223,34 +245,75 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	if t.frozen != nil { // its values may be needed by snapshots; see written
 		t.retired = append(t.retired, retired{t.frozen, ^uint64(0)})
 	}
-	t.active, t.frozen, t.drain, t.floor = g, nil, nil, floor
+	t.active, t.frozen, t.drain = g, nil, nil
+	t.floor, t.clean = floor, max(t.clean, last) // a drain may have ended halfway
 	return nil
 }
 
-// entries lists the values of a resource that are indexed, folded as filters
-// fold their literals.
-func entries(k *kind, org, row int64, r *scim.Resource) []entry {
-	if r == nil {
-		return nil
+// difference lists the entries that a change of a resource adds and removes.
+func difference(k *kind, org, row int64, before, after *scim.Resource) (added, removed []entry) {
+	differs := func(c column) bool {
+		if before == nil || after == nil {
+			return true
+		}
+		was, _ := before.Get(c.root)
+		is, _ := after.Get(c.root)
+		return !was.Equal(is)
 	}
-	var all []entry
+	var was, is []entry
+	for _, c := range k.unique {
+		if differs(c) {
+			was, is = appendKey(was, c, org, row, before), appendKey(is, c, org, row, after)
+		}
+	}
 	for _, c := range k.indexed {
-		r.Each(c.attr, func(_ int, v scim.Value) {
-			text := v.Text()
-			if !c.attr.CaseExact {
-				text = scim.Fold(text)
-			}
-			e := entry{org, c.num, text, row}
-			if !slices.Contains(all, e) {
-				all = append(all, e)
-			}
-		})
+		if differs(c) {
+			was, is = appendTerms(was, c, org, row, before), appendTerms(is, c, org, row, after)
+		}
 	}
+	return subtract(is, was), subtract(was, is)
+}
+
+// appendKeys lists the unique keys of a resource.
+func appendKeys(all []entry, k *kind, org, row int64, r *scim.Resource) []entry {
+	for _, c := range k.unique {
+		all = appendKey(all, c, org, row, r)
+	}
+	return all
+}
+
+func appendKey(all []entry, c column, org, row int64, r *scim.Resource) []entry {
+	if key := uniqueKey(r, c.attr); key != "" {
+		all = append(all, entry{org, -c.num, key, row})
+	}
+	return all
+}
+
+// appendTerms lists the values of a resource that are searched for, folded as
+// filters fold their literals.
+func appendTerms(all []entry, c column, org, row int64, r *scim.Resource) []entry {
+	if r == nil {
+		return all
+	}
+	mark := len(all)
+	r.Each(c.attr, func(_ int, v scim.Value) {
+		text := v.Text()
+		if !c.attr.CaseExact {
+			text = scim.Fold(text)
+		}
+		e := entry{org, c.num, text, row}
+		if !slices.Contains(all[mark:], e) {
+			all = append(all, e)
+		}
+	})
 	return all
 }
 
 // subtract returns the entries of a that b has not.
 func subtract(a, b []entry) []entry {
+	if len(b) == 0 {
+		return a
+	}
 	var rest []entry
 	for _, e := range a {
 		if !slices.Contains(b, e) {
@@ -331,6 +394,7 @@ func (t *tail) freeze() {
 	for row := range g.rows {
 		t.floor = max(t.floor, row)
 	}
+	t.clean = max(t.clean, t.floor)
 	t.frozen, t.active = g, newGeneration()
 	t.drain, t.ready = nil, ready
 	top := t.floor

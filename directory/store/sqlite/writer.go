@@ -101,6 +101,7 @@ type batch struct {
 	err            error // the transaction could not begin
 	added, removed []entry
 	counts         map[block]int64 // not yet in the table
+	free           []entry         // unique keys that the change under way found free
 }
 
 // block is a row of the table block.
@@ -116,6 +117,7 @@ func (b *batch) begin() {
 // nearly all refusals are, is answered at once. One that fails later takes the
 // transaction down: those before it are carried out again, without it.
 func (b *batch) take(u *update) {
+	b.free = nil
 	t := &tx{reader: reader{store: b.store, conn: b.conn, batch: b}}
 	err := t.run(u)
 	if err == nil {

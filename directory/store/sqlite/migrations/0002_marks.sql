@@ -1,6 +1,6 @@
 -- How far two followers of the changes have come.
--- indexed: rows up to this one are in the search index, but for those in pending
--- and in memory; rows above it are all in memory.
+-- indexed: the keys and values of rows up to this one are in uniq, term and gram,
+-- but for those of the rows in pending; of the rows above it none are.
 -- relayed: events up to this one were handed to the relay; those of them that
 -- are still on their way are in outbox.
 CREATE TABLE mark (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
