@@ -24,9 +24,11 @@ const (
 	tailRows  = 8192                   // rows in memory at which writing begins
 	drainIdle = 150 * time.Millisecond // pause after which it begins anyway
 	// What is written at a time: to each commit this much a change, which is more
-	// than a change adds, and in a pause so much that no change waits long.
+	// than a change adds; and in a pause so much, so often, that no change waits
+	// long and readers keep most of the processors.
 	drainShare = 16
-	drainPause = 256
+	drainPause = 512
+	drainPace  = 10 * time.Millisecond
 )
 
 // entry is one value of one row in the index. Unique keys have the attribute's
@@ -328,7 +330,7 @@ func (t *tail) along(conn *sqlite.Conn, changes int) error {
 	if t.frozen == nil && len(t.active.rows) >= tailRows {
 		t.freeze()
 	}
-	if t.frozen == nil || !t.prepared(false) {
+	if t.frozen == nil || !t.prepared() {
 		return nil
 	}
 	return t.drain.write(conn, t, changes*drainShare)
@@ -349,25 +351,27 @@ func (t *tail) written(s *Store) {
 	}
 }
 
-// idle is called when no change has come for a while: it writes until one does.
-// What fails is left as it was, to be tried again.
-func (t *tail) idle(conn *sqlite.Conn, s *Store) {
+// idle is called when no change has come for a while. It writes a part, and says
+// how long to wait before the next. What fails is left as it was, to be tried
+// again.
+func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
 	t.written(s)
-	for len(s.queue) == 0 {
-		if t.frozen == nil {
-			if len(t.active.rows) == 0 {
-				return
-			}
-			t.freeze()
+	if t.frozen == nil {
+		if len(t.active.rows) == 0 {
+			return drainIdle
 		}
-		t.prepared(true)
-		s.wake()
-		if err := t.pause(conn); err != nil {
-			return
-		}
-		s.commits.Add(1)
-		t.written(s)
+		t.freeze()
 	}
+	if !t.prepared() {
+		return drainPace
+	}
+	s.wake()
+	if err := t.pause(conn); err != nil {
+		return drainIdle
+	}
+	s.commits.Add(1)
+	t.written(s)
+	return drainPace
 }
 
 // pause writes in a transaction of its own.
@@ -401,18 +405,13 @@ func (t *tail) freeze() {
 	go func() { ready <- newDrain(g, t.names, indexed, top) }() // sorting is not the writer's work
 }
 
-// prepared reports whether the frozen generation is sorted, waiting for it if
-// told to.
-func (t *tail) prepared(wait bool) bool {
+// prepared reports whether the frozen generation is sorted.
+func (t *tail) prepared() bool {
 	if t.drain == nil {
 		select {
 		case t.drain = <-t.ready:
 		default:
-			if !wait {
-				return false
-			}
-			t.drain = <-t.ready
 		}
 	}
-	return true
+	return t.drain != nil
 }

@@ -47,6 +47,7 @@ func (s *Store) write(conn *sqlite.Conn) {
 	defer conn.Close()
 	idle := time.NewTimer(drainIdle)
 	for {
+		pause := drainIdle
 		select {
 		case u, ok := <-s.queue:
 			if !ok {
@@ -54,9 +55,9 @@ func (s *Store) write(conn *sqlite.Conn) {
 			}
 			s.commit(conn, u)
 		case <-idle.C:
-			s.tail.idle(conn, s)
+			pause = s.tail.idle(conn, s)
 		}
-		idle.Reset(drainIdle)
+		idle.Reset(pause)
 	}
 }
 
