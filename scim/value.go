@@ -208,7 +208,28 @@ func equalFields(a, b []Field) bool {
 func FormatTime(t time.Time) string { return string(appendTime(nil, t)) }
 
 func appendTime(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	hour, minute, second := t.Clock()
+	dst = appendDigits(dst, year, 1000)
+	dst = appendDigits(append(dst, '-'), int(month), 10)
+	dst = appendDigits(append(dst, '-'), day, 10)
+	dst = appendDigits(append(dst, 'T'), hour, 10)
+	dst = appendDigits(append(dst, ':'), minute, 10)
+	dst = appendDigits(append(dst, ':'), second, 10)
+	dst = appendDigits(append(dst, '.'), t.Nanosecond()/1e6, 100)
+	return append(dst, 'Z')
+}
+
+// appendDigits writes a number from the digit of the given place on.
+func appendDigits(dst []byte, n, place int) []byte {
+	for ; place > 0; place /= 10 {
+		dst = append(dst, byte('0'+n/place%10))
+	}
+	return dst
 }
 
 // ParseTime reads an xsd:dateTime with an offset; without one, UTC is meant.

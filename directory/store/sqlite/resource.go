@@ -21,6 +21,7 @@ type reader struct {
 	store *Store
 	conn  *sqlite.Conn
 	batch *batch // when this is the reader of a transaction
+	alone string // the id that was read last, if it is a member of nothing
 }
 
 const columns = "row, id, version, created, modified, body"
@@ -47,8 +48,11 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 	_, err = one(r.conn, func(s *sqlite.Stmt) {
 		if s.ColumnInt64(6) == k.num {
 			_, found = record(k, s)
+			if s.ColumnInt64(7) == 0 {
+				r.alone = ref.ID
+			}
 		}
-	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
+	}, "SELECT "+columns+", kind, EXISTS (SELECT 1 FROM edge WHERE member=row) FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
 	if err == nil && found == nil {
 		err = directory.ErrNotFound
 	}

@@ -28,7 +28,7 @@ const (
 	// long and readers keep most of the processors.
 	drainShare = 16
 	drainPause = 512
-	drainPace  = 10 * time.Millisecond
+	drainPace  = 20 * time.Millisecond
 )
 
 // entry is one value of one row in the index. Unique keys have the attribute's
