@@ -104,8 +104,12 @@ func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
 	_, err = one(r.conn, func(s *sqlite.Stmt) {
 		if s.ColumnInt64(6) == org && s.ColumnInt64(7) == k.num {
 			_, res = record(k, s)
+			r.alone = ""
+			if s.ColumnInt64(8) == 0 {
+				r.alone = res.ID
+			}
 		}
-	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", row)
+	}, "SELECT "+columns+", org, kind, EXISTS (SELECT 1 FROM edge WHERE member=row) FROM resource WHERE row=?", row)
 	return res, err
 }
 
