@@ -30,8 +30,8 @@ type progress struct {
 	all                          bool
 }
 
-// postings are the trigrams of one list and the rows that have them, sorted:
-// the trigram in the upper bits, the row in the lower 40.
+// postings are the trigrams of one list and the rows that have them, sorted by
+// trigram: it is in the upper bits, the row in the lower 40.
 type postings struct {
 	list
 	all []uint64
@@ -51,19 +51,44 @@ func newDrain(g *generation, n *names, indexed, top int64) *drain {
 	for _, l := range sortedLists(g.values) {
 		pairs := slices.Clone(g.values[l].pairs)
 		slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
-		var all []uint64
+		size := 0
 		for _, p := range pairs {
 			d.terms = append(d.terms, entry{l.org, l.attr, p.value, p.row})
-			if l.attr > 0 && !n.caseExact[l.attr] {
-				all = appendGrams(all, p.value, p.row)
-			}
+			size += max(0, len(p.value)-2)
 		}
-		if len(all) > 0 {
-			slices.Sort(all)
-			d.grams = append(d.grams, postings{l, slices.Compact(all)})
+		if l.attr < 0 || n.caseExact[l.attr] || size == 0 {
+			continue
 		}
+		all := make([]uint64, 0, size)
+		for _, p := range g.values[l].pairs {
+			all = appendGrams(all, p.value, p.row)
+		}
+		d.grams = append(d.grams, postings{l, slices.Compact(sortGrams(all))})
 	}
 	return d
+}
+
+// sortGrams sorts by trigram and leaves the rows of each in the order they came:
+// two passes over twelve bits each.
+func sortGrams(all []uint64) []uint64 {
+	const digit = 1 << 12
+	other := make([]uint64, len(all))
+	for shift := rowBits; shift < 64; shift += 12 {
+		var start [digit + 1]int
+		for _, p := range all {
+			start[p>>shift%digit+1]++
+		}
+		for i := range digit {
+			start[i+1] += start[i]
+		}
+		for _, p := range all {
+			at := &start[p>>shift%digit]
+			other[*at] = p
+			*at++
+		}
+		all, other = other, all
+	}
+	return all
 }
 
 func sortedLists(m map[list]*values) []list {
