@@ -19,7 +19,7 @@ var pragmas = []struct{ name, set, want string }{
 }
 
 const (
-	writerCacheKiB = 16 << 10
+	writerCacheKiB = 8 << 10
 	readerCacheKiB = 2 << 10
 	// checkpointPages is the length of the log, in pages of 4 KiB, at which a
 	// commit folds it back: a short log that is written over again costs less
@@ -73,7 +73,7 @@ func exec(conn *sqlite.Conn, query string) error {
 	return nil
 }
 
-// args binds values to a cached statement, in order.
+// bind binds values to a cached statement, in order.
 func bind(conn *sqlite.Conn, query string, args ...any) (*sqlite.Stmt, error) {
 	stmt, err := conn.Prepare(query)
 	if err != nil {

@@ -12,60 +12,66 @@ import (
 // blob: two bytes a row, 16 KiB at most.
 const gramBlock = 1 << 13
 
-// drain is a generation on its way into the index.
+// drain is a generation on its way into the index, list by list. It is the
+// writer's, but for the sorting, which goes on ahead of it.
 type drain struct {
 	gone  map[entry]struct{}
-	terms []entry
-	grams []postings
+	parts chan *part // closed after the last
+	quit  chan struct{}
+	now   *part   // what is left of it
 	done  []int64 // rows to take off pending
 	top   int64   // the mark when all is written
-
-	now, next progress
+	ended bool    // all is written, in the transaction under way
 }
 
-// progress is how far a drain has come: now in what is committed, next in the
-// transaction under way. Every part may be written twice.
-type progress struct {
-	terms, lists, postings, done int
-	all                          bool
-}
-
-// postings are the trigrams of one list and the rows that have them, sorted by
-// trigram: it is in the upper bits, the row in the lower 40.
-type postings struct {
+// part is one list, sorted. A posting has a trigram in its upper bits and a row
+// in the lower 40.
+type part struct {
 	list
-	all []uint64
+	terms    []pair
+	postings []uint64
 }
 
 const rowBits = 40
 
-// newDrain sorts what is to be written. Values that are compared byte by byte
-// are identifiers, which nobody searches for by a part: they get no trigrams.
 func newDrain(g *generation, n *names, indexed, top int64) *drain {
-	d := &drain{gone: g.gone, top: top}
+	d := &drain{gone: g.gone, parts: make(chan *part), quit: make(chan struct{}), top: top}
 	for row := range g.rows {
 		if row <= indexed {
 			d.done = append(d.done, row)
 		}
 	}
-	for _, l := range sortedLists(g.values) {
-		pairs := slices.Clone(g.values[l].pairs)
-		slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
-		size := 0
-		for _, p := range pairs {
-			d.terms = append(d.terms, entry{l.org, l.attr, p.value, p.row})
-			size += max(0, len(p.value)-2)
+	go func() {
+		defer close(d.parts)
+		for l, v := range g.values {
+			select {
+			case d.parts <- newPart(l, v, n):
+			case <-d.quit:
+				return
+			}
 		}
-		if l.attr < 0 || n.caseExact[l.attr] || size == 0 {
-			continue
-		}
-		all := make([]uint64, 0, size)
-		for _, p := range g.values[l].pairs {
-			all = appendGrams(all, p.value, p.row)
-		}
-		d.grams = append(d.grams, postings{l, slices.Compact(sortGrams(all))})
-	}
+	}()
 	return d
+}
+
+// newPart sorts a list. Values that are compared byte by byte are identifiers,
+// which nobody searches for by a part: they get no trigrams.
+func newPart(l list, v *values, n *names) *part {
+	p := &part{list: l, terms: slices.Clone(v.pairs)}
+	slices.SortFunc(p.terms, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
+	if l.attr < 0 || n.caseExact[l.attr] {
+		return p
+	}
+	size := 0
+	for _, e := range v.pairs {
+		size += max(0, len(e.value)-2)
+	}
+	all := make([]uint64, 0, size)
+	for _, e := range v.pairs {
+		all = appendGrams(all, e.value, e.row)
+	}
+	p.postings = slices.Compact(sortGrams(all))
+	return p
 }
 
 // sortGrams sorts by trigram and leaves the rows of each in the order they came:
@@ -91,15 +97,6 @@ func sortGrams(all []uint64) []uint64 {
 	return all
 }
 
-func sortedLists(m map[list]*values) []list {
-	all := make([]list, 0, len(m))
-	for l := range m {
-		all = append(all, l)
-	}
-	slices.SortFunc(all, func(a, b list) int { return cmp.Or(cmp.Compare(a.org, b.org), cmp.Compare(a.attr, b.attr)) })
-	return all
-}
-
 // appendGrams lists the trigrams (of bytes) of a value with its row.
 func appendGrams(all []uint64, value string, row int64) []uint64 {
 	for i := 0; i+2 < len(value); i++ {
@@ -118,84 +115,84 @@ func grams(text string) []int64 {
 	return sortedSet(all)
 }
 
-// write does up to n parts of what is left, in the transaction under way; with
-// the last of them the mark moves.
+// write does up to n of the steps that are left, in the transaction under way.
 func (d *drain) write(conn *sqlite.Conn, t *tail, n int) error {
-	p := d.now
-	for ; n > 0 && p.terms < len(d.terms); n-- {
-		if err := d.writeTerm(conn, d.terms[p.terms]); err != nil {
+	for ; n > 0 && !d.ended; n-- {
+		if d.now == nil {
+			select {
+			case d.now = <-d.parts:
+			default:
+				return nil // it is still being sorted
+			}
+			if d.now == nil {
+				return d.finish(conn, t, n)
+			}
+		}
+		if err := d.step(conn); err != nil {
 			return err
 		}
-		p.terms++
 	}
-	for ; n > 0 && p.lists < len(d.grams); n-- {
-		rest := d.grams[p.lists]
-		rest.all = rest.all[p.postings:]
-		size, err := writeGram(conn, rest)
-		if err != nil {
-			return err
-		}
-		if p.postings += size; size == len(rest.all) {
-			p.lists, p.postings = p.lists+1, 0
-		}
-	}
-	for ; n > 0 && p.done < len(d.done); n-- {
-		if err := t.unnote(conn, d.done[p.done]); err != nil {
-			return err
-		}
-		p.done++
-	}
-	if n > 0 {
-		if err := run(conn, "UPDATE mark SET n=? WHERE name='indexed'", d.top); err != nil {
-			return err
-		}
-		p.all = true
-	}
-	d.next = p
 	return nil
 }
 
-// advance takes note of the commit; true when everything is in the index.
-func (d *drain) advance() bool {
-	d.now = d.next
-	return d.now.all
-}
-
-func (d *drain) writeTerm(conn *sqlite.Conn, e entry) error {
-	if len(d.gone) > 0 {
+// step writes one value, or one list of rows.
+func (d *drain) step(conn *sqlite.Conn) error {
+	p := d.now
+	switch {
+	case len(p.terms) > 0:
+		e := entry{p.org, p.attr, p.terms[0].value, p.terms[0].row}
+		p.terms = p.terms[1:]
 		if _, gone := d.gone[e]; gone {
 			return nil
 		}
+		return e.store(conn)
+	case len(p.postings) > 0:
+		return p.writeGram(conn)
 	}
-	return e.store(conn)
+	d.now = nil
+	return nil
 }
 
-// unnote takes a row off pending, unless it has changed again.
-func (t *tail) unnote(conn *sqlite.Conn, row int64) error {
-	if _, again := t.active.rows[row]; again {
+// finish takes rows off pending, unless they have changed again, and moves the
+// mark with the last.
+func (d *drain) finish(conn *sqlite.Conn, t *tail, n int) error {
+	for ; n > 0 && len(d.done) > 0; n-- {
+		row := d.done[0]
+		d.done = d.done[1:]
+		if _, again := t.active.rows[row]; again {
+			continue
+		}
+		if err := run(conn, "DELETE FROM pending WHERE row=?", row); err != nil {
+			return err
+		}
+	}
+	if len(d.done) > 0 {
 		return nil
 	}
-	return run(conn, "DELETE FROM pending WHERE row=?", row)
+	d.ended = true
+	return run(conn, "UPDATE mark SET n=? WHERE name='indexed'", d.top)
 }
 
-// writeGram writes the rows of the first trigram and block, and returns how many
-// postings that took; the order within a blob does not matter.
-func writeGram(conn *sqlite.Conn, p postings) (size int, err error) {
+// writeGram writes the rows of the first trigram and block; their order within a
+// blob does not matter.
+func (p *part) writeGram(conn *sqlite.Conn) error {
 	const offsets = gramBlock - 1
-	gram, block := int64(p.all[0]>>rowBits), int64(p.all[0]&(1<<rowBits-1))/gramBlock
+	first, n := p.postings[0], 0
+	gram, block := int64(first>>rowBits), int64(first&(1<<rowBits-1))/gramBlock
 	var rows []byte
-	for ; size < len(p.all) && p.all[size]&^offsets == p.all[0]&^offsets; size++ {
-		rows = binary.LittleEndian.AppendUint16(rows, uint16(p.all[size]&offsets))
+	for ; n < len(p.postings) && p.postings[n]&^offsets == first&^offsets; n++ {
+		rows = binary.LittleEndian.AppendUint16(rows, uint16(p.postings[n]&offsets))
 	}
+	p.postings = p.postings[n:]
 	var have []byte
 	if _, err := one(conn, func(s *sqlite.Stmt) { have = blob(s, 0) },
 		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", p.org, p.attr, gram, block); err != nil {
-		return 0, err
+		return err
 	}
 	if len(have) > 0 {
 		rows = merge16(have, rows)
 	}
-	return size, run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
+	return run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
 }
 
 // merge16 appends to a list of places those that it has not.

@@ -157,10 +157,10 @@ type tail struct {
 	retired []retired
 
 	names *names
-	floor int64       // a change to a row above it needs no note in pending
-	clean int64       // the tables know nothing of rows above it
-	drain *drain      // of frozen; nil while it is being made
-	ready chan *drain // where it comes from
+	floor int64  // a change to a row above it needs no note in pending
+	clean int64  // the tables know nothing of rows above it
+	drain *drain // of frozen
+	stale bool   // a commit failed, and so did reload after it
 }
 
 // retired is a generation that the index holds but that snapshots from before
@@ -212,6 +212,7 @@ func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
 
 // reload makes the tail anew from what is committed.
 func (t *tail) reload(conn *sqlite.Conn, n *names) error {
+	t.stale = true
 	floor, err := integer(conn, "SELECT n FROM mark WHERE name='indexed'")
 	if err != nil {
 		return err
@@ -247,9 +248,17 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	if t.frozen != nil { // its values may be needed by snapshots; see written
 		t.retired = append(t.retired, retired{t.frozen, ^uint64(0)})
 	}
-	t.active, t.frozen, t.drain = g, nil, nil
+	t.stop()
+	t.active, t.frozen, t.drain, t.stale = g, nil, nil, false
 	t.floor, t.clean = floor, max(t.clean, last) // a drain may have ended halfway
 	return nil
+}
+
+// stop ends the sorting that may be under way.
+func (t *tail) stop() {
+	if t.drain != nil {
+		close(t.drain.quit)
+	}
 }
 
 // difference lists the entries that a change of a resource adds and removes.
@@ -330,7 +339,7 @@ func (t *tail) along(conn *sqlite.Conn, changes int) error {
 	if t.frozen == nil && len(t.active.rows) >= tailRows {
 		t.freeze()
 	}
-	if t.frozen == nil || !t.prepared() {
+	if t.drain == nil {
 		return nil
 	}
 	return t.drain.write(conn, t, changes*drainShare)
@@ -338,7 +347,7 @@ func (t *tail) along(conn *sqlite.Conn, changes int) error {
 
 // written is called after the commit: it lets go of what no snapshot needs.
 func (t *tail) written(s *Store) {
-	done := t.drain != nil && t.drain.advance()
+	done := t.drain != nil && t.drain.ended
 	if !done && len(t.retired) == 0 {
 		return
 	}
@@ -352,9 +361,11 @@ func (t *tail) written(s *Store) {
 }
 
 // idle is called when no change has come for a while. It writes a part, and says
-// how long to wait before the next. What fails is left as it was, to be tried
-// again.
+// how long to wait before the next.
 func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
+	if t.stale && t.reload(conn, t.names) != nil {
+		return drainIdle
+	}
 	t.written(s)
 	if t.frozen == nil {
 		if len(t.active.rows) == 0 {
@@ -362,11 +373,9 @@ func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
 		}
 		t.freeze()
 	}
-	if !t.prepared() {
-		return drainPace
-	}
 	s.wake()
 	if err := t.pause(conn); err != nil {
+		_ = t.reload(conn, t.names) // as after any commit that failed; it is tried again
 		return drainIdle
 	}
 	s.commits.Add(1)
@@ -394,24 +403,11 @@ func (t *tail) pause(conn *sqlite.Conn) error {
 func (t *tail) freeze() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	g, ready, indexed := t.active, make(chan *drain, 1), t.floor
+	g, indexed := t.active, t.floor
 	for row := range g.rows {
 		t.floor = max(t.floor, row)
 	}
 	t.clean = max(t.clean, t.floor)
 	t.frozen, t.active = g, newGeneration()
-	t.drain, t.ready = nil, ready
-	top := t.floor
-	go func() { ready <- newDrain(g, t.names, indexed, top) }() // sorting is not the writer's work
-}
-
-// prepared reports whether the frozen generation is sorted.
-func (t *tail) prepared() bool {
-	if t.drain == nil {
-		select {
-		case t.drain = <-t.ready:
-		default:
-		}
-	}
-	return t.drain != nil
+	t.drain = newDrain(g, t.names, indexed, t.floor)
 }

@@ -45,6 +45,7 @@ func (s *Store) Update(ctx context.Context, fn func(directory.Tx) error) error {
 func (s *Store) write(conn *sqlite.Conn) {
 	defer close(s.stopped)
 	defer conn.Close()
+	defer s.tail.stop()
 	idle := time.NewTimer(drainIdle)
 	for {
 		pause := drainIdle
@@ -109,7 +110,14 @@ type batch struct {
 type block struct{ org, kind, num int64 }
 
 func (b *batch) begin() {
-	if err := run(b.conn, "BEGIN IMMEDIATE"); err != nil {
+	var err error
+	if b.store.tail.stale {
+		err = b.store.tail.reload(b.conn, &b.store.names)
+	}
+	if err == nil {
+		err = run(b.conn, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
 		b.err = fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
 	}
 }
