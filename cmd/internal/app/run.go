@@ -22,7 +22,7 @@ import (
 // runs again: with the few megabytes that Usher keeps alive it would otherwise
 // run dozens of times a second. Unlike GOGC it adds a fixed amount, whatever else
 // is in memory.
-const headroom = 24 << 20
+const headroom = 32 << 20
 
 // Run listens and serves until the context ends, then stops in order: it turns
 // unready, refuses new connections, finishes what it has begun (R14).

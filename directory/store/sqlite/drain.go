@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -135,22 +136,51 @@ func (d *drain) write(conn *sqlite.Conn, t *tail, n int) error {
 	return nil
 }
 
-// step writes one value, or one list of rows.
+// step writes a few values, or one list of rows.
 func (d *drain) step(conn *sqlite.Conn) error {
-	p := d.now
-	switch {
+	switch p := d.now; {
 	case len(p.terms) > 0:
-		e := entry{p.org, p.attr, p.terms[0].value, p.terms[0].row}
-		p.terms = p.terms[1:]
-		if _, gone := d.gone[e]; gone {
-			return nil
-		}
-		return e.store(conn)
+		return p.writeTerms(conn, d.gone)
 	case len(p.postings) > 0:
 		return p.writeGram(conn)
 	}
 	d.now = nil
 	return nil
+}
+
+// atOnce is how many values one statement writes.
+const atOnce = 8
+
+// The statements that write 0 to atOnce values of one list.
+var (
+	insertKeys  = inserts("INSERT OR REPLACE INTO uniq")
+	insertTerms = inserts("INSERT OR IGNORE INTO term")
+)
+
+func inserts(head string) (all [atOnce + 1]string) {
+	for n := range all {
+		all[n] = head + " (org, attr, value, row) VALUES " + strings.TrimSuffix(strings.Repeat("(?1, ?2, ?, ?), ", n), ", ")
+	}
+	return all
+}
+
+func (p *part) writeTerms(conn *sqlite.Conn, gone map[entry]struct{}) error {
+	list, queries := p.list, &insertTerms
+	if list.attr < 0 {
+		list.attr, queries = -list.attr, &insertKeys
+	}
+	args := append(make([]any, 0, 2+2*atOnce), list.org, list.attr)
+	for ; len(p.terms) > 0 && len(args) < cap(args); p.terms = p.terms[1:] {
+		e := p.terms[0]
+		if _, is := gone[entry{p.org, p.attr, e.value, e.row}]; !is {
+			args = append(args, e.value, e.row)
+		}
+	}
+	n := len(args)/2 - 1
+	if n == 0 {
+		return nil
+	}
+	return run(conn, queries[n], args...)
 }
 
 // finish takes rows off pending, unless they have changed again, and moves the

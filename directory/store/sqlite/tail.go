@@ -23,11 +23,11 @@ import (
 const (
 	tailRows  = 8192                   // rows in memory at which writing begins
 	drainIdle = 150 * time.Millisecond // pause after which it begins anyway
-	// What is written at a time: to each commit this much a change, which is more
-	// than a change adds; and in a pause so much, so often, that no change waits
-	// long and readers keep most of the processors.
-	drainShare = 16
-	drainPause = 512
+	// Steps that are taken at a time: in each commit this many a change, which is
+	// more than a change adds; and in a pause so many, so often, that no change
+	// waits long and readers keep most of the processors.
+	drainShare = 6
+	drainPause = 128
 	drainPace  = 20 * time.Millisecond
 )
 
@@ -39,13 +39,7 @@ type entry struct {
 	row       int64
 }
 
-func (e entry) store(conn *sqlite.Conn) error {
-	if e.attr < 0 {
-		return run(conn, "INSERT OR REPLACE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, -e.attr, e.value, e.row)
-	}
-	return run(conn, "INSERT OR IGNORE INTO term (org, attr, value, row) VALUES (?, ?, ?, ?)", e.org, e.attr, e.value, e.row)
-}
-
+// erase takes it out of the tables.
 func (e entry) erase(conn *sqlite.Conn) error {
 	if e.attr < 0 {
 		return run(conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=? AND row=?", e.org, -e.attr, e.value, e.row)
