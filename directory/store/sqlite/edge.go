@@ -70,7 +70,7 @@ func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (m
 	num := r.store.names.org(org)
 	for _, text := range ids {
 		id, ok := parseID(text)
-		if !ok || text == r.alone {
+		if !ok || r.alone[text] {
 			continue
 		}
 		err := each(r.conn, func(s *sqlite.Stmt) error {
@@ -96,7 +96,7 @@ func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (m
 
 // Link changes the members of a group.
 func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta) error {
-	t.wrote, t.alone = true, ""
+	t.wrote, t.alone = true, nil
 	row, err := t.groupRow(group)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 			p.More = true
 			return errStop
 		}
-		row, res := record(s.k, stmt)
+		row, res := s.record(s.k, stmt)
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil
@@ -101,7 +101,7 @@ func (s *search) listBefore(q directory.Query, p directory.Page) (directory.Page
 			p.Prior = true
 			return errStop
 		}
-		row, res := record(s.k, stmt)
+		row, res := s.record(s.k, stmt)
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil

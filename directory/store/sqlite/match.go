@@ -379,7 +379,7 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 			s.keep(row, res)
 		}
 		return nil
-	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.num)
+	}, "SELECT "+bare+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.num)
 	return rows, err
 }
 

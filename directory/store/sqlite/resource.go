@@ -20,18 +20,35 @@ import (
 type reader struct {
 	store *Store
 	conn  *sqlite.Conn
-	batch *batch // when this is the reader of a transaction
-	alone string // the id that was read last, if it is a member of nothing
+	batch *batch          // when this is the reader of a transaction
+	alone map[string]bool // ids that were read and are members of nothing
 }
 
-const columns = "row, id, version, created, modified, body"
+// The columns of a resource, with and without a look at whether it is a member
+// of anything.
+const (
+	columns = bare + ", EXISTS (SELECT 1 FROM edge WHERE member=row)"
+	bare    = "row, id, version, created, modified, body"
+)
 
-// record reads the columns of a resource.
+// record reads the bare columns.
 func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 	var id [16]byte
 	s.ColumnBytes(1, id[:])
 	return s.ColumnInt64(0), scim.Stored(k.rt, formatID(id), scim.Version(s.ColumnInt64(2)),
 		time.UnixMilli(s.ColumnInt64(3)).UTC(), time.UnixMilli(s.ColumnInt64(4)).UTC(), blob(s, 5))
+}
+
+// record reads all the columns, and remembers what spares a look at the edges.
+func (r *reader) record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
+	row, res := record(k, s)
+	if s.ColumnInt64(6) == 0 {
+		if r.alone == nil {
+			r.alone = map[string]bool{}
+		}
+		r.alone[res.ID] = true
+	}
+	return row, res
 }
 
 // Get reads one resource.
@@ -46,13 +63,10 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 	}
 	var found *scim.Resource
 	_, err = one(r.conn, func(s *sqlite.Stmt) {
-		if s.ColumnInt64(6) == k.num {
-			_, found = record(k, s)
-			if s.ColumnInt64(7) == 0 {
-				r.alone = ref.ID
-			}
+		if s.ColumnInt64(7) == k.num {
+			_, found = r.record(k, s)
 		}
-	}, "SELECT "+columns+", kind, EXISTS (SELECT 1 FROM edge WHERE member=row) FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
+	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
 	if err == nil && found == nil {
 		err = directory.ErrNotFound
 	}
@@ -102,14 +116,10 @@ func (r *reader) keyRow(e entry) (row int64, err error) {
 // at reads a resource by its row; nil when there is none of that type any more.
 func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
 	_, err = one(r.conn, func(s *sqlite.Stmt) {
-		if s.ColumnInt64(6) == org && s.ColumnInt64(7) == k.num {
-			_, res = record(k, s)
-			r.alone = ""
-			if s.ColumnInt64(8) == 0 {
-				r.alone = res.ID
-			}
+		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.num {
+			_, res = r.record(k, s)
 		}
-	}, "SELECT "+columns+", org, kind, EXISTS (SELECT 1 FROM edge WHERE member=row) FROM resource WHERE row=?", row)
+	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", row)
 	return res, err
 }
 
