@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -252,11 +251,13 @@ func (d *decoder) complex(a *Attribute, kind jsontext.Kind) (Value, error) {
 	}
 	var fields []Field
 	err := d.object(func(name string) (bool, error) {
-		sub, ok := a.Lookup(name)
-		if !ok {
-			return a.IsExtension() && EqualName(name, "schemas"), d.skipIf(a.IsExtension() && EqualName(name, "schemas"))
+		if sub, ok := a.Lookup(name); ok {
+			return true, d.member(&fields, sub, name)
 		}
-		return true, d.member(&fields, sub, name)
+		if a.IsExtension() && EqualName(name, "schemas") {
+			return true, d.skip()
+		}
+		return false, nil
 	})
 	if err != nil {
 		return Value{}, err
@@ -265,13 +266,6 @@ func (d *decoder) complex(a *Attribute, kind jsontext.Kind) (Value, error) {
 		return Value{}, nil // {"value":""} clears a manager
 	}
 	return ComplexValue(fields...), nil
-}
-
-func (d *decoder) skipIf(yes bool) error {
-	if yes {
-		return d.skip()
-	}
-	return nil
 }
 
 func emptyText(fields []Field, a *Attribute) bool {
@@ -338,6 +332,3 @@ func required(a *Attribute, v Value, ok bool) error {
 	}
 	return nil
 }
-
-// Now is the time as records keep it: UTC, whole milliseconds.
-func Now(clock func() time.Time) time.Time { return clock().UTC().Truncate(time.Millisecond) }

@@ -68,11 +68,10 @@ type ResourceType struct {
 	Schema      *Schema
 	Extensions  []Extension
 
-	roots  []*Attribute // externalId, core attributes, extension containers
-	index  map[string]*Attribute
-	plain  bool
-	noun   string
-	always []*Attribute
+	roots []*Attribute // externalId, core attributes, extension containers
+	index map[string]*Attribute
+	plain bool
+	noun  string
 }
 
 // The common attributes (RFC 7643 section 3.1).
@@ -137,9 +136,6 @@ func (rt *ResourceType) Compile() error {
 	rt.plain = true
 	for _, a := range rt.roots {
 		rt.plain = rt.plain && plain(a)
-		if a.Returned == Always {
-			rt.always = append(rt.always, a)
-		}
 	}
 	return nil
 }

@@ -204,6 +204,9 @@ func equalFields(a, b []Field) bool {
 	return true
 }
 
+// Now is the time as records keep it: UTC, whole milliseconds.
+func Now(clock func() time.Time) time.Time { return clock().UTC().Truncate(time.Millisecond) }
+
 // FormatTime writes an instant as SCIM answers do: UTC with milliseconds.
 func FormatTime(t time.Time) string { return string(appendTime(nil, t)) }
 

@@ -142,7 +142,7 @@ func (b *bulkRun) check(op *bulkOperation) error {
 const reference = "bulkId:"
 
 // references lists the bulkIds that an operation names in its path and data.
-func (op *bulkOperation) references(text string) []string {
+func references(text string) []string {
 	var ids []string
 	for {
 		_, rest, found := strings.Cut(text, reference)
@@ -161,7 +161,7 @@ func (op *bulkOperation) references(text string) []string {
 // waits reports whether the operation refers to a resource that is not there
 // yet; an error, that it never will be.
 func (b *bulkRun) waits(op *bulkOperation) (bool, error) {
-	for _, id := range op.references(op.Path + `"` + string(op.Data)) {
+	for _, id := range references(op.Path + `"` + string(op.Data)) {
 		target := b.byID[id]
 		if target == nil || target.failed {
 			return false, scim.Errorf(scim.InvalidValue, "The operation refers to a bulkId that no successful operation of this request has.")
@@ -175,7 +175,7 @@ func (b *bulkRun) waits(op *bulkOperation) (bool, error) {
 
 // resolve puts the ids that are known in place of the references to them.
 func (b *bulkRun) resolve(op *bulkOperation, text string) string {
-	for _, id := range op.references(text) {
+	for _, id := range references(text) {
 		if target := b.byID[id]; target != nil && target.id != "" {
 			for _, end := range [...]string{`"`, "/", `\`} {
 				text = strings.ReplaceAll(text, reference+id+end, target.id+end)
@@ -198,7 +198,7 @@ func (b *bulkRun) breakCycle(open []*bulkOperation) bool {
 		}
 		op.later = map[string]json.RawMessage{}
 		for name, value := range data {
-			for _, id := range op.references(string(value)) {
+			for _, id := range references(string(value)) {
 				if b.byID[id] != nil && !b.byID[id].done {
 					op.later[name] = value
 					delete(data, name)

@@ -38,7 +38,7 @@ func (p *params) parse(raw string) error {
 		if err == nil {
 			value, err = url.QueryUnescape(value)
 		}
-		if err != nil || strings.Contains(pair, ";") && strings.HasPrefix(name, "filter") && !strings.Contains(pair, "%3B") && strings.Count(pair, "=") > 1 {
+		if err != nil {
 			return scim.Errorf(scim.InvalidFilter, "The query string is not correctly encoded; percent-encode its values.")
 		}
 		if err := p.set(name, value); err != nil {

@@ -30,20 +30,10 @@ func (x *exchange) create() error {
 
 // replace answers PUT (RFC 7644 section 3.5.1).
 func (x *exchange) replace() error {
-	pre, err := x.precondition()
-	if err != nil {
-		return err
-	}
-	body, err := x.body(x.s.opts.BodyBytes)
-	if err != nil {
-		return err
-	}
-	res, met, err := scim.Decode(x.route.rt, body, x.dialect())
-	if err != nil {
-		return err
-	}
-	x.quirks |= met
-	plan, err := x.execute(directory.Replace{Type: x.route.rt, ID: x.id, Resource: res}, pre)
+	plan, err := x.amend(func(body []byte) (directory.Change, scim.Quirks, error) {
+		res, met, err := scim.Decode(x.route.rt, body, x.dialect())
+		return directory.Replace{Type: x.route.rt, ID: x.id, Resource: res}, met, err
+	})
 	if err != nil {
 		return err
 	}
@@ -53,20 +43,10 @@ func (x *exchange) replace() error {
 // patch answers PATCH (RFC 7644 section 3.5.2). Groups are answered without a
 // body unless the client asks for one: it would hold every member.
 func (x *exchange) patch() error {
-	pre, err := x.precondition()
-	if err != nil {
-		return err
-	}
-	body, err := x.body(x.s.opts.BodyBytes)
-	if err != nil {
-		return err
-	}
-	p, met, err := patch.Decode(x.route.rt, body, x.dialect())
-	if err != nil {
-		return err
-	}
-	x.quirks |= met
-	plan, err := x.execute(directory.Patch{Type: x.route.rt, ID: x.id, Patch: p}, pre)
+	plan, err := x.amend(func(body []byte) (directory.Change, scim.Quirks, error) {
+		p, met, err := patch.Decode(x.route.rt, body, x.dialect())
+		return directory.Patch{Type: x.route.rt, ID: x.id, Patch: p}, met, err
+	})
 	if err != nil {
 		return err
 	}
@@ -76,6 +56,24 @@ func (x *exchange) patch() error {
 		return nil
 	}
 	return x.changed(http.StatusOK, plan)
+}
+
+// amend carries out a change of what is there, as its body says.
+func (x *exchange) amend(decode func(body []byte) (directory.Change, scim.Quirks, error)) (*directory.Plan, error) {
+	pre, err := x.precondition()
+	if err != nil {
+		return nil, err
+	}
+	body, err := x.body(x.s.opts.BodyBytes)
+	if err != nil {
+		return nil, err
+	}
+	change, met, err := decode(body)
+	if err != nil {
+		return nil, err
+	}
+	x.quirks |= met
+	return x.execute(change, pre)
 }
 
 // remove answers DELETE (RFC 7644 section 3.6).
