@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -26,8 +27,8 @@ func TestScripts(t *testing.T) {
 		e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector lets every command wait for a second
 		return nil
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "stop": stop, "scim": request, "status": status, "examples": examples, "firsttoken": firstToken,
-		"lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines,
+		"serve": serve, "stop": stop, "scim": request, "created": created, "status": status, "examples": examples, "firsttoken": firstToken,
+		"issuer": issuer, "issue": issue, "lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines,
 	}})
 }
 
@@ -98,6 +99,13 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s %s: %d %s", args[1], args[2], answer.StatusCode, data)
 	}
 	_, _ = ts.Stdout().Write(data) // memory
+}
+
+// created keeps the id of the resource in the last answer in $ID.
+func created(ts *testscript.TestScript, _ bool, _ []string) {
+	var answer struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &answer))
+	ts.Setenv("ID", answer.ID)
 }
 
 func freePort(ts *testscript.TestScript) string {
