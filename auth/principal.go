@@ -21,6 +21,8 @@ type Principal struct {
 	// a token of this server. Only the two together identify anybody (K28).
 	Subject string
 	Issuer  string
+	// Operator tells that this is the operator of the server, at its own door.
+	Operator bool
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
 }

@@ -185,7 +185,10 @@ func (v *validator) order() {
 func (c *Config) advise() []Problem {
 	var out []Problem
 	warn := func(key, text string) { out = append(out, newProblem(key, c.source(key), text)) }
-	host, _, _ := net.SplitHostPort(c.Listen)
+	host, port, _ := net.SplitHostPort(c.Listen)
+	if port == "0" && c.BaseURL == "" {
+		warn("base_url", "is empty while listen leaves the port to the system, so meta.location has port 0; set it, or name a port")
+	}
 	if !loopback(host) && !c.TLS.Enabled() && !strings.HasPrefix(strings.ToLower(c.BaseURL), "https://") {
 		warn("listen", "takes plain HTTP from other machines, and tokens travel in it; set tls, or end TLS in front and set base_url to its https URL")
 	}

@@ -19,9 +19,18 @@ type UniqueKey struct {
 	Key  string
 }
 
+// ActorKind says through which door a change came.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	Client   ActorKind = "client"   // a connection's credential
+	Operator ActorKind = "operator" // the commands of this program
+)
+
 // Actor is who asks for a change.
 type Actor struct {
-	Kind       string       `json:"kind"` // client, operator
+	Kind       ActorKind    `json:"kind"`
 	Connection ConnectionID `json:"connection,omitempty"`
 	Credential string       `json:"credential,omitempty"`
 	Subject    string       `json:"subject,omitempty"`

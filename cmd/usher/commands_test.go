@@ -105,5 +105,5 @@ func sameLines(ts *testscript.TestScript, neg bool, args []string) {
 
 // conform runs the conformance suite against the server.
 func conform(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Check(ts.Exec("usher", "conformance", "--url", "http://"+ts.Getenv("SERVER")+"/scim/v2", "--token", strings.TrimSpace(ts.ReadFile("token"))))
+	ts.Check(ts.Exec("usher", "conformance", "--url", "http://"+ts.Getenv("SERVER")+"/scim/v2", "--token-file", "token"))
 }

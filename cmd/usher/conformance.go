@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,11 +13,18 @@ import (
 
 func conformanceCommand() *cobra.Command {
 	var target scimtest.Target
-	asJSON := false
+	asJSON, tokenFile := false, ""
 	cmd := &cobra.Command{Use: "conformance", Short: "Check a SCIM service provider against the RFCs", Args: noArgs,
 		Long:    "Run a black-box suite against any SCIM 2.0 URL. It makes users and groups of its own and removes them again.",
-		Example: "  usher conformance --url http://127.0.0.1:8080/scim/v2 --token TOKEN",
+		Example: "  usher conformance --url http://127.0.0.1:8080/scim/v2 --token-file token",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if tokenFile != "" {
+				token, err := os.ReadFile(tokenFile)
+				if err != nil {
+					return err
+				}
+				target.Token = strings.TrimSpace(string(token))
+			}
 			count := map[scimtest.Outcome]int{}
 			out := json.NewEncoder(cmd.OutOrStdout())
 			err := scimtest.Run(cmd.Context(), target, func(r scimtest.Result) {
@@ -36,7 +45,8 @@ func conformanceCommand() *cobra.Command {
 			return nil
 		}}
 	cmd.Flags().StringVar(&target.BaseURL, "url", "http://127.0.0.1:8080/scim/v2", "base URL")
-	cmd.Flags().StringVar(&target.Token, "token", "", "bearer token")
+	cmd.Flags().StringVar(&target.Token, "token", "", "bearer token; others on this machine can see it, so prefer --token-file")
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with the bearer token")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return cmd
 }

@@ -233,8 +233,12 @@ func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect
 
 // request is a change as the caller asks for it.
 func (x *exchange) request(c directory.Change, pre directory.Precondition) directory.Request {
+	kind := directory.Client
+	if x.principal.Operator {
+		kind = directory.Operator
+	}
 	return directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
 		IgnoreUnknownMembers: x.principal.Connection.IgnoreUnknownMembers,
 		WithGroups:           x.showsGroups(),
-		Actor:                directory.Actor{Kind: "client", Connection: x.principal.Connection.ID, Credential: x.principal.Credential, Subject: x.principal.Subject}}
+		Actor:                directory.Actor{Kind: kind, Connection: x.principal.Connection.ID, Credential: x.principal.Credential, Subject: x.principal.Subject}}
 }

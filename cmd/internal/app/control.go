@@ -41,7 +41,7 @@ func (o operator) Authenticate(r *http.Request) (auth.Principal, error) {
 	case err != nil:
 		return auth.Principal{}, auth.Unavailable(err)
 	}
-	return auth.Principal{Org: org, Credential: "operator", Scopes: auth.Scopes{auth.All},
+	return auth.Principal{Org: org, Operator: true, Scopes: auth.Scopes{auth.All},
 		Connection: directory.Connection{ID: admin.Operator, Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -134,12 +135,13 @@ func (s *Store) Token(ctx context.Context, id string) (directory.Token, error) {
 // Tokens lists those of a connection, or all, oldest first.
 func (s *Store) Tokens(ctx context.Context, c directory.ConnectionID) (all []directory.Token, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		found, err := documents[storedToken](conn, tokenColumns+"WHERE ?1='' OR connection=?1 ORDER BY created, id", string(c))
+		found, err := documents[storedToken](conn, tokenColumns+"WHERE ?1='' OR connection=?1 ORDER BY id", string(c))
 		for _, t := range found {
 			all = append(all, t.token())
 		}
 		return err
 	})
+	slices.SortStableFunc(all, func(a, b directory.Token) int { return a.Created.Compare(b.Created) })
 	return all, err
 }
 
