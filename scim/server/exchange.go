@@ -36,6 +36,13 @@ type exchange struct {
 	status  int
 	written int
 	cause   error
+	values  [3]string // of headers
+}
+
+// one is the single value of a header, kept in the exchange.
+func (x *exchange) one(place int, value string) []string {
+	x.values[place] = value
+	return x.values[place : place+1 : place+1]
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
@@ -71,7 +78,7 @@ func (x *exchange) end() {
 // serve walks through the front door and calls the handler.
 func (x *exchange) serve() error {
 	h := x.w.Header()
-	h["X-Request-Id"] = []string{x.requestID}
+	h["X-Request-Id"] = x.one(0, x.requestID)
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	p, err := x.s.authn.Authenticate(x.r)
@@ -221,7 +228,7 @@ func (x *exchange) respond(status int, body []byte) {
 	h := x.w.Header()
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		h["Content-Type"] = scimType
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		h["Content-Length"] = x.one(1, strconv.Itoa(len(body)))
 	}
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && len(body) > 0 {

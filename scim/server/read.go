@@ -33,7 +33,7 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 		return err
 	}
 	*x.buf = out
-	x.w.Header()["Etag"] = []string{version.ETag()}
+	x.w.Header()["Etag"] = x.one(2, version.ETag())
 	if notModified {
 		x.respond(http.StatusNotModified, nil)
 		return nil

@@ -124,7 +124,7 @@ func (x *exchange) preference() string {
 // changed answers with the resource as it is now.
 func (x *exchange) changed(status int, plan *directory.Plan) error {
 	h := x.w.Header()
-	h["Etag"] = []string{plan.After.Version.ETag()}
+	h["Etag"] = x.one(2, plan.After.Version.ETag())
 	preference := x.preference()
 	if preference != "" {
 		h["Preference-Applied"] = []string{"return=" + preference}

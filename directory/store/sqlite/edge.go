@@ -68,9 +68,14 @@ func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (m
 func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
 	var found map[string][]directory.Membership
 	num := r.store.names.org(org)
+	alone := r.alone
 	for _, text := range ids {
+		if len(alone) > 0 && alone[0] == text { // ids are asked for in the order they were read
+			alone = alone[1:]
+			continue
+		}
 		id, ok := parseID(text)
-		if !ok || r.alone[text] {
+		if !ok {
 			continue
 		}
 		err := each(r.conn, func(s *sqlite.Stmt) error {

@@ -21,7 +21,7 @@ type reader struct {
 	store *Store
 	conn  *sqlite.Conn
 	batch *batch          // when this is the reader of a transaction
-	alone map[string]bool // ids that were read and are members of nothing
+	alone []string // ids that were read and are members of nothing
 }
 
 // The columns of a resource, with and without a look at whether it is a member
@@ -43,10 +43,7 @@ func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 func (r *reader) record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 	row, res := record(k, s)
 	if s.ColumnInt64(6) == 0 {
-		if r.alone == nil {
-			r.alone = map[string]bool{}
-		}
-		r.alone[res.ID] = true
+		r.alone = append(r.alone, res.ID)
 	}
 	return row, res
 }
