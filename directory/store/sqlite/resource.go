@@ -20,7 +20,7 @@ import (
 type reader struct {
 	store *Store
 	conn  *sqlite.Conn
-	batch *batch          // when this is the reader of a transaction
+	batch *batch   // when this is the reader of a transaction
 	alone []string // ids that were read and are members of nothing
 }
 

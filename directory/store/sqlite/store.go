@@ -57,7 +57,7 @@ type Store struct {
 	path    string
 	opts    Options
 	lock    *os.File
-	readers chan *readConn
+	readers pool
 	views   epochs
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
@@ -95,15 +95,13 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 		writer.Close()
 		return nil, err
 	}
-	s.readers = make(chan *readConn, s.opts.Readers)
+	s.readers.free = make(chan struct{}, s.opts.Readers)
 	for range s.opts.Readers {
 		conn, err := openConn(s.path, readerCacheKiB)
 		if err != nil {
-			writer.Close()
-			s.closeReaders()
-			return nil, err
+			return nil, errors.Join(err, writer.Close(), s.readers.close())
 		}
-		s.readers <- &readConn{Conn: conn}
+		s.readers.add(&readConn{Conn: conn})
 	}
 	return writer, nil
 }
@@ -138,17 +136,9 @@ func (s *Store) release() { s.lock.Close() }
 
 // View calls fn with one snapshot of the store.
 func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error {
-	var conn *readConn
-	select {
-	case conn = <-s.readers:
-	default:
-		select {
-		case conn = <-s.readers:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", directory.ErrBusy, ctx.Err())
-		case <-s.stopped:
-			return directory.ErrClosed
-		}
+	conn, err := s.readers.take(ctx, s.stopped)
+	if err != nil {
+		return err
 	}
 	epoch := s.views.enter()
 	defer func() {
@@ -156,7 +146,7 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 		if !s.quiet() {
 			_ = conn.end() // renew will meet the same error
 		}
-		s.readers <- conn
+		s.readers.put(conn)
 	}()
 	if err := conn.renew(s.commits.Load()); err != nil {
 		return err
@@ -170,59 +160,13 @@ const quietAfter = 20 * time.Millisecond
 // quiet reports whether nothing has been written for a while.
 func (s *Store) quiet() bool { return time.Now().UnixNano()-s.latest.Load() > int64(quietAfter) }
 
-// readConn is a connection of the pool. While nothing is written its snapshot
-// stays open between views, which spares them the locks; an open snapshot would
-// keep the log from being written over, so the writer has them closed first.
-type readConn struct {
-	*sqlite.Conn
-	open bool
-	seen uint64 // commits when the snapshot was opened, or fewer
-}
-
-// renew makes sure that the snapshot holds everything acknowledged so far.
-func (c *readConn) renew(commits uint64) error {
-	if c.open && c.seen == commits {
-		return nil
-	}
-	if err := c.end(); err != nil {
-		return err
-	}
-	c.seen = commits
-	if err := run(c.Conn, "BEGIN"); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	c.open = true
-	return nil
-}
-
-// end closes the snapshot.
-func (c *readConn) end() error {
-	if !c.open {
-		return nil
-	}
-	c.open = false
-	if err := run(c.Conn, "ROLLBACK"); err != nil {
-		return fmt.Errorf("end of snapshot: %w", err)
-	}
-	return nil
-}
-
 // wake is called by the writer before it writes: after a pause it closes the
 // snapshots that were left open.
 func (s *Store) wake() {
 	wasQuiet := s.quiet()
 	s.latest.Store(time.Now().UnixNano())
-	for range s.opts.Readers {
-		if !wasQuiet {
-			return
-		}
-		select {
-		case c := <-s.readers:
-			_ = c.end() // renew will meet the same error
-			s.readers <- c
-		default:
-			return
-		}
+	if wasQuiet {
+		s.readers.endAll()
 	}
 }
 
@@ -252,21 +196,8 @@ func (s *Store) Close() error {
 	close(s.queue)
 	s.mu.Unlock()
 	<-s.stopped
-	err := s.closeReaders()
+	err := s.readers.close()
 	s.release()
-	return err
-}
-
-func (s *Store) closeReaders() error {
-	var err error
-	for range s.opts.Readers {
-		select {
-		case conn := <-s.readers:
-			err = errors.Join(err, conn.end(), conn.Close())
-		case <-time.After(5 * time.Second):
-			return errors.Join(err, errors.New("a reader of the store did not end in time"))
-		}
-	}
 	return err
 }
 
@@ -285,49 +216,4 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		return fmt.Errorf("backup to %s: %w", path, err)
 	}
 	return os.Chmod(path, 0o600)
-}
-
-// epochs tells when no snapshot older than a given moment is in use any more.
-type epochs struct {
-	mu     sync.Mutex
-	now    uint64
-	active map[uint64]int
-}
-
-func (e *epochs) enter() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.active == nil {
-		e.active = map[uint64]int{}
-	}
-	e.active[e.now]++
-	return e.now
-}
-
-func (e *epochs) leave(epoch uint64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.active[epoch]--; e.active[epoch] == 0 {
-		delete(e.active, epoch)
-	}
-}
-
-// next begins a new epoch and returns the one that ended.
-func (e *epochs) next() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.now++
-	return e.now - 1
-}
-
-// over reports whether no snapshot of the epoch or an older one is in use.
-func (e *epochs) over(epoch uint64) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for have := range e.active {
-		if have <= epoch {
-			return false
-		}
-	}
-	return true
 }
