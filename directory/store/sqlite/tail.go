@@ -151,6 +151,7 @@ type tail struct {
 	retired []retired
 
 	names *names
+	most  int    // rows in memory at which writing begins
 	floor int64  // a change to a row above it needs no note in pending
 	clean int64  // the tables know nothing of rows above it
 	drain *drain // of frozen
@@ -200,7 +201,7 @@ func (t *tail) add(added, removed []entry) {
 
 // loadTail makes the tail from the rows that are not in the index.
 func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
-	t := &tail{active: newGeneration(), names: n}
+	t := &tail{active: newGeneration(), names: n, most: tailRows}
 	return t, t.reload(conn, n)
 }
 
@@ -330,7 +331,7 @@ func subtract(a, b []entry) []entry {
 
 // along adds to the transaction of a batch a share of what is to be written.
 func (t *tail) along(conn *sqlite.Conn, changes int) error {
-	if t.frozen == nil && len(t.active.rows) >= tailRows {
+	if t.frozen == nil && len(t.active.rows) >= t.most {
 		t.freeze()
 	}
 	if t.drain == nil {
