@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,22 +43,38 @@ func (l *limits) allow(c directory.Connection, now time.Time) error {
 }
 
 // gate bounds the requests that are worked on at once, and shares the room
-// between connections: while some wait, a connection that holds more than its
-// part is turned away first (R12).
+// between connections (R12): a place that comes free goes to the connection that
+// has the fewest, and when the queue is full the one that holds the most gives
+// way. No connection takes the last places, so that one whose requests do not
+// end keeps nobody out.
 type gate struct {
-	room, queue int
-	wait        time.Duration
-	shed        func(reason string)
+	room, most, queue int
+	wait              time.Duration
+	shed              func(reason string)
 
-	mu      sync.Mutex
-	inside  int
-	waiting int
-	share   map[string]int // requests inside or waiting, by connection
-	free    chan struct{}  // one token for each place that was freed for a waiter
+	mu     sync.Mutex
+	inside int
+	line   []*waiter       // in the order they came
+	parts  map[string]part // by connection
+}
+
+// part is what a connection holds.
+type part struct{ inside, waiting int }
+
+func (p part) all() int { return p.inside + p.waiting }
+
+// waiter is a request in the line; it is told nil when a place is its own.
+type waiter struct {
+	conn string
+	told chan error
 }
 
 func newGate(o Options) *gate {
-	return &gate{room: o.Concurrency, queue: o.Queue, wait: o.QueueWait, shed: o.Metrics.shed, share: map[string]int{}, free: make(chan struct{}, o.Queue)}
+	most := o.Concurrency
+	if most > 1 {
+		most -= max(1, most/16)
+	}
+	return &gate{room: o.Concurrency, most: most, queue: o.Queue, wait: o.QueueWait, shed: o.Metrics.shed, parts: map[string]part{}}
 }
 
 var errShed = &httpError{status: http.StatusServiceUnavailable, retryAfter: 1, detail: "The server is busy; try again in a moment."}
@@ -66,9 +83,8 @@ var errShare = &httpError{status: http.StatusTooManyRequests, retryAfter: 1, det
 // enter waits for a place, briefly; the function it returns gives it back.
 func (g *gate) enter(ctx context.Context, conn string) (leave func(), err error) {
 	g.mu.Lock()
-	if g.inside < g.room {
-		g.inside++
-		g.share[conn]++
+	if g.inside < g.room && g.parts[conn].inside < g.most {
+		g.add(conn, 1, 0)
 		g.mu.Unlock()
 		return func() { g.leave(conn) }, nil
 	}
@@ -77,62 +93,102 @@ func (g *gate) enter(ctx context.Context, conn string) (leave func(), err error)
 		g.shed("full")
 		return nil, err
 	}
-	g.waiting++
-	g.share[conn]++
+	w := &waiter{conn, make(chan error, 1)}
+	g.line = append(g.line, w)
+	g.add(conn, 0, 1)
 	g.mu.Unlock()
+	if err := g.await(ctx, w); err != nil {
+		return nil, err
+	}
+	return func() { g.leave(conn) }, nil
+}
 
+// mayWait refuses a connection that already holds more than an even part of
+// everything. Where the queue is full it makes room at the cost of the
+// connection that holds the most.
+func (g *gate) mayWait(conn string) error {
+	mine := g.parts[conn].all()
+	if n := len(g.parts); n > 1 && mine >= (g.room+g.queue)/n {
+		return errShare
+	}
+	if len(g.line) < g.queue {
+		return nil
+	}
+	greedy, most := "", mine+1
+	for name, p := range g.parts {
+		if p.waiting > 0 && p.all() > most {
+			greedy, most = name, p.all()
+		}
+	}
+	for i := len(g.line) - 1; i >= 0 && greedy != ""; i-- {
+		if w := g.line[i]; w.conn == greedy {
+			g.remove(i)
+			w.told <- errShare
+			return nil
+		}
+	}
+	return errShed
+}
+
+// await waits until the waiter is told something, or for too long.
+func (g *gate) await(ctx context.Context, w *waiter) error {
 	timer := time.NewTimer(g.wait)
 	defer timer.Stop()
 	select {
-	case <-g.free:
-		return func() { g.leave(conn) }, nil
+	case err := <-w.told:
+		return g.count(err, "full")
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return g.giveUp(conn)
-}
-
-// mayWait refuses when the queue is full, or when the connection already holds
-// more than an even part of everything.
-func (g *gate) mayWait(conn string) error {
-	if g.waiting >= g.queue {
-		return errShed
-	}
-	if n := len(g.share); n > 1 && g.share[conn] >= (g.room+g.queue)/n {
-		return errShare
-	}
-	return nil
-}
-
-// giveUp ends a wait, unless a place came free in the same moment.
-func (g *gate) giveUp(conn string) (func(), error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	select {
-	case <-g.free:
-		return func() { g.leave(conn) }, nil
-	default:
+	if i := slices.Index(g.line, w); i >= 0 {
+		g.remove(i)
+		return g.count(errShed, "waited")
 	}
-	g.waiting--
-	g.forget(conn)
-	g.shed("waited")
-	return nil, errShed
+	return g.count(<-w.told, "full") // in the same moment
 }
 
+func (g *gate) count(err error, reason string) error {
+	if err != nil {
+		g.shed(reason)
+	}
+	return err
+}
+
+// leave gives a place back, to the waiter whose connection has the fewest.
 func (g *gate) leave(conn string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.forget(conn)
-	if g.waiting > 0 {
-		g.waiting--
-		g.free <- struct{}{} // the place goes to a waiter; there is room for one each
-		return
+	g.add(conn, -1, 0)
+	next, fewest := -1, g.most
+	for i, w := range g.line {
+		if n := g.parts[w.conn].inside; n < fewest {
+			if next, fewest = i, n; n == 0 {
+				break
+			}
+		}
 	}
-	g.inside--
+	if next >= 0 {
+		w := g.line[next]
+		g.remove(next)
+		g.add(w.conn, 1, 0)
+		w.told <- nil
+	}
 }
 
-func (g *gate) forget(conn string) {
-	if g.share[conn]--; g.share[conn] <= 0 {
-		delete(g.share, conn)
+// remove takes a waiter out of the line.
+func (g *gate) remove(i int) {
+	g.add(g.line[i].conn, 0, -1)
+	g.line = slices.Delete(g.line, i, i+1)
+}
+
+func (g *gate) add(conn string, inside, waiting int) {
+	g.inside += inside
+	p := g.parts[conn]
+	if p.inside, p.waiting = p.inside+inside, p.waiting+waiting; p == (part{}) {
+		delete(g.parts, conn)
+		return
 	}
+	g.parts[conn] = p
 }
