@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -18,6 +19,11 @@ func serveCommand(o *options) *cobra.Command {
 		Example: "  usher serve\n  usher serve --data /var/lib/usher --listen 0.0.0.0:8443 --config /etc/usher.yaml\n  usher serve --bootstrap-token-file /run/secrets/usher",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			defer func() {
+				if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+					err = nil // it was told to stop while it started, which is no failure
+				}
+			}()
 			o.more["listen"], o.more["ops_listen"], o.more["bootstrap_token_file"] = listen, ops, bootstrap
 			cfg, err := o.load()
 			if err != nil {

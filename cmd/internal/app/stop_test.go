@@ -2,15 +2,10 @@ package app_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -77,69 +72,5 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	s.stop(t, 5*time.Second)
 	if !strings.Contains(s.logs.text(), "cut off") {
 		t.Error("nothing was logged of the request that was cut off")
-	}
-}
-
-// Restarts under load lose nothing that was acknowledged, and clients that
-// repeat refused connections see no error (R14).
-func TestRestartsUnderLoad(t *testing.T) {
-	t.Parallel()
-	cfg := settings(t)
-	rounds, clients := 8, 8
-	if testing.Short() {
-		rounds = 2
-	}
-	var current atomic.Pointer[running]
-	current.Store(start(t, cfg))
-	stop := make(chan struct{})
-	created := make([][]string, clients)
-	var all sync.WaitGroup
-	for c := range clients {
-		all.Go(func() { created[c] = hammer(t, &current, fmt.Sprintf("c%d", c), stop) })
-	}
-	for range rounds {
-		time.Sleep(60 * time.Millisecond)
-		current.Load().stop(t, 20*time.Second)
-		current.Store(start(t, cfg))
-	}
-	time.Sleep(60 * time.Millisecond)
-	close(stop)
-	all.Wait()
-	s, n := current.Load(), 0
-	for _, names := range created {
-		for _, name := range names {
-			got := s.want(t, 200, "GET", "/Users?count=0&filter="+url.QueryEscape(`userName eq "`+name+`"`), secret, "")
-			if !strings.Contains(got, `"totalResults":1`) {
-				t.Errorf("%s was acknowledged and is gone", name)
-			}
-			n++
-		}
-	}
-	if n < rounds*clients {
-		t.Errorf("only %d users were created", n)
-	}
-	s.stop(t, 20*time.Second)
-}
-
-// hammer creates users until it is stopped, and returns the names of those that
-// were acknowledged.
-func hammer(t *testing.T, current *atomic.Pointer[running], client string, stop <-chan struct{}) (names []string) {
-	for i := 0; ; i++ {
-		select {
-		case <-stop:
-			return names
-		default:
-		}
-		name := fmt.Sprintf("%s-%d", client, i)
-		status, body, err := current.Load().scim("POST", "/Users", secret, `{"userName":"`+name+`"}`)
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED):
-			time.Sleep(2 * time.Millisecond) // between two servers
-		case err != nil: // an idle connection that was closed; nothing was answered
-		case status == http.StatusCreated:
-			names = append(names, name)
-		default:
-			t.Errorf("POST: %d %s", status, body)
-		}
 	}
 }
