@@ -181,8 +181,8 @@ func (d *decoder) fromText(a *Attribute, s string) (Value, error) {
 	if len(s) > MaxString {
 		return Value{}, Errorf(InvalidValue, "The value of %s is longer than %d bytes.", a.path, MaxString)
 	}
-	if s == "" && a.Type != String && d.allow(EmptyClears) {
-		return Value{}, nil
+	if s == "" && a.Type != String && a.Type != Boolean && d.allow(EmptyClears) {
+		return Value{}, nil // but no truth value: none would become the default, which is true (K45)
 	}
 	switch a.Type {
 	case Boolean:

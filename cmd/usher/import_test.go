@@ -141,7 +141,8 @@ func TestImportAsksABusyServerAgain(t *testing.T) {
 	}
 }
 
-func TestFormulaCellsComeBack(t *testing.T) {
+// K73: no cell of an export is a formula, and an import restores what it was.
+func TestK73FormulaCellsComeBack(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "plain", "=1+1", "+1", "-1", "@x", "\tx", "\rx", "'", "''", "'=1", "''=1", "x=1", "é"} {
 		cell := escapeFormula(s)
@@ -152,4 +153,35 @@ func TestFormulaCellsComeBack(t *testing.T) {
 			t.Errorf("%q becomes %q and comes back as %q", s, cell, got)
 		}
 	}
+}
+
+// R17: whatever a file holds, each row is a resource or an error with its line,
+// and a row that is one comes back the same from its export form.
+func FuzzCSV(f *testing.F) {
+	rt, _ := schemas.Default.Type("User")
+	for _, seed := range []string{"userName,active\nada,true\n", "userName\n\"a\nb\"\n\"", "\ufeffuserName,emails[type eq \"work\"].value\n'=1+1,a@a.example\n", "userName,userName\na,b", "a,b\n1", "userName;x\n1;2"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		last := 0
+		err := readCSV(bytes.NewReader(file), rt, func(r row) bool {
+			if r.number <= last || r.line < 1 {
+				t.Errorf("row %d on line %d after row %d", r.number, r.line, last)
+			}
+			last = r.number
+			res, _, err := r.decode(rt)
+			if (res == nil) == (err == nil) {
+				t.Errorf("row %d is %v, %v", r.number, res, err)
+			}
+			return true
+		})
+		if err != nil && last > 0 {
+			t.Errorf("%v after %d rows", err, last)
+		}
+		for cell := range strings.SplitSeq(string(file), ",") {
+			if got := unescapeFormula(escapeFormula(cell)); got != cell {
+				t.Errorf("%q comes back as %q", cell, got)
+			}
+		}
+	})
 }

@@ -268,6 +268,8 @@ func (p *parser) literal(lit *literal) error {
 		lit.kind = litNull
 	case scim.EqualName(p.tok.text, "true"), scim.EqualName(p.tok.text, "false"):
 		lit.kind = litBool
+	case p.tok.text[0] == '\'':
+		return p.fail("single quotation marks where double ones belong")
 	case p.dialect.Has(scim.UnquotedLiteral):
 		p.met |= scim.UnquotedLiteral
 		lit.kind = litBare
@@ -300,7 +302,9 @@ func (p *parser) element(path string, at int) (Expr, error) {
 	if p.tok.kind != tokSubElement {
 		return e, nil
 	}
-	e.sub = p.tok.text[1:]
+	if e.sub = p.tok.text[1:]; !validPath(e.sub) {
+		return nil, p.fail("something that is not an attribute")
+	}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,7 +45,7 @@ func (x *exchange) bulk() error {
 		return err
 	}
 	var req bulkRequest
-	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil || req.Operations == nil {
+	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil || req.Operations == nil || slices.Contains(req.Operations, nil) {
 		return scim.Errorf(scim.InvalidSyntax, "The body is not a BulkRequest; see RFC 7644 section 3.7 for its members and their types.")
 	}
 	if len(req.Operations) > x.s.opts.BulkOperations {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -20,12 +21,21 @@ func (x *exchange) log() {
 		pattern = x.route.pattern
 	}
 	attrs := []slog.Attr{
-		slog.String("method", safeMethod(x.r.Method)), slog.String("route", pattern), slog.Int("status", x.status),
-		slog.Duration("took", time.Since(x.began)), slog.Int("bytes", x.written), slog.String("request", x.requestID),
+		slog.String("method", knownMethod(x.r.Method)), slog.String("route", pattern), slog.Int("status", x.status),
+		slog.Float64("duration_ms", float64(time.Since(x.began).Microseconds())/1000), slog.Int("bytes", x.written), slog.String("request", x.requestID),
 		slog.String("organization", string(x.principal.Org)), slog.String("connection", string(x.principal.Connection.ID)),
 	}
 	if x.cause != nil && x.status >= 500 {
 		attrs = append(attrs, slog.String("cause", x.cause.Error()))
 	}
 	x.s.opts.Logger.LogAttrs(x.r.Context(), level, "request", attrs...)
+}
+
+// knownMethod keeps what a client made up out of the log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
 }

@@ -15,24 +15,32 @@ import (
 	"github.com/usher-scim/usher/scim/server"
 )
 
+// issuer puts the server behind an issuer of access tokens for organization a,
+// and returns what signs one for a subject.
+func (e *env) issuer() (bearer func(sub string) string) {
+	e.Helper()
+	issuer := oidctest.New()
+	e.Cleanup(issuer.Close)
+	issuers, err := oidc.New([]oidc.Binding{{Issuer: issuer.URL, Audience: []string{"usher"}, Org: "a", Connection: "a", AllowPrivate: true}}, e.store, oidc.Options{AllowLoopback: true})
+	if err != nil {
+		e.Fatal(err)
+	}
+	chain := auth.Chain{Tokens: token.New(e.store, e.store, token.Options{}), Issuers: issuers}
+	e.srv = server.New(directory.New(e.store, directory.Options{Policies: policy.Default()}), schemas.Default, chain, server.Options{})
+	hs := httptest.NewServer(e.srv)
+	e.Cleanup(hs.Close)
+	e.url = hs.URL
+	return func(sub string) string { return "Bearer " + issuer.Token(map[string]any{"sub": sub}) }
+}
+
 // The subject of an access token is its user, by externalId or else by
 // userName, in the organization the issuer is bound to and in no other (K07).
 func TestMeIsTheSubject(t *testing.T) {
 	e := setup(t)
-	issuer := oidctest.New()
-	defer issuer.Close()
-	issuers, err := oidc.New([]oidc.Binding{{Issuer: issuer.URL, Audience: []string{"usher"}, Org: "a", Connection: "a", AllowPrivate: true}}, e.store, oidc.Options{AllowLoopback: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := auth.Chain{Tokens: token.New(e.store, e.store, token.Options{}), Issuers: issuers}
-	hs := httptest.NewServer(server.New(directory.New(e.store, directory.Options{Policies: policy.Default()}), schemas.Default, chain, server.Options{}))
-	defer hs.Close()
-	e.url = hs.URL
+	bearer := e.issuer()
 	id := e.create("Users", `{"userName":"ada","externalId":"subject-1"}`)
 	e.send("POST", "Users", `{"userName":"subject-1"}`, "Authorization", "Bearer "+e.token["b"])
 
-	bearer := func(sub string) string { return "Bearer " + issuer.Token(map[string]any{"sub": sub}) }
 	if r := e.send("GET", "Me", "", "Authorization", bearer("subject-1")); r.status != 200 || r.body["id"] != id || !strings.HasSuffix(r.header.Get("Content-Location"), "/Users/"+id) {
 		t.Errorf("by externalId: %d %s", r.status, r.text)
 	}

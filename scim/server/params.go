@@ -123,7 +123,7 @@ func versions(header string) (list []scim.Version, any bool, err error) {
 			return nil, true, nil
 		}
 		tag = strings.TrimPrefix(tag, "W/")
-		if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+		if len(tag) < 2 || tag[0] != '"' || strings.IndexByte(tag[1:], '"') != len(tag)-2 {
 			return nil, false, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidValue, detail: `An entity tag must look like W/"3", or be *.`}
 		}
 		v, err := strconv.ParseUint(tag[1:len(tag)-1], 10, 63)

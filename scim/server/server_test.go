@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // env is a server over HTTP with two organizations, each with a token.
 type env struct {
-	*testing.T
+	testing.TB
 	url   string
 	token map[string]string
 	srv   *server.Server
@@ -38,7 +38,7 @@ type env struct {
 	store *sqlite.Store
 }
 
-func setup(t *testing.T, change ...func(*server.Options)) *env {
+func setup(t testing.TB, change ...func(*server.Options)) *env {
 	t.Helper()
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
@@ -50,7 +50,7 @@ func setup(t *testing.T, change ...func(*server.Options)) *env {
 			t.Error(err)
 		}
 	})
-	e := &env{T: t, token: map[string]string{}, reg: prometheus.NewRegistry(), store: s}
+	e := &env{TB: t, token: map[string]string{}, reg: prometheus.NewRegistry(), store: s}
 	m := token.NewManager(s, s, token.ManagerOptions{})
 	for _, org := range []string{"a", "b", "reader"} {
 		scopes := []string{"*"}

@@ -46,7 +46,7 @@ func (s *running) tenant(t *testing.T, name string) string {
 	t.Helper()
 	var made struct{ Secret string }
 	s.control(t, "POST", "/organizations", `{"id":"`+name+`"}`, &struct{}{})
-	s.control(t, "PUT", "/connections/"+name, `{"organization":"`+name+`","scopes":["*"]}`, &struct{}{})
+	s.control(t, "PUT", "/connections/"+name, `{"organization":"`+name+`","scopes":["*"],"dialect":"tolerant"}`, &struct{}{})
 	s.control(t, "POST", "/tokens", `{"connection":"`+name+`"}`, &made)
 	return made.Secret
 }

@@ -23,6 +23,7 @@ func open(t *testing.T) storetest.Store {
 	return s
 }
 
+// R1: the suite that every store has to pass.
 func TestR1Conformance(t *testing.T) { storetest.Run(t, open) }
 
 func TestSecondOpenerIsRefused(t *testing.T) {
