@@ -27,6 +27,22 @@ type Principal struct {
 	Scopes Scopes
 }
 
+// Actor is the principal as the directory knows it.
+func (p Principal) Actor() directory.Actor {
+	a := directory.Actor{Kind: directory.Client, Connection: p.Connection.ID, Credential: p.Credential, Subject: p.Subject,
+		Rank: directory.ClientRank, MayLiftBlock: p.Connection.MayLiftBlock}
+	if p.Connection.RankCeiling > 0 {
+		a.Rank = p.Connection.RankCeiling
+	}
+	switch {
+	case p.Operator:
+		a.Kind, a.Rank = directory.Operator, directory.OwnerRank
+	case p.Scopes.Admin():
+		a.Kind, a.Role, a.Rank = directory.ByMember, directory.Admin, directory.AdminRank
+	}
+	return a
+}
+
 // Authenticator finds out who sent a request. Every error it returns is an
 // *Error, ready to be rendered.
 type Authenticator interface {

@@ -17,6 +17,10 @@ const (
 // All is the scope that allows everything.
 const All = "*"
 
+// Administer is the scope of administrator tokens: it opens the admin API and
+// nothing else, and no other scope opens that, not even All (K17).
+const Administer = "admin"
+
 // Scopes are what a credential may do. Each is "*" for everything, or a noun, a
 // colon and a verb: "users:read", "groups:write", "*:read". The noun is the
 // lower-case name of an endpoint or "*" for every one.
@@ -38,7 +42,7 @@ func ParseScopes(list []string) (Scopes, error) {
 }
 
 func validScope(s string) bool {
-	if s == All {
+	if s == All || s == Administer {
 		return true
 	}
 	noun, verb, _ := strings.Cut(s, ":")
@@ -72,6 +76,9 @@ func (s Scopes) Allows(noun, verb string) bool {
 	return false
 }
 
+// Admin reports whether the scopes open the admin API.
+func (s Scopes) Admin() bool { return slices.Contains(s, Administer) }
+
 // Intersect returns scopes that allow what both lists allow, and nothing else.
 func (s Scopes) Intersect(other Scopes) Scopes {
 	both := Scopes{}
@@ -89,6 +96,8 @@ func (s Scopes) Intersect(other Scopes) Scopes {
 // overlap always do.
 func meet(a, b string) (string, bool) {
 	switch {
+	case (a == Administer || b == Administer) && a != b:
+		return "", false
 	case a == All || a == b:
 		return b, validScope(b)
 	case b == All:

@@ -1,16 +1,19 @@
 package directory
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
 )
 
-// Change is what somebody wants done: Create, Replace, Patch or Delete.
+// Change is what somebody wants done. The set is closed: the four of SCIM, the
+// verbs of a person's life here, and commands on the other nouns.
 type Change interface{ change() }
 
-// The changes. Bodies are decoded and checked against their schema.
+// The changes of SCIM. Bodies are decoded and checked against their schema.
 type (
 	// Create makes a new resource; the service gives it its id.
 	Create struct{ Resource *scim.Resource }
@@ -26,17 +29,69 @@ type (
 		ID    string
 		Patch *patch.Patch
 	}
-	// Delete removes a resource.
+	// Delete removes a resource. A person is deactivated first (T10).
 	Delete struct {
 		Type *scim.ResourceType
 		ID   string
 	}
 )
 
-func (Create) change()  {}
-func (Replace) change() {}
-func (Patch) change()   {}
-func (Delete) change()  {}
+// The verbs of a person's life. What a client writes to active becomes the same
+// draft as Deactivate and Activate do: one code path decides on both.
+type (
+	// Deactivate ends a person's access (T6).
+	Deactivate struct {
+		Type *scim.ResourceType
+		ID   string
+		// ReactivateOnPurchase is the box of S1-5; nil leaves what was chosen.
+		ReactivateOnPurchase *bool
+		// TransferTo receives the open records; empty: by the rules.
+		TransferTo string
+	}
+	// Activate lets a person in again (T7, T8).
+	Activate struct {
+		Type *scim.ResourceType
+		ID   string
+		// Purchase is set when a purchase brings the person back.
+		Purchase string
+	}
+	// Suspend freezes a person, who keeps seat, teams and integrations (T4).
+	Suspend struct {
+		Type *scim.ResourceType
+		ID   string
+	}
+	// Resume undoes Suspend (T5).
+	Resume struct {
+		Type *scim.ResourceType
+		ID   string
+	}
+	// SetState writes what clients cannot: the state of the invitation, the
+	// classification's grounds, a legal hold.
+	SetState struct {
+		Type *scim.ResourceType
+		ID   string
+		Verb string // of the audit: user.invite, user.join …
+		// Plan works on the draft, whose After is a copy of Before.
+		Plan func(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
+	}
+	// Command is a change of nouns that are not SCIM resources.
+	Command struct {
+		Action string // of the audit: team.create …
+		// Plan decides, and adds what is to be written to the draft.
+		Plan func(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
+	}
+)
+
+func (Create) change()     {}
+func (Replace) change()    {}
+func (Patch) change()      {}
+func (Delete) change()     {}
+func (Deactivate) change() {}
+func (Activate) change()   {}
+func (Suspend) change()    {}
+func (Resume) change()     {}
+func (SetState) change()   {}
+func (Command) change()    {}
 
 // Precondition is what If-Match demands. The zero Precondition demands nothing.
 type Precondition struct {
@@ -60,4 +115,91 @@ type Request struct {
 	IgnoreUnknownMembers bool
 	// WithGroups asks for the groups of the resource after the change.
 	WithGroups bool
+	// Reservation names reserved seats that the change may take.
+	Reservation string
+	// OnBlocked and OnSeatExhausted are the connection's policies.
+	OnBlocked       OnBlocked
+	OnSeatExhausted OnSeatExhausted
+}
+
+// OnBlocked is what a refused deactivation leads to (3.4).
+type OnBlocked string
+
+// The policies. Refuse is the default.
+const (
+	RefuseBlocked OnBlocked = "refuse"
+	Contain       OnBlocked = "contain" // refused, but suspended at once
+	Accept        OnBlocked = "accept"  // accepted: suspended until the effects can be had
+)
+
+// OnSeatExhausted is what happens when there is no seat.
+type OnSeatExhausted string
+
+// The policies. Refuse is the default.
+const (
+	RefuseSeat OnSeatExhausted = "refuse"
+	Waitlist   OnSeatExhausted = "waitlist"
+)
+
+// Draft is a change on its way through the rules.
+type Draft struct {
+	Org    OrgID
+	Actor  Actor
+	Now    time.Time
+	ID     string // of the event; ids of documents are made from it
+	Type   *scim.ResourceType
+	Before *scim.Resource // nil: create
+	After  *scim.Resource // nil: delete; rules may amend it
+	Edges  EdgeDelta
+
+	Was, Is Status // of a person, before and after; "" for nobody
+	// Invite tells that an invitation is wanted; nil: not said.
+	Invite *bool
+	// TransferTo receives the records of somebody who leaves.
+	TransferTo string
+	// Purchase brings the person back.
+	Purchase string
+	// Reservation names reserved seats that may be taken.
+	Reservation string
+	Waitlist    bool
+	// Deferred leaves a departure half done: access ends, the rest follows when
+	// it can.
+	Deferred bool
+	Blocked  []Blocker // what a deferred departure waits for
+
+	Verb    string // of the audit, where it is not create, update or delete
+	Subject string // what a Command is about
+	Effects []Effect
+	Writes  []Write
+}
+
+// Leaves reports whether the change ends a person's membership of the active.
+func (d *Draft) Leaves() bool {
+	return IsPerson(d.Type) && d.Was != "" && d.Was != Inactive && (d.Is == Inactive || d.Is == "")
+}
+
+// Returns reports whether an inactive person is let in again.
+func (d *Draft) Returns() bool { return IsPerson(d.Type) && d.Was == Inactive && d.Is == Active }
+
+// Joins reports whether a new person comes in.
+func (d *Draft) Joins() bool { return IsPerson(d.Type) && d.Was == "" && d.Is == Active }
+
+// Person is whom the draft is about: as it was, or as it will be.
+func (d *Draft) Person() *scim.Resource {
+	if d.Before != nil {
+		return d.Before
+	}
+	return d.After
+}
+
+// Effect is one consequence of a change, for whoever decides on it.
+type Effect struct {
+	Code  string `json:"code"`            // records.transferred, team.left, seat.freed …
+	Value string `json:"value,omitempty"` // id of whom or what it concerns
+	Count int    `json:"count"`
+}
+
+// Do adds an effect that the writes bring about.
+func (d *Draft) Do(code, value string, count int) {
+	d.Effects = append(d.Effects, Effect{code, value, count})
 }

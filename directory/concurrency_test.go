@@ -121,7 +121,7 @@ func TestK64ChangesRace(t *testing.T) {
 		now, err = r.Get(e.ctx, directory.Ref{Org: "a", Type: user, ID: u.ID})
 		return err
 	})
-	if err != nil || now.Version != 9 || len(now.Fields()) != 9 {
+	if err != nil || now.Version != 9 || len(now.Fields()) != 10 {
 		t.Errorf("%v: %s", err, now.AppendJSON(nil, nil, "", nil))
 	}
 	var won atomic.Int32

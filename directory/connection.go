@@ -28,6 +28,17 @@ type Connection struct {
 	RatePerSecond float64 `json:"ratePerSecond,omitempty"`
 	// Burst is the number of requests that may come at once above the rate.
 	Burst int `json:"burst,omitempty"`
+
+	// OnBlocked is what a refused deactivation leads to; empty: refuse.
+	OnBlocked OnBlocked `json:"onBlocked,omitempty"`
+	// OnSeatExhausted is what happens when there is no seat; empty: refuse.
+	OnSeatExhausted OnSeatExhausted `json:"onSeatExhausted,omitempty"`
+	// MayLiftBlock lets the client add people whose address is blocked.
+	MayLiftBlock bool `json:"mayLiftBlock,omitempty"`
+	// ErrorExtension adds Usher's own schema to errors.
+	ErrorExtension bool `json:"errorExtension,omitempty"`
+	// RankCeiling bounds whom the client may act upon; 0: ClientRank.
+	RankCeiling int `json:"rankCeiling,omitempty"`
 }
 
 // Connections keeps the connections of the server.

@@ -15,6 +15,8 @@ var (
 	ErrBusy = errors.New("the store is busy")
 	// ErrTooMany: the answer would be larger than the server gives.
 	ErrTooMany = errors.New("too many results")
+	// ErrLimit: a running total is at its limit.
+	ErrLimit = errors.New("the limit is reached")
 	// ErrClosed: the store is closed.
 	ErrClosed = errors.New("the store is closed")
 )

@@ -20,6 +20,8 @@ type Event struct {
 	Changed   []string     `json:"changed,omitempty"`
 	Joined    int          `json:"joined,omitempty"` // members added
 	Left      int          `json:"left,omitempty"`   // members removed
+	Effects   []Effect     `json:"effects,omitempty"`
+	Refused   []string     `json:"refused,omitempty"` // reason codes, where the change was refused
 	Actor     Actor        `json:"actor"`
 	RequestID string       `json:"requestId,omitempty"`
 }

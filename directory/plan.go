@@ -6,34 +6,123 @@ import (
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// plan decides on a change from a snapshot. It cannot write.
+// plan decides on a change from a snapshot. It cannot write. A change that the
+// rules refuse carries what happens instead.
 func (s *Service) plan(ctx context.Context, r Reader, req Request, at stamp) (*Plan, error) {
-	d, ops, quirks, err := s.draft(ctx, r, req, at)
-	if err != nil {
-		return nil, err
+	p, d, err := s.decide(ctx, r, req, at, nil)
+	if err != nil || len(p.refused()) == 0 {
+		return p, err
 	}
-	p := &Plan{Org: d.Org, Type: d.Type, Quirks: quirks}
-	if d.Edges, err = p.edges(ctx, r, req, d, ops); err != nil {
-		return nil, err
-	}
-	for _, policy := range s.policies {
-		found, err := policy.Review(ctx, r, d)
-		if err != nil {
-			return nil, err
+	if p.waits(req) {
+		deferred, _, err := s.decide(ctx, r, req, at, p.Blockers())
+		if err != nil || len(deferred.refused()) == 0 {
+			return deferred, err
 		}
-		p.Findings = append(p.Findings, found...)
 	}
-	p.Before, p.After, p.Edges = d.Before, d.After, d.Edges
-	p.stamp(req, at)
-	return p, nil
+	p.Instead, err = s.instead(ctx, r, req, at, p, d)
+	return p, err
+}
+
+// waits reports whether a refused departure is to be accepted all the same: only
+// what can be put right may wait, never what the caller may not do (3.4).
+func (p *Plan) waits(req Request) bool { return req.OnBlocked == Accept && p.containable() }
+
+func (p *Plan) containable() bool {
+	for _, f := range p.refused() {
+		if f.Class != State || f.Firm || f.Blocker == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// instead is what a refusal writes: its record, and the suspension of the person
+// where the connection asks for containment (C3).
+func (s *Service) instead(ctx context.Context, r Reader, req Request, at stamp, p *Plan, d *Draft) (*Plan, error) {
+	verb, refusals := p.refusalVerb(d)
+	if verb == "" {
+		return nil, nil
+	}
+	event := p.event(req, at, d)
+	event.Action, event.Refused = verb, refusals
+	if person := d.Person(); person != nil && d.Before != nil {
+		event.Resource = person.ID
+	}
+	if req.OnBlocked != Contain || !p.containable() || !d.Leaves() || d.Was == Suspended {
+		return &Plan{Org: p.Org, Type: p.Type, Events: []Event{event}}, nil
+	}
+	held := req
+	held.Change, held.If, held.OnBlocked = Suspend{d.Type, d.Before.ID}, Precondition{}, RefuseBlocked
+	contained, _, err := s.decide(ctx, r, held, at, nil)
+	if err != nil || len(contained.refused()) > 0 {
+		return &Plan{Org: p.Org, Type: p.Type, Events: []Event{event}}, err
+	}
+	for i := range contained.Events {
+		contained.Events[i].ID = documentID(at.event, "contained")
+	}
+	contained.Events = append([]Event{event}, contained.Events...)
+	return contained, nil
+}
+
+// refusalVerb is the action under which a refusal is audited; "" for mistakes in
+// the request itself, which are the caller's business alone.
+func (p *Plan) refusalVerb(d *Draft) (verb string, codes []string) {
+	for _, f := range p.refused() {
+		if f.Err == nil {
+			codes = append(codes, string(f.Rule))
+		}
+	}
+	switch {
+	case len(codes) == 0:
+		return "", nil
+	case d.Leaves():
+		verb = "user.deactivate.refused"
+	case d.Returns():
+		verb = "user.activate.refused"
+	case d.Joins():
+		verb = "user.add.refused"
+	default:
+		verb = d.action(p) + ".refused"
+	}
+	return verb, codes
+}
+
+// decide makes the draft and asks every rule. With blockers, a departure is left
+// half done: access ends and the rest waits for them.
+func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, blocked []Blocker) (*Plan, *Draft, error) {
+	d, ops, quirks, found, err := s.draft(ctx, r, req, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Deferred, d.Blocked = blocked != nil, blocked
+	d.settle()
+	p := &Plan{Org: d.Org, Type: d.Type, Quirks: quirks, Findings: found}
+	if d.Edges, err = p.edges(ctx, r, req, d, ops); err != nil {
+		return nil, nil, err
+	}
+	if d.Type != nil {
+		for _, policy := range s.policies {
+			found, err := policy.Review(ctx, r, d)
+			if err != nil {
+				return nil, nil, err
+			}
+			p.Findings = append(p.Findings, found...)
+		}
+	}
+	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
+	p.Deferred = d.Deferred
+	p.stamp(req, at, d)
+	return p, d, nil
 }
 
 // creation is a Create of which everything is done that needs no reader.
 type creation struct {
 	resource *scim.Resource
 	members  []patch.EdgeOp
+	invite   *bool
 }
 
 func (creation) change() {}
@@ -43,55 +132,162 @@ func prepare(req Request, at stamp) Request {
 	if c, ok := req.Change.(Create); ok {
 		r := c.Resource.Clone()
 		r.ID, r.Created = at.resource, at.now
+		invite := takeInvite(r)
 		defaults(r)
 		members := takeEdges(r)
 		r.Seal()
-		req.Change = creation{r, members}
+		req.Change = creation{r, members, invite}
 	}
 	return req
 }
 
+// takeInvite takes the wish for an invitation out of a record, which never keeps it.
+func takeInvite(r *scim.Resource) *bool {
+	if !IsPerson(r.Type) {
+		return nil
+	}
+	wanted, set := r.Bool(schemas.Usher.SendInvitation)
+	if !set {
+		return nil
+	}
+	r.SetPath(schemas.Usher.SendInvitation, scim.Value{})
+	return &wanted
+}
+
 // draft reads what is there and works out what would be.
-func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, err error) {
-	d = &Draft{Org: req.Org, Actor: req.Actor}
+func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
+	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist}
 	switch c := req.Change.(type) {
 	case creation:
-		d.Type, d.After = c.resource.Type, c.resource.Clone()
-		return d, c.members, 0, nil
+		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
+		return d, c.members, 0, nil, nil
 	case Replace:
-		if d.Before, err = s.current(ctx, r, req, c.Type, c.ID); err != nil {
-			return nil, nil, 0, err
+		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
+			break
 		}
-		d.Type, d.After = c.Type, c.Resource.Clone()
+		d.After = c.Resource.Clone()
+		d.Invite = takeInvite(d.After)
 		if ops = takeEdges(d.After); ops == nil {
 			ops = clearEdges(c.Type)
 		}
 		err = carryOver(d.Before, d.After)
 	case Patch:
-		if d.Before, err = s.current(ctx, r, req, c.Type, c.ID); err != nil {
-			return nil, nil, 0, err
+		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
+			break
 		}
-		d.Type = c.Type
-		d.After, ops, met, err = c.Patch.Apply(d.Before)
+		if d.After, ops, met, err = c.Patch.Apply(d.Before); err == nil && IsPerson(c.Type) {
+			if _, set := d.After.Bool(schemas.Usher.SendInvitation); set {
+				d.After = d.After.Clone()
+				d.Invite = takeInvite(d.After)
+			}
+		}
 	case Delete:
-		d.Type = c.Type
-		d.Before, err = s.current(ctx, r, req, c.Type, c.ID)
+		err = s.begin(ctx, r, req, d, c.Type, c.ID)
+	case Command:
+		d.Verb = c.Action
+		found, err = c.Plan(ctx, r, d)
+	default:
+		found, err = s.verb(ctx, r, req, d)
+	}
+	return d, ops, met, found, err
+}
+
+// verb makes the draft of a verb of a person's life.
+func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (found []Finding, err error) {
+	start := func(rt *scim.ResourceType, id string, to Status) error {
+		if err := s.begin(ctx, r, req, d, rt, id); err != nil {
+			return err
+		}
+		d.After, d.Is = d.Before.Clone(), to
+		return nil
+	}
+	switch c := req.Change.(type) {
+	case Deactivate:
+		if err = start(c.Type, c.ID, Inactive); err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(false))
+			if c.ReactivateOnPurchase != nil {
+				d.After.SetPath(schemas.Usher.ReactivateOnPurchase, scim.BoolValue(*c.ReactivateOnPurchase))
+			}
+			d.TransferTo = c.TransferTo
+		}
+	case Activate:
+		if err = start(c.Type, c.ID, Active); err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(true))
+			d.Purchase = c.Purchase
+			if d.Was == Suspended {
+				d.Is = Suspended
+			}
+		}
+	case Suspend:
+		if err = start(c.Type, c.ID, Suspended); err == nil && d.Was == Inactive {
+			d.Is = Inactive
+		}
+	case Resume:
+		if err = start(c.Type, c.ID, Active); err == nil && d.Was == Inactive {
+			d.Is = Inactive
+		}
+	case SetState:
+		if err = start(c.Type, c.ID, ""); err == nil {
+			d.Is, d.Verb = d.Was, c.Verb
+			found, err = c.Plan(ctx, r, d)
+		}
 	default:
 		err = fmt.Errorf("change %T is not known", c)
 	}
-	return d, ops, met, err
+	return found, err
 }
 
-// current reads the resource a change is about and checks the precondition.
-func (s *Service) current(ctx context.Context, r Reader, req Request, rt *scim.ResourceType, id string) (*scim.Resource, error) {
+// begin reads the resource a change is about and checks the precondition.
+func (s *Service) begin(ctx context.Context, r Reader, req Request, d *Draft, rt *scim.ResourceType, id string) error {
 	cur, err := r.Get(ctx, Ref{req.Org, rt, id})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !req.If.Holds(cur.Version) {
-		return nil, ErrVersion
+		return ErrVersion
 	}
-	return cur, cur.Load()
+	d.Type, d.Before = rt, cur
+	if IsPerson(rt) {
+		d.Was = StatusOf(cur)
+	}
+	return cur.Load()
+}
+
+// settle works out where the person will stand, from what was asked.
+func (d *Draft) settle() {
+	if !IsPerson(d.Type) || d.After == nil {
+		return
+	}
+	if d.After == d.Before {
+		d.After = d.Before.Clone()
+	}
+	on, set := d.After.Bool(schemas.User.Active)
+	if was, had := d.beforeActive(); !set && had {
+		d.After.Set(schemas.User.Active, scim.BoolValue(was)) // only a word changes who is in (K31)
+		on, set = was, true
+	}
+	switch {
+	case set && !on && d.Deferred:
+		d.Is = Suspended
+	case d.Is != "":
+	case set && !on:
+		d.Is = Inactive
+		if before, _ := d.beforeActive(); !before && d.Was == Suspended {
+			d.Is = Suspended // accepted and under way already
+		}
+	case d.Was == Suspended:
+		d.Is = Suspended
+	default:
+		d.Is = Active
+	}
+}
+
+func (d *Draft) beforeActive() (on, set bool) {
+	if d.Before == nil {
+		return false, false
+	}
+	on, set = d.Before.Bool(schemas.User.Active)
+	return on || !set, set
 }
 
 // defaults gives a new resource the values that its type has by default: users
@@ -141,22 +337,33 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 	return nil
 }
 
+// event is the record of a change without its outcome.
+func (p *Plan) event(req Request, at stamp, d *Draft) Event {
+	e := Event{ID: at.event, Time: at.now, Org: p.Org, Actor: req.Actor, RequestID: req.RequestID, Resource: d.Subject}
+	if p.Type != nil {
+		e.Type = p.Type.Name
+	}
+	return e
+}
+
 // stamp gives the outcome its version, time and event, unless nothing changed.
-func (p *Plan) stamp(req Request, at stamp) {
-	e := Event{ID: at.event, Time: at.now, Org: p.Org, Type: p.Type.Name, Actor: req.Actor, RequestID: req.RequestID,
-		Joined: len(p.Edges.Add), Left: len(p.Edges.Remove)}
+func (p *Plan) stamp(req Request, at stamp, d *Draft) {
+	e := p.event(req, at, d)
+	e.Joined, e.Left, e.Effects = len(p.Edges.Add), len(p.Edges.Remove), p.Effects
 	for _, a := range scim.Changed(p.Before, p.After) {
 		e.Changed = append(e.Changed, a.Path())
 	}
-	verb := "update"
 	switch {
+	case p.Before == nil && p.After == nil:
+		if len(p.Writes) == 0 {
+			return
+		}
 	case p.Before == nil:
-		verb = "create"
 		p.After.Version, p.After.Modified = 1, at.now
 	case p.After == nil:
-		verb, e.Changed = "delete", nil
+		e.Changed = nil
 		e.Before = p.Before.Version
-	case len(e.Changed) == 0 && p.Edges.IsZero():
+	case len(e.Changed) == 0 && p.Edges.IsZero() && len(p.Writes) == 0:
 		p.After = p.Before
 		return
 	default:
@@ -165,45 +372,32 @@ func (p *Plan) stamp(req Request, at stamp) {
 	}
 	if p.After != nil {
 		e.After, e.Resource = p.After.Version, p.After.ID
-	} else {
+	} else if p.Before != nil {
 		e.Resource = p.Before.ID
 	}
-	e.Action = noun(p.Type) + "." + verb
+	e.Action = d.action(p)
 	p.Events = []Event{e}
 }
 
+// action names what happened, for the audit.
+func (d *Draft) action(p *Plan) string {
+	switch {
+	case d.Verb != "":
+		return d.Verb
+	case d.After == nil:
+		return noun(p.Type) + ".delete"
+	case d.Before == nil:
+		return noun(p.Type) + ".create"
+	case d.Leaves():
+		return "user.deactivate"
+	case d.Returns():
+		return "user.activate"
+	case d.Was != d.Is && d.Is == Suspended:
+		return "user.suspend"
+	case d.Was == Suspended && d.Is == Active:
+		return "user.resume"
+	}
+	return noun(p.Type) + ".update"
+}
+
 func noun(rt *scim.ResourceType) string { return scim.Fold(rt.Name) }
-
-// apply writes the plan. It decides nothing.
-func (p *Plan) apply(ctx context.Context, tx Tx) error {
-	if p.Unchanged() {
-		return nil
-	}
-	if p.After == nil {
-		if err := tx.Delete(ctx, p.Org, p.Before); err != nil {
-			return err
-		}
-		return tx.Emit(ctx, p.Events...)
-	}
-	p.After.Seal()
-	if err := tx.Put(ctx, p.Org, p.Before, p.After); err != nil {
-		return err
-	}
-	if !p.Edges.IsZero() {
-		if err := tx.Link(ctx, Ref{p.Org, p.Type, p.After.ID}, p.Edges); err != nil {
-			return err
-		}
-	}
-	return tx.Emit(ctx, p.Events...)
-}
-
-// memberships looks up, in the transaction that made the change, the groups that
-// the answer shows.
-func (p *Plan) memberships(ctx context.Context, r Reader, req Request) error {
-	if !req.WithGroups || p.Before == nil || p.After == nil {
-		return nil
-	}
-	found, err := GroupsOf(ctx, r, p.Org, []string{p.After.ID})
-	p.Groups = found[p.After.ID]
-	return err
-}

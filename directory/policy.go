@@ -3,11 +3,10 @@ package directory
 import (
 	"context"
 	"errors"
-
-	"github.com/usher-scim/usher/scim"
+	"strings"
 )
 
-// RuleID names a rule in findings, metrics and answers.
+// RuleID is the reason code of a rule in findings, metrics and answers.
 type RuleID string
 
 // Verdict is what a rule makes of a change.
@@ -20,23 +19,51 @@ const (
 	Refuse                // the change must not happen
 )
 
+// Class says what kind of refusal a finding is, and so how it is answered.
+type Class uint8
+
+// The classes.
+const (
+	Authority Class = iota // the caller may not
+	State                  // something must be put right first
+	Quota                  // there is no room
+	ReadOnly               // somebody else manages the attribute
+	Invalid                // the value cannot be
+)
+
 // Finding is the outcome of one rule for one change.
 type Finding struct {
 	Rule    RuleID
 	Verdict Verdict
-	Path    string // of the attribute in question, if it is one
-	Reason  string // one complete sentence for a person
-	Err     error  // the typed error that a refusal ends in
+	Class   Class
+	Path    string   // of the attribute in question, if it is one
+	Reason  string   // one complete sentence for a person
+	Err     error    // the typed error that a refusal ends in, where there is one
+	Firm    bool     // never to be contained: waiting would not make it right
+	Seats   *Seats   // where the licence is what refuses
+	Blocker *Blocker // what is in the way, and how to clear it
 }
 
-// Draft is a change on its way through the rules.
-type Draft struct {
-	Org    OrgID
-	Actor  Actor
-	Type   *scim.ResourceType
-	Before *scim.Resource // nil: create
-	After  *scim.Resource // nil: delete; rules may amend it
-	Edges  EdgeDelta
+// Blocker is one reason against a deactivation, with its fix.
+type Blocker struct {
+	Code          RuleID   `json:"code"`
+	Detail        string   `json:"detail"`
+	IntegrationID string   `json:"integrationId,omitempty"`
+	App           string   `json:"app,omitempty"`
+	PeerApp       string   `json:"peerApp,omitempty"`
+	OwnerID       string   `json:"ownerId,omitempty"`
+	Teams         []string `json:"teams,omitempty"`
+	Fix           *Fix     `json:"fix,omitempty"`
+}
+
+// Fix is how to clear a blocker and who can (S0-18, S0-20).
+type Fix struct {
+	Kind         string   `json:"kind"` // disable, transfer, changeLeader, nameTransferee …
+	Where        string   `json:"where,omitempty"`
+	RoleNeeded   string   `json:"roleNeeded,omitempty"`
+	Holders      []string `json:"holders,omitempty"`
+	Precondition string   `json:"precondition,omitempty"`
+	Href         string   `json:"href,omitempty"`
 }
 
 // Policy is one rule. It reports all that it finds; an error means that it
@@ -53,52 +80,46 @@ type UniqueError struct {
 
 func (e *UniqueError) Error() string { return "not unique: " + e.Path }
 
-// Refusal is the error of a plan that a rule refused and that has no more
-// precise error.
-type Refusal struct{ Findings []Finding }
+// Refusal is the error of a plan that rules refused.
+type Refusal struct {
+	Findings  []Finding
+	Problem   string // id of the document that tells of it
+	Contained bool   // the person is suspended meanwhile
+}
 
+// Error joins the sentences of the findings of the first one's class.
 func (e *Refusal) Error() string {
 	if len(e.Findings) == 0 {
 		return "refused"
 	}
-	return e.Findings[0].Reason
+	var all []string
+	for _, f := range e.Findings {
+		all = append(all, f.Reason)
+	}
+	return strings.Join(all, " ")
 }
 
-// Plan is a decided change: what it would write, or why it may not.
-type Plan struct {
-	Org           OrgID
-	Type          *scim.ResourceType
-	Before, After *scim.Resource
-	Edges         EdgeDelta
-	Groups        []Membership // of After, where the request asks for them
-	Findings      []Finding
-	Events        []Event
-	Quirks        scim.Quirks
-}
+// Code is the reason code of the first finding.
+func (e *Refusal) Code() RuleID { return e.Findings[0].Rule }
 
-// Unchanged reports whether applying the plan would write nothing.
-func (p *Plan) Unchanged() bool { return len(p.Events) == 0 }
+// Blockers are those of the findings.
+func (e *Refusal) Blockers() []Blocker { return blockers(e.Findings) }
 
-// Err is the first refusal as a typed error; nil means that the plan may be
-// applied.
-func (p *Plan) Err() error {
-	var refused []Finding
-	for _, f := range p.Findings {
-		if f.Verdict == Refuse {
-			refused = append(refused, f)
+func blockers(findings []Finding) []Blocker {
+	all := []Blocker{}
+	for _, f := range findings {
+		if f.Verdict == Refuse && f.Blocker != nil {
+			b := *f.Blocker
+			b.Code, b.Detail = f.Rule, f.Reason
+			all = append(all, b)
 		}
 	}
-	if len(refused) == 0 {
-		return nil
-	}
-	if err := refused[0].Err; err != nil {
-		return err
-	}
-	return &Refusal{refused}
+	return all
 }
 
-// isUnique reports whether the store's own index refused a value.
-func isUnique(err error) bool {
+// isLast reports whether a store's own limit or index refused what the rules had
+// not seen; the rules then decide once more.
+func isLast(err error) bool {
 	var unique *UniqueError
-	return errors.As(err, &unique)
+	return errors.As(err, &unique) || errors.Is(err, ErrLimit)
 }

@@ -24,8 +24,12 @@ type ActorKind string
 
 // The kinds of actors.
 const (
-	Client   ActorKind = "client"   // a connection's credential
-	Operator ActorKind = "operator" // the commands of this program
+	Client     ActorKind = "client"   // a connection's credential
+	Operator   ActorKind = "operator" // the commands of this program
+	ByMember   ActorKind = "member"   // a person of the organization, or an administrator token
+	ByPurchase ActorKind = "purchase" // somebody bought something
+	BySchedule ActorKind = "schedule" // a date came, a seat became free, a case could be closed
+	BySelf     ActorKind = "self"     // the person in question
 )
 
 // Actor is who asks for a change.
@@ -34,4 +38,11 @@ type Actor struct {
 	Connection ConnectionID `json:"connection,omitempty"`
 	Credential string       `json:"credential,omitempty"`
 	Subject    string       `json:"subject,omitempty"`
+	// User is the id of the member who acts; empty for anybody else.
+	User string `json:"user,omitempty"`
+	Role Role   `json:"role,omitempty"`
+	// Rank bounds whom the actor may act upon: nobody above it (S1-3).
+	Rank int `json:"-"`
+	// MayLiftBlock lets the actor add blocked addresses.
+	MayLiftBlock bool `json:"-"`
 }

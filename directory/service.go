@@ -53,27 +53,34 @@ func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 	at := s.stamp()
 	req = prepare(req, at)
 	p, err := s.execute(ctx, req, at)
-	if isUnique(err) {
-		// The unique index refused what the rules had not seen: plan once more,
-		// so that the answer is the rule's own.
+	if isLast(err) {
+		// The store's own index or limit refused what the rules had not seen: plan
+		// once more, so that the answer is the rule's own.
 		p, err = s.execute(ctx, req, at)
 	}
 	return p, err
 }
 
 func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, err error) {
-	err = s.store.Update(ctx, func(tx Tx) error {
+	var refused error
+	err = s.store.Update(ctx, func(tx Tx) (err error) {
 		if p, err = s.plan(ctx, tx, req, at); err != nil {
 			return err
 		}
-		if err = p.Err(); err != nil {
-			return err
+		if refused = p.Err(); refused == nil {
+			if err = p.apply(ctx, tx); err != nil {
+				return err
+			}
+			return p.memberships(ctx, tx, req)
 		}
-		if err = p.apply(ctx, tx); err != nil {
-			return err
+		if p.Instead == nil {
+			return refused
 		}
-		return p.memberships(ctx, tx, req)
+		return p.Instead.apply(ctx, tx)
 	})
+	if err == nil {
+		err = refused
+	}
 	return p, err
 }
 
@@ -88,6 +95,20 @@ type stamp struct {
 func (s *Service) stamp() stamp {
 	return stamp{now: scim.Now(s.clock), resource: newID(), event: newID()}
 }
+
+// documentID is an id made from that of an event, so that planning again gives
+// the same one.
+func documentID(event, purpose string) string {
+	space, err := uuid.Parse(event)
+	if err != nil {
+		panic(err) // events have ids of newID
+	}
+	return uuid.NewSHA1(space, []byte(purpose)).String()
+}
+
+// NewID is an id for a document that the draft writes; the same purpose gives
+// the same id.
+func (d *Draft) NewID(purpose string) string { return documentID(d.ID, purpose) }
 
 func newID() string {
 	id, err := uuid.NewV7()

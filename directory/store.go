@@ -12,10 +12,13 @@ import (
 type Reader interface {
 	Resources
 	Memberships
+	Documents
 }
 
 // Resources reads records.
 type Resources interface {
+	// Type is the resource type of that name that the store was opened with.
+	Type(name string) (*scim.ResourceType, error)
 	// Get returns ErrNotFound when the organization has no such resource.
 	Get(ctx context.Context, ref Ref) (*scim.Resource, error)
 	// Find answers a query.
@@ -50,6 +53,14 @@ type Tx interface {
 	Delete(ctx context.Context, org OrgID, before *scim.Resource) error
 	// Link changes the members of a group.
 	Link(ctx context.Context, group Ref, d EdgeDelta) error
+	// PutDocument writes a document in place of the version that was read, 0 for
+	// a new one. It fails with ErrVersion when that is not what is stored.
+	PutDocument(ctx context.Context, d Document, was scim.Version) error
+	// DeleteDocument fails with ErrVersion when the version is not what is stored.
+	DeleteDocument(ctx context.Context, org OrgID, kind Kind, id string, was scim.Version) error
+	// Count adds to a running total. It fails with ErrLimit when the total would
+	// rise above most, unless that is negative.
+	Count(ctx context.Context, org OrgID, name string, by, most int64) error
 	// Emit appends to the audit log and the outbox.
 	Emit(ctx context.Context, events ...Event) error
 }

@@ -87,6 +87,9 @@ type Attribute struct {
 	// Edge marks Group.members and User.groups: relations that are never kept
 	// in the record.
 	Edge bool
+	// Unkept marks what is never in a stored record: it asks for something once,
+	// or is worked out when it is read.
+	Unkept bool
 	// Indexed asks the store to keep an index on the values.
 	Indexed bool
 

@@ -63,6 +63,14 @@ func (r *Resource) Clone() *Resource {
 	return &c
 }
 
+// Next is the same data one version on.
+func (r *Resource) Next(now time.Time) *Resource {
+	c := r.Clone()
+	c.Version, c.Modified = r.Version+1, now
+	c.Seal()
+	return c
+}
+
 // Set gives a member of the record (an attribute of Roots) its value; a zero
 // value removes it.
 func (r *Resource) Set(root *Attribute, v Value) {

@@ -142,8 +142,8 @@ func (rt *ResourceType) Compile() error {
 
 // plain reports whether everything kept of the attribute is returned by default.
 func plain(a *Attribute) bool {
-	if a.Mutability == WriteOnly {
-		return true // never kept, see Retained
+	if a.Mutability == WriteOnly || a.Unkept {
+		return true
 	}
 	ok := a.Returned == ByDefault || a.Returned == Always
 	for _, sub := range a.Sub {

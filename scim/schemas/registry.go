@@ -3,6 +3,7 @@ package schemas
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/usher-scim/usher/scim"
@@ -22,7 +23,7 @@ type Registry struct {
 // document named User or Group adds its extensions to the built-in type.
 func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
 	r := &Registry{byEndpoint: map[string]*scim.ResourceType{}, byName: map[string]*scim.ResourceType{},
-		Schemas: []*scim.Schema{UserSchema, GroupSchema, EnterpriseSchema}}
+		Schemas: []*scim.Schema{UserSchema, GroupSchema, EnterpriseSchema, UsherUserSchema, UsherGroupSchema}}
 	for _, data := range schemaDocs {
 		s, err := ParseSchema(data)
 		if err != nil {
@@ -35,8 +36,9 @@ func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
 	}
 	r.Types = []*scim.ResourceType{
 		{Name: "User", Endpoint: "/Users", Description: "User Account", Schema: UserSchema,
-			Extensions: []scim.Extension{{Schema: EnterpriseSchema}}},
-		{Name: "Group", Endpoint: "/Groups", Description: "Group", Schema: GroupSchema},
+			Extensions: []scim.Extension{{Schema: EnterpriseSchema}, {Schema: UsherUserSchema}}},
+		{Name: "Group", Endpoint: "/Groups", Description: "Group", Schema: GroupSchema,
+			Extensions: []scim.Extension{{Schema: UsherGroupSchema}}},
 	}
 	for _, data := range typeDocs {
 		if err := r.addType(data); err != nil {
@@ -70,7 +72,7 @@ func (r *Registry) addType(data []byte) error {
 		if !ok {
 			return fmt.Errorf("resource type %s names the extension %q, which no document defines", doc.Name, e.Schema)
 		}
-		if s != EnterpriseSchema || rt.Schema != UserSchema {
+		if !slices.ContainsFunc(rt.Extensions, func(have scim.Extension) bool { return have.Schema == s }) {
 			rt.Extensions = append(rt.Extensions, scim.Extension{Schema: s, Required: e.Required})
 		}
 	}

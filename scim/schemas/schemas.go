@@ -18,11 +18,19 @@ var groupJSON []byte
 //go:embed enterprise.json
 var enterpriseJSON []byte
 
-// The schemas of RFC 7643 sections 4.1 to 4.3.
+//go:embed usheruser.json
+var usherUserJSON []byte
+
+//go:embed ushergroup.json
+var usherGroupJSON []byte
+
+// The schemas of RFC 7643 sections 4.1 to 4.3, and Usher's own extensions.
 var (
 	UserSchema       = must(userJSON)
 	GroupSchema      = must(groupJSON)
 	EnterpriseSchema = must(enterpriseJSON)
+	UsherUserSchema  = must(usherUserJSON)
+	UsherGroupSchema = must(usherGroupJSON)
 )
 
 // Default is the registry of a server without custom types.
@@ -69,13 +77,20 @@ func indexed(a *scim.Attribute) *scim.Attribute {
 	return a
 }
 
+// unkept marks an attribute that is asked for or computed, and returns it.
+func unkept(a *scim.Attribute) *scim.Attribute {
+	a.Unkept = true
+	return a
+}
+
 // User are handles to the attributes of users that the directory works with.
 var User = struct {
-	UserName, DisplayName, Active, FamilyName, GivenName, Emails, EmailValue, EmailPrimary, Groups, Password *scim.Attribute
+	UserName, DisplayName, Active, UserType, FamilyName, GivenName, Emails, EmailValue, EmailPrimary, Groups, Password *scim.Attribute
 }{
 	UserName:     indexed(attr(UserSchema, "userName")),
 	DisplayName:  indexed(attr(UserSchema, "displayName")),
 	Active:       attr(UserSchema, "active"),
+	UserType:     attr(UserSchema, "userType"),
 	FamilyName:   indexed(attr(UserSchema, "name", "familyName")),
 	GivenName:    indexed(attr(UserSchema, "name", "givenName")),
 	Emails:       attr(UserSchema, "emails"),
@@ -97,4 +112,35 @@ var Enterprise = struct{ EmployeeNumber, Department, Manager, ManagerValue *scim
 	Department:     indexed(attr(EnterpriseSchema, "department")),
 	Manager:        attr(EnterpriseSchema, "manager"),
 	ManagerValue:   indexed(attr(EnterpriseSchema, "manager", "value")),
+}
+
+// Usher are handles to the attributes of Usher's extension of users.
+var Usher = struct {
+	ReactivateOnPurchase, TransferRecordsTo, TerminationDate, ContractEndDate, SendInvitation                                 *scim.Attribute
+	Classification, InvitationState, Status, SeatState, HomeOrganizationID, DeactivatedAt, CredentialsValidAfter, BlockListed *scim.Attribute
+	LegalHold, Blockers, PendingEffects                                                                                       *scim.Attribute
+}{
+	ReactivateOnPurchase:  attr(UsherUserSchema, "reactivateOnPurchase"),
+	TransferRecordsTo:     attr(UsherUserSchema, "transferRecordsTo"),
+	TerminationDate:       attr(UsherUserSchema, "terminationDate"),
+	ContractEndDate:       attr(UsherUserSchema, "contractEndDate"),
+	SendInvitation:        unkept(attr(UsherUserSchema, "sendInvitation")),
+	Classification:        attr(UsherUserSchema, "classification"),
+	InvitationState:       attr(UsherUserSchema, "invitationState"),
+	Status:                indexed(attr(UsherUserSchema, "status")),
+	SeatState:             attr(UsherUserSchema, "seatState"),
+	HomeOrganizationID:    attr(UsherUserSchema, "homeOrganizationId"),
+	DeactivatedAt:         attr(UsherUserSchema, "deactivatedAt"),
+	CredentialsValidAfter: attr(UsherUserSchema, "credentialsValidAfter"),
+	BlockListed:           attr(UsherUserSchema, "blockListed"),
+	LegalHold:             attr(UsherUserSchema, "legalHold"),
+	Blockers:              unkept(attr(UsherUserSchema, "blockers")),
+	PendingEffects:        unkept(attr(UsherUserSchema, "pendingEffects")),
+}
+
+// UsherGroup are handles to the attributes of Usher's extension of groups.
+var UsherGroup = struct{ Kind, Leader, Rank *scim.Attribute }{
+	Kind:   attr(UsherGroupSchema, "kind"),
+	Leader: indexed(attr(UsherGroupSchema, "leader")),
+	Rank:   attr(UsherGroupSchema, "rank"),
 }

@@ -231,6 +231,15 @@ func (b *bulkRun) complete(op *bulkOperation) {
 	}
 }
 
+// headers are those of the whole request that hold for each operation.
+func (b *bulkRun) headers() http.Header {
+	h := http.Header{}
+	if v := b.x.r.Header["Usher-Reservation"]; v != nil {
+		h["Usher-Reservation"] = v
+	}
+	return h
+}
+
 // answer collects what a handler writes.
 type answer struct {
 	header http.Header
@@ -245,7 +254,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 func (b *bulkRun) perform(op *bulkOperation, data json.RawMessage) {
 	body, path := b.resolve(op, string(data)), b.resolve(op, op.Path)
 	x := b.x
-	r := &http.Request{Method: op.Method, URL: &url.URL{Path: Prefix + "/" + path}, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+	r := &http.Request{Method: op.Method, URL: &url.URL{Path: Prefix + "/" + path}, Header: b.headers(), Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 	if op.Version != "" {
 		r.Header["If-Match"] = []string{op.Version}
 	}
@@ -275,6 +284,7 @@ func (b *bulkRun) fail(op *bulkOperation, err error) {
 		return
 	}
 	a := answerTo(err, b.x.requestID)
+	a.extended, a.requestID = b.x.extendsErrors(), b.x.requestID
 	if a.status >= 500 {
 		b.x.cause = err
 	}

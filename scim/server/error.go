@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
@@ -20,6 +22,9 @@ type httpError struct {
 	detail     string // one complete sentence
 	retryAfter int    // seconds; 0: none
 	challenge  string
+	refusal    *directory.Refusal
+	extended   bool // with Usher's own schema
+	requestID  string
 }
 
 func (e *httpError) Error() string { return e.detail }
@@ -62,16 +67,38 @@ func answerTo(err error, requestID string) httpError {
 	case errors.Is(err, directory.ErrTooMany):
 		return httpError{status: http.StatusBadRequest, scimType: scim.TooMany, detail: "The query matches more than the server can give; narrow the filter."}
 	case errors.As(err, &refusal):
-		return httpError{status: http.StatusForbidden, detail: refusal.Error()}
+		return refused(refusal)
 	case errors.Is(err, directory.ErrBusy), errors.Is(err, directory.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return httpError{status: http.StatusServiceUnavailable, retryAfter: 1, detail: "The server is busy; try again in a moment."}
 	}
 	return httpError{status: http.StatusInternalServerError, detail: "Something went wrong in the server; tell its operator the request id " + requestID + "."}
 }
 
+// refused is the answer to a refusal by the directory's rules (domain 3.4). The
+// first finding decides on the status; only standard scimTypes are used, and the
+// reason code travels in a header.
+func refused(e *directory.Refusal) httpError {
+	a := httpError{status: http.StatusForbidden, detail: e.Error(), refusal: e}
+	switch e.Findings[0].Class {
+	case directory.State:
+		a.status = http.StatusConflict
+	case directory.ReadOnly:
+		a.status, a.scimType = http.StatusBadRequest, scim.BadMutability
+	case directory.Invalid:
+		a.status, a.scimType = http.StatusBadRequest, scim.InvalidValue
+	}
+	return a
+}
+
+// problemLink is where a person can read of a refusal, and see when it is gone.
+func problemLink(e *directory.Refusal) string {
+	return "</api/v1/problems/" + e.Problem + `>; rel="describedby"`
+}
+
 // fail sends the answer to an error.
 func (x *exchange) fail(err error) {
 	a := answerTo(err, x.requestID)
+	a.extended = x.extendsErrors()
 	if a.status >= 500 || a.status == http.StatusUnauthorized {
 		x.cause = err
 	}
@@ -82,15 +109,70 @@ func (x *exchange) fail(err error) {
 	if a.retryAfter > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(a.retryAfter)}
 	}
+	if a.refusal != nil {
+		a.requestID = x.requestID
+		h["Usher-Error"] = []string{string(a.refusal.Code())}
+		if a.refusal.Problem != "" {
+			h["Link"] = []string{problemLink(a.refusal)}
+		}
+	}
 	x.respond(a.status, a.append(nil))
+}
+
+// extendsErrors reports whether the caller wants Usher's own schema in errors.
+func (x *exchange) extendsErrors() bool {
+	if x.principal.Connection.ErrorExtension {
+		return true
+	}
+	for _, header := range x.r.Header["Prefer"] {
+		if strings.Contains(header, "error-extension") {
+			return true
+		}
+	}
+	return false
 }
 
 // append writes the error as SCIM does (RFC 7644 section 3.12).
 func (a httpError) append(dst []byte) []byte {
-	dst = append(dst, `{"schemas":["`+scim.ErrorURN+`"],"status":"`...)
+	extended := a.extended && a.refusal != nil
+	dst = append(dst, `{"schemas":["`+scim.ErrorURN...)
+	if extended {
+		dst = append(dst, `","`+errorExtension...)
+	}
+	dst = append(dst, `"],"status":"`...)
 	dst = append(strconv.AppendInt(dst, int64(a.status), 10), '"')
 	if a.scimType != "" {
 		dst = scim.AppendString(append(dst, `,"scimType":`...), string(a.scimType))
 	}
-	return append(scim.AppendString(append(dst, `,"detail":`...), a.detail), '}')
+	dst = scim.AppendString(append(dst, `,"detail":`...), a.detail)
+	if extended {
+		dst = append(append(dst, `,"`+errorExtension+`":`...), a.extension()...)
+	}
+	return append(dst, '}')
+}
+
+// errorExtension is Usher's own schema of errors.
+const errorExtension = "urn:ietf:params:scim:api:messages:usher:2.0:Error"
+
+// extension is what the schema adds: the reason code, what is in the way and how
+// to clear it.
+func (a httpError) extension() []byte {
+	doc := struct {
+		Code      directory.RuleID    `json:"code"`
+		RequestID string              `json:"requestId"`
+		Retryable bool                `json:"retryable"`
+		Blockers  []directory.Blocker `json:"blockers"`
+		Seats     *directory.Seats    `json:"seats,omitempty"`
+		Contained bool                `json:"contained"`
+	}{a.refusal.Code(), a.requestID, a.status == http.StatusConflict || a.refusal.Findings[0].Class == directory.Quota, a.refusal.Blockers(), nil, a.refusal.Contained}
+	for _, f := range a.refusal.Findings {
+		if f.Seats != nil {
+			doc.Seats = f.Seats
+		}
+	}
+	out, err := json.Marshal(doc)
+	if err != nil {
+		return []byte("{}") // nothing in it can fail
+	}
+	return out
 }

@@ -233,12 +233,12 @@ func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect
 
 // request is a change as the caller asks for it.
 func (x *exchange) request(c directory.Change, pre directory.Precondition) directory.Request {
-	kind := directory.Client
-	if x.principal.Operator {
-		kind = directory.Operator
+	conn := &x.principal.Connection
+	req := directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
+		IgnoreUnknownMembers: conn.IgnoreUnknownMembers, WithGroups: x.showsGroups(), Actor: x.principal.Actor(),
+		OnBlocked: conn.OnBlocked, OnSeatExhausted: conn.OnSeatExhausted}
+	if v := x.r.Header["Usher-Reservation"]; len(v) == 1 {
+		req.Reservation = v[0]
 	}
-	return directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
-		IgnoreUnknownMembers: x.principal.Connection.IgnoreUnknownMembers,
-		WithGroups:           x.showsGroups(),
-		Actor:                directory.Actor{Kind: kind, Connection: x.principal.Connection.ID, Credential: x.principal.Credential, Subject: x.principal.Subject}}
+	return req
 }

@@ -116,3 +116,12 @@ func (n *names) kind(rt *scim.ResourceType) (*kind, error) {
 	}
 	return nil, fmt.Errorf("resource type %s is not one the store was opened with", rt.Name)
 }
+
+// Type is the resource type of that name.
+func (r *reader) Type(name string) (*scim.ResourceType, error) {
+	rt, ok := r.store.opts.Registry.Type(name)
+	if !ok {
+		return nil, fmt.Errorf("the store was opened without the resource type %s", name)
+	}
+	return rt, nil
+}

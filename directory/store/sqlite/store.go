@@ -62,6 +62,7 @@ type Store struct {
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
 	names   names
+	sorts   sorts
 	tail    *tail
 
 	queue   chan *update
@@ -112,6 +113,9 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 		return err
 	}
 	if err = s.names.load(writer, s.opts.Registry); err != nil {
+		return err
+	}
+	if err = s.sorts.load(writer); err != nil {
 		return err
 	}
 	s.tail, err = loadTail(writer, &s.names)

@@ -67,7 +67,7 @@ func (s *Store) write(conn *sqlite.Conn) {
 func (s *Store) commit(conn *sqlite.Conn, first *update) {
 	began := time.Now()
 	s.wake()
-	b := batch{store: s, conn: conn, counts: map[block]int64{}}
+	b := batch{store: s, conn: conn, counts: map[block]int64{}, totals: map[total]sum{}}
 	b.begin()
 	for u := first; u != nil; u = s.next(&b) {
 		b.take(u)
@@ -103,6 +103,7 @@ type batch struct {
 	err            error // the transaction could not begin
 	added, removed []entry
 	counts         map[block]int64 // not yet in the table
+	totals         map[total]sum   // running totals that were looked at
 	free           []entry         // unique keys that the change under way found free
 }
 
@@ -150,6 +151,7 @@ func (b *batch) take(u *update) {
 func (b *batch) rollback() {
 	b.waiting, b.added, b.removed, b.wrote = nil, nil, nil, false
 	clear(b.counts)
+	clear(b.totals)
 	if !b.conn.AutocommitEnabled() {
 		b.err = run(b.conn, "ROLLBACK")
 	}
@@ -209,5 +211,5 @@ func (b *batch) flush() error {
 		}
 	}
 	clear(b.counts)
-	return nil
+	return b.writeTotals()
 }

@@ -1,0 +1,64 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+)
+
+// Release lets one connection past the brake until a time; its id is the
+// connection's.
+type Release struct {
+	Head
+	Until time.Time `json:"until"`
+}
+
+// Kind is "release".
+func (*Release) Kind() Kind { return "release" }
+
+// Keys are none.
+func (*Release) Keys() []string { return nil }
+
+// Span is the time that the brake looks at, in minutes.
+func (b Brake) Span() int {
+	if b.Minutes <= 0 {
+		return 10
+	}
+	return min(b.Minutes, 120)
+}
+
+// departures names the running total of a connection's deactivations in a minute.
+func departures(c ConnectionID, minute int64) string {
+	return "left:" + string(c) + ":" + strconv.FormatInt(minute, 10)
+}
+
+// Brakes reports whether the brake holds another deactivation by the draft's
+// connection. One that may pass is counted.
+func Brakes(ctx context.Context, r Documents, d *Draft, b Brake) (held bool, err error) {
+	minute := d.Now.Unix() / 60
+	free, err := Load[Release](ctx, r, d.Org, string(d.Actor.Connection))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	if err == nil && d.Now.Before(free.Until) {
+		return false, nil
+	}
+	left := int64(0)
+	for m := minute - int64(b.Span()) + 1; m <= minute; m++ {
+		n, err := r.Tally(ctx, d.Org, departures(d.Actor.Connection, m))
+		if err != nil {
+			return false, err
+		}
+		left += n
+	}
+	active, err := r.Tally(ctx, d.Org, seatTally(CoreSKU))
+	if err != nil {
+		return false, err
+	}
+	if left >= int64(b.Count) && (left+1)*100 > (active+left)*int64(b.Percent) {
+		return true, nil
+	}
+	d.Count(departures(d.Actor.Connection, minute), 1, -1)
+	return false, nil
+}

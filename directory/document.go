@@ -1,0 +1,204 @@
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+)
+
+// Kind names a sort of document.
+type Kind string
+
+// Document is one noun of the domain that is not a SCIM resource, as a store
+// keeps it. Server-wide documents have an empty Org.
+type Document struct {
+	Org     OrgID
+	Kind    Kind
+	ID      string
+	Version scim.Version
+	Keys    []string // what it is found by, each "name:value"
+	Data    []byte   // JSON
+}
+
+// DocumentQuery asks for documents of one kind: all in the order of their ids,
+// those with one key in the order of their ids, or those with a key in a range
+// in the order of that key.
+type DocumentQuery struct {
+	Org   OrgID
+	Kind  Kind
+	Key   string // exactly this key
+	From  string // keys from this one …
+	Below string // … and below this one; used when Below is not empty
+	After string // ids above this one; not with a range
+	Limit int    // 0: no limit
+}
+
+// Documents reads documents.
+type Documents interface {
+	// Document returns ErrNotFound when there is none.
+	Document(ctx context.Context, org OrgID, kind Kind, id string) (Document, error)
+	// Documents walks the documents that a query asks for.
+	Documents(ctx context.Context, q DocumentQuery) iter.Seq2[Document, error]
+	// Tally is a running total of the organization; 0 when nothing was counted.
+	Tally(ctx context.Context, org OrgID, name string) (int64, error)
+}
+
+// Head is what every document has.
+type Head struct {
+	ID       string       `json:"id"`
+	Version  scim.Version `json:"version"`
+	Created  time.Time    `json:"created"`
+	Modified time.Time    `json:"modified"`
+}
+
+// Meta is the head itself, for whoever keeps the document.
+func (h *Head) Meta() *Head { return h }
+
+// document is what a struct must have to be kept as a document.
+type document[T any] interface {
+	*T
+	Meta() *Head
+	Kind() Kind
+	Keys() []string
+}
+
+// Load reads a document; ErrNotFound when there is none.
+func Load[T any, P document[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
+	var v T
+	d, err := r.Document(ctx, org, P(&v).Kind(), id)
+	if err == nil {
+		err = decodeDocument[T, P](d, &v)
+	}
+	return v, err
+}
+
+// LoadOr reads a document, or gives an empty one of that id.
+func LoadOr[T any, P document[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
+	v, err := Load[T, P](ctx, r, org, id)
+	if errors.Is(err, ErrNotFound) {
+		P(&v).Meta().ID = id
+		return v, nil
+	}
+	return v, err
+}
+
+// Each walks documents; the query's kind is filled in.
+func Each[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuery) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		q.Kind = P(&zero).Kind()
+		for d, err := range r.Documents(ctx, q) {
+			v := zero
+			if err == nil {
+				err = decodeDocument[T, P](d, &v)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// All collects what Each walks.
+func All[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuery) (list []T, err error) {
+	for v, err := range Each[T, P](ctx, r, q) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func decodeDocument[T any, P document[T]](d Document, v *T) error {
+	if err := json.Unmarshal(d.Data, v); err != nil {
+		return fmt.Errorf("document %s/%s: %w", d.Kind, d.ID, err)
+	}
+	P(v).Meta().ID, P(v).Meta().Version = d.ID, d.Version
+	return nil
+}
+
+// Save adds the writing of a document to the draft: in place of the version that
+// was read, or as a new one.
+func Save[T any, P document[T]](d *Draft, org OrgID, v P) error {
+	h := v.Meta()
+	was := h.Version
+	if was == 0 {
+		h.Created = d.Now
+	}
+	h.Version, h.Modified = was+1, d.Now
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("document %s/%s: %w", v.Kind(), h.ID, err)
+	}
+	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, v.Keys(), data}, was})
+	return nil
+}
+
+// Drop adds the removal of a document to the draft.
+func Drop[T any, P document[T]](d *Draft, org OrgID, v P) {
+	d.Writes = append(d.Writes, dropDocument{Document{Org: org, Kind: v.Kind(), ID: v.Meta().ID}, v.Meta().Version})
+}
+
+// Write is one thing that a plan does beside its resource. Which, is decided
+// when the plan is made.
+type Write interface {
+	apply(ctx context.Context, tx Tx) error
+}
+
+type putDocument struct {
+	doc Document
+	was scim.Version
+}
+
+func (w putDocument) apply(ctx context.Context, tx Tx) error {
+	return tx.PutDocument(ctx, w.doc, w.was)
+}
+
+type dropDocument struct {
+	doc Document
+	was scim.Version
+}
+
+func (w dropDocument) apply(ctx context.Context, tx Tx) error {
+	return tx.DeleteDocument(ctx, w.doc.Org, w.doc.Kind, w.doc.ID, w.was)
+}
+
+// Count adds a change of a running total to the draft; it must not rise above
+// most, unless that is negative.
+func (d *Draft) Count(name string, by, most int64) {
+	d.Writes = append(d.Writes, count{d.Org, name, by, most})
+}
+
+type count struct {
+	org      OrgID
+	name     string
+	by, most int64
+}
+
+func (w count) apply(ctx context.Context, tx Tx) error {
+	return tx.Count(ctx, w.org, w.name, w.by, w.most)
+}
+
+// Relink adds a change of another group's members to the draft.
+func (d *Draft) Relink(before *scim.Resource, delta EdgeDelta) {
+	d.Writes = append(d.Writes, relink{d.Org, before, before.Next(d.Now), delta})
+}
+
+type relink struct {
+	org           OrgID
+	before, after *scim.Resource
+	delta         EdgeDelta
+}
+
+func (w relink) apply(ctx context.Context, tx Tx) error {
+	if err := tx.Put(ctx, w.org, w.before, w.after); err != nil {
+		return err
+	}
+	return tx.Link(ctx, Ref{w.org, w.after.Type, w.after.ID}, w.delta)
+}

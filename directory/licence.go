@@ -1,0 +1,162 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// CoreSKU is the licence that every active member at home needs (S2-19).
+const CoreSKU = "core"
+
+// Pool is what an organization has bought of one licence; its id is the SKU.
+// There is no limit where there is no pool.
+type Pool struct {
+	Head
+	Purchased int64 `json:"purchased"`
+	// CountExternals makes external people take seats too (C7).
+	CountExternals bool `json:"countExternals,omitempty"`
+}
+
+// Kind is "pool".
+func (*Pool) Kind() Kind { return "pool" }
+
+// Keys are none.
+func (*Pool) Keys() []string { return nil }
+
+// Reservation keeps seats for an import or a hiring date. Nobody else gets them
+// until it expires.
+type Reservation struct {
+	Head
+	SKU     string    `json:"sku"`
+	Seats   int64     `json:"seats"`
+	Expires time.Time `json:"expiresAt"`
+	Purpose string    `json:"purpose,omitempty"`
+}
+
+// Kind is "reservation".
+func (*Reservation) Kind() Kind { return "reservation" }
+
+// Keys is the licence.
+func (v *Reservation) Keys() []string { return []string{"sku:" + v.SKU} }
+
+// Running totals.
+func seatTally(sku string) string       { return "seats:" + sku }
+func reservationTally(id string) string { return "reservation:" + id }
+
+// Seats is how the seats of a licence stand.
+type Seats struct {
+	SKU       string `json:"sku"`
+	Limited   bool   `json:"limited"`
+	Purchased int64  `json:"purchased"`
+	Used      int64  `json:"used"`
+	Reserved  int64  `json:"reserved"` // and not taken yet
+	Free      int64  `json:"free"`
+	externals bool
+}
+
+// SeatsOf counts the seats of a licence.
+func SeatsOf(ctx context.Context, r Documents, org OrgID, sku string, now time.Time) (Seats, error) {
+	s := Seats{SKU: sku}
+	pool, err := Load[Pool](ctx, r, org, sku)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return s, err
+	default:
+		s.Limited, s.Purchased, s.externals = true, pool.Purchased, pool.CountExternals
+	}
+	if s.Used, err = r.Tally(ctx, org, seatTally(sku)); err != nil || !s.Limited {
+		return s, err
+	}
+	for v, err := range Each[Reservation](ctx, r, DocumentQuery{Org: org, Key: "sku:" + sku}) {
+		if err != nil {
+			return s, err
+		}
+		left, err := v.Left(ctx, r, org, now)
+		if err != nil {
+			return s, err
+		}
+		s.Reserved += left
+	}
+	s.Free = max(0, s.Purchased-s.Used-s.Reserved)
+	return s, nil
+}
+
+// Left is how many seats of the reservation are still kept.
+func (v *Reservation) Left(ctx context.Context, r Documents, org OrgID, now time.Time) (int64, error) {
+	if !now.Before(v.Expires) {
+		return 0, nil
+	}
+	taken, err := r.Tally(ctx, org, reservationTally(v.ID))
+	return max(0, v.Seats-taken), err
+}
+
+// Takes reports whether external people take seats of this licence as well.
+func (s Seats) Takes() bool { return s.externals }
+
+// TakeSeat is the only way to a seat: it adds the taking to the draft, and
+// reports false when there is none free. The limit is checked again when the
+// draft is carried out.
+func TakeSeat(ctx context.Context, r Documents, d *Draft, sku string) (ok bool, s Seats, err error) {
+	if s, err = SeatsOf(ctx, r, d.Org, sku, d.Now); err != nil {
+		return false, s, err
+	}
+	if !s.Limited {
+		d.Count(seatTally(sku), 1, -1)
+		return true, s, nil
+	}
+	if d.Reservation != "" {
+		v, err := Load[Reservation](ctx, r, d.Org, d.Reservation)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return false, s, err
+		}
+		if err == nil && v.SKU == sku {
+			left, err := v.Left(ctx, r, d.Org, d.Now)
+			if err != nil {
+				return false, s, err
+			}
+			if left > 0 && s.Used < s.Purchased {
+				d.Count(reservationTally(v.ID), 1, v.Seats)
+				d.Count(seatTally(sku), 1, s.Purchased)
+				return true, s, nil
+			}
+		}
+	}
+	if s.Free <= 0 {
+		return false, s, nil
+	}
+	d.Count(seatTally(sku), 1, s.Purchased-s.Reserved)
+	return true, s, nil
+}
+
+// FreeSeat gives a seat back.
+func FreeSeat(d *Draft, sku string) { d.Count(seatTally(sku), -1, -1) }
+
+// Grant is an extension that a person may use; it takes a seat of the
+// extension's own pool (S3-28). Its id is the user's and the extension's.
+type Grant struct {
+	Head
+	User      string `json:"user"`
+	Extension string `json:"extension"`
+}
+
+// Kind is "grant".
+func (*Grant) Kind() Kind { return "grant" }
+
+// Keys is whose it is.
+func (g *Grant) Keys() []string { return []string{"user:" + g.User} }
+
+// Waiting is somebody on the waitlist for a seat; its id is the user's.
+type Waiting struct {
+	Head
+	SKU string `json:"sku"`
+}
+
+// Kind is "waiting".
+func (*Waiting) Kind() Kind { return "waiting" }
+
+// Keys put the waitlist in order.
+func (w *Waiting) Keys() []string {
+	return []string{"since:" + w.Created.UTC().Format("20060102150405.000")}
+}

@@ -1,0 +1,142 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Classification works out whose a person is: pending, confirmed or external
+// (S2-1 to S2-6, S2-23, C8). It also refuses people whose account is closed or
+// spam, and moves out of a verified domain (K26).
+type Classification struct{}
+
+// The rules.
+const (
+	RuleAccountClosed    directory.RuleID = "account.closed"
+	RuleAccountSpam      directory.RuleID = "account.spam"
+	RuleUnverifiedDomain directory.RuleID = "email.unverified_domain"
+)
+
+// Review amends the draft of a new person, and of one whose address changes.
+func (Classification) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) || d.After == nil {
+		return nil, nil
+	}
+	address := directory.PrimaryAddress(d.After)
+	switch {
+	case d.Before == nil:
+		return classify(ctx, r, d, address)
+	case d.Returns():
+		_, found, err := account(ctx, r, address)
+		return found, err
+	}
+	was := directory.PrimaryAddress(d.Before)
+	if directory.MailKey(was) == directory.MailKey(address) || directory.IsExternal(d.Before) {
+		return nil, nil
+	}
+	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
+	if err != nil {
+		return nil, err
+	}
+	left, err := directory.HomeOf(ctx, r, d.Type, d.Org, was)
+	if err != nil {
+		return nil, err
+	}
+	if left.Verified && !home.Verified {
+		f := refuse(RuleUnverifiedDomain, directory.Invalid, fmt.Sprintf("The new address is outside the verified domains of the organization; verify the domain %q first, or invite the person under the new address.", directory.DomainOf(address)))
+		f.Path = "emails"
+		return []directory.Finding{f}, nil
+	}
+	if d.After.Text(schemas.Usher.InvitationState) != directory.Joined {
+		set(d.After, schemas.Usher.Classification, home.Class())
+	}
+	return nil, nil
+}
+
+// classify is for a new person.
+func classify(ctx context.Context, r directory.Reader, d *directory.Draft, address string) ([]directory.Finding, error) {
+	_, found, err := account(ctx, r, address)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
+	if err != nil {
+		return nil, err
+	}
+	set(d.After, schemas.Usher.Classification, home.Class())
+	state := directory.NotInvited
+	if d.Invite != nil && *d.Invite && !home.Verified && d.Is == directory.Active {
+		state = directory.NotJoined
+		invitation := directory.Invitation{Head: directory.Head{ID: d.After.ID}, Email: address, State: directory.NotJoined}
+		if err := directory.Save(d, d.Org, &invitation); err != nil {
+			return nil, err
+		}
+		d.Do("invitation.queued", d.After.ID, 1)
+	}
+	set(d.After, schemas.Usher.InvitationState, state)
+	if home.External {
+		set(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
+	}
+	return nil, nil
+}
+
+// account finds the account of an address and refuses what can no longer be used.
+func account(ctx context.Context, r directory.Reader, address string) (directory.Account, []directory.Finding, error) {
+	a, err := directory.AccountOf(ctx, r, address)
+	if errors.Is(err, directory.ErrNotFound) || err != nil {
+		if errors.Is(err, directory.ErrNotFound) {
+			err = nil
+		}
+		return a, nil, err
+	}
+	switch a.State {
+	case directory.Closed:
+		return a, []directory.Finding{refuse(RuleAccountClosed, directory.Authority, "The account of this address was closed by its owner and cannot be used again; the person must open a new one first.")}, nil
+	case directory.Spam:
+		return a, []directory.Finding{refuse(RuleAccountSpam, directory.Authority, "The account of this address is marked as spam; the operator of the server can lift that.")}, nil
+	}
+	return a, nil, nil
+}
+
+// ReadOnly keeps the account of an external person as the home organization has
+// it (S2-7, S2-8). What the person is here, they may be given.
+type ReadOnly struct{}
+
+// RuleReadOnly names the rule.
+const RuleReadOnly directory.RuleID = "external.read_only"
+
+// here are the members of a record that belong to the membership, not the account.
+var here = map[string]bool{"active": true, "externalid": true, "usertype": true, "title": true, "roles": true, "entitlements": true, "groups": true}
+
+// Review looks at what changes.
+func (ReadOnly) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) || d.Before == nil || d.After == nil || !directory.IsExternal(d.Before) {
+		return nil, nil
+	}
+	for _, a := range scim.Changed(d.Before, d.After) {
+		if a.IsExtension() || here[scim.Fold(a.Name)] {
+			continue
+		}
+		profile, err := directory.ProfileOf(ctx, r, d.Org)
+		if err != nil {
+			return nil, err
+		}
+		f := refuse(RuleReadOnly, directory.ReadOnly, fmt.Sprintf("The attribute %s is managed by the home organization %s of this external person; change it there%s.", a.Path(), d.Before.Text(schemas.Usher.HomeOrganizationID), support(profile, ", or ask %s")))
+		f.Path = a.Path()
+		return []directory.Finding{f}, nil
+	}
+	return nil, nil
+}
+
+// support names the support contact where there is one.
+func support(p directory.Profile, format string) string {
+	if p.SupportContact == "" {
+		return ""
+	}
+	return fmt.Sprintf(format, p.SupportContact)
+}

@@ -1,0 +1,279 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Departure works out what goes with a person who is deactivated, in the order
+// of domain 3.2: records, teams, assignments, extensions, subscriptions,
+// invitation, credentials, addresses. The seat is the last, and Seats' business.
+type Departure struct{}
+
+// RuleNoTransferee is G7.
+const RuleNoTransferee directory.RuleID = "deactivation.no_transferee"
+
+func isNotFound(err error) bool { return errors.Is(err, directory.ErrNotFound) }
+
+// Review adds the effects to the draft.
+func (Departure) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !d.Leaves() {
+		return nil, nil
+	}
+	l := &leaving{Reader: r, d: d, departure: directory.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID, By: d.Actor}}
+	for _, step := range []func(context.Context) error{l.records, l.teams, l.assignments, l.extensions, l.subscriptions, l.invitation, l.credentials, l.addresses, l.schedule, l.keep} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l.found, nil
+}
+
+// leaving is a departure under way.
+type leaving struct {
+	directory.Reader
+	d         *directory.Draft
+	departure directory.Departure
+	memberOf  []*scim.Resource // teams
+	found     []directory.Finding
+}
+
+// records move to whoever takes over (S1-12, S1-13, S3-1, C6).
+func (l *leaving) records(ctx context.Context) error {
+	if !directory.IsEmployee(l.d.Before) {
+		return nil
+	}
+	if err := l.findTeams(ctx); err != nil {
+		return err
+	}
+	open, err := directory.All[directory.Record](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "open:" + l.d.Before.ID})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	to, err := l.transferee(ctx)
+	if err != nil || to == "" {
+		return err
+	}
+	for i := range open {
+		l.departure.Records = append(l.departure.Records, open[i].ID)
+		open[i].Owner = to
+		if err := directory.Save(l.d, l.d.Org, &open[i]); err != nil {
+			return err
+		}
+	}
+	l.departure.TransferredTo = to
+	l.d.Do("records.transferred", to, len(open))
+	return nil
+}
+
+// findTeams reads the teams that the person belongs to, in their order (S1-20).
+func (l *leaving) findTeams(ctx context.Context) error {
+	teams, err := directory.TeamsOf(ctx, l, l.d.Org, l.d.Before.ID)
+	l.memberOf = teams
+	return err
+}
+
+// transferee is who receives the records: who was named, the leader of the
+// primary team, or the leader of the first team that has one who is active. With
+// none of them, the departure is refused rather than orphaning a record (G7).
+func (l *leaving) transferee(ctx context.Context) (string, error) {
+	named := l.d.TransferTo
+	if named == "" {
+		named = l.d.Person().Text(schemas.Usher.TransferRecordsTo)
+	}
+	if l.d.After != nil && l.d.TransferTo == "" {
+		named = l.d.After.Text(schemas.Usher.TransferRecordsTo)
+	}
+	if named = directory.ReferenceID(named); named != "" {
+		ok, err := l.canReceive(ctx, named)
+		if err != nil || ok {
+			return named, err
+		}
+		l.refuse("The person named to receive the records is not an active member of the organization; name another one.")
+		return "", nil
+	}
+	for _, team := range l.memberOf {
+		leader := directory.ReferenceID(team.Text(schemas.UsherGroup.Leader))
+		ok, err := l.canReceive(ctx, leader)
+		if err != nil || ok {
+			return leader, err
+		}
+	}
+	l.refuse("The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo.")
+	return "", nil
+}
+
+func (l *leaving) refuse(reason string) {
+	f := refuse(RuleNoTransferee, directory.State, reason)
+	f.Blocker = &directory.Blocker{OwnerID: l.d.Before.ID, Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin)}}
+	l.found = append(l.found, f)
+}
+
+func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
+	if id == "" || id == l.d.Before.ID {
+		return false, nil
+	}
+	return active(ctx, l, l.d, id)
+}
+
+// teams are left (S1-14); groups that an identity provider owns keep the member,
+// who has nothing from them while inactive.
+func (l *leaving) teams(context.Context) error {
+	for _, team := range l.memberOf {
+		l.departure.Teams = append(l.departure.Teams, team.ID)
+		l.d.Do("team.left", team.ID, 1)
+		if l.d.After != nil { // who is removed leaves every group
+			l.d.Relink(team, directory.EdgeDelta{Remove: []string{l.d.Before.ID}})
+		}
+	}
+	return nil
+}
+
+// assignments are disabled and kept, so that activation can enable them (C1).
+func (l *leaving) assignments(ctx context.Context) error {
+	all, err := directory.All[directory.Assignment](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		a := &all[i]
+		if !a.Enabled {
+			continue
+		}
+		a.Enabled, a.Departed = false, true
+		l.departure.Assignments = append(l.departure.Assignments, a.ID)
+		if err := directory.Save(l.d, l.d.Org, a); err != nil {
+			return err
+		}
+		l.d.Do("assignment.disabled", a.App, 1)
+	}
+	return nil
+}
+
+// extensions give their licences back (S3-28).
+func (l *leaving) extensions(ctx context.Context) error {
+	all, err := directory.All[directory.Grant](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		directory.Drop(l.d, l.d.Org, &all[i])
+		directory.FreeSeat(l.d, all[i].Extension)
+		l.departure.Extensions = append(l.departure.Extensions, all[i].Extension)
+		l.d.Do("extension.freed", all[i].Extension, 1)
+	}
+	return nil
+}
+
+// subscriptions are cancelled (S1-11).
+func (l *leaving) subscriptions(ctx context.Context) error {
+	all, err := directory.All[directory.Subscription](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "active:" + l.d.Before.ID})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		all[i].Active, all[i].Cancelled = false, l.d.Now
+		l.departure.Subscriptions = append(l.departure.Subscriptions, all[i].ID)
+		if err := directory.Save(l.d, l.d.Org, &all[i]); err != nil {
+			return err
+		}
+	}
+	if len(all) > 0 {
+		l.d.Do("subscription.cancelled", l.d.Before.ID, len(all))
+	}
+	return nil
+}
+
+// invitation becomes void (S2-24).
+func (l *leaving) invitation(ctx context.Context) error {
+	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+		return nil
+	}
+	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	invitation.State = directory.Withdrawn
+	if l.d.After != nil {
+		set(l.d.After, schemas.Usher.InvitationState, directory.Withdrawn)
+	}
+	l.d.Do("invitation.void", l.d.Before.ID, 1)
+	return directory.Save(l.d, l.d.Org, &invitation)
+}
+
+// credentials die: the record says up to when they were valid (S1-10, S3-3). Who
+// is removed takes them along.
+func (l *leaving) credentials(context.Context) error {
+	l.d.Do("credentials.revoked", l.d.Before.ID, 1)
+	return nil
+}
+
+// addresses are blocked, or may return with a purchase (S1-6, S1-7, S1-22).
+func (l *leaving) addresses(ctx context.Context) error {
+	person := l.d.After
+	if person == nil {
+		person = l.d.Before
+	}
+	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
+	all := directory.AddressesOf(l.d.Before)
+	for _, key := range all {
+		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
+		if err != nil {
+			return err
+		}
+		entry.User, entry.Blocked, entry.Returns, entry.By, entry.Lifted = l.d.Before.ID, !returns, returns, l.d.Actor, time.Time{}
+		if err := directory.Save(l.d, l.d.Org, &entry); err != nil {
+			return err
+		}
+	}
+	if l.d.After != nil {
+		setFlag(l.d.After, schemas.Usher.BlockListed, !returns && len(all) > 0)
+	}
+	if len(all) > 0 && returns {
+		l.d.Do("address.returns", l.d.Before.ID, len(all))
+	} else if len(all) > 0 {
+		l.d.Do("address.blocked", l.d.Before.ID, len(all))
+	}
+	return nil
+}
+
+// schedule ends with the departure, and so does a case.
+func (l *leaving) schedule(ctx context.Context) error {
+	if s, err := directory.Load[directory.Schedule](ctx, l, l.d.Org, l.d.Before.ID); err == nil {
+		directory.Drop(l.d, l.d.Org, &s)
+	} else if !isNotFound(err) {
+		return err
+	}
+	c, err := directory.Load[directory.Case](ctx, l, l.d.Org, l.d.Before.ID)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil || !c.Open:
+		return err
+	}
+	c.Open, c.Closed = false, l.d.Now
+	return directory.Save(l.d, l.d.Org, &c)
+}
+
+// keep remembers what was taken away, and the person who is removed.
+func (l *leaving) keep(ctx context.Context) error {
+	if l.departure.Empty() {
+		return nil
+	}
+	profile, err := directory.ProfileOf(ctx, l, l.d.Org)
+	if err != nil {
+		return err
+	}
+	if l.d.After != nil && profile.UndoMinutes > 0 {
+		l.departure.UndoUntil = l.d.Now.Add(time.Duration(profile.UndoMinutes) * time.Minute)
+	}
+	return directory.Save(l.d, l.d.Org, &l.departure)
+}

@@ -1,0 +1,278 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8).
+// They are asked again when the change is made, whatever a preview said (S0-19).
+type Guards struct{}
+
+// The rules.
+const (
+	RuleIntegration directory.RuleID = "deactivation.integration"
+	RuleHigherRole  directory.RuleID = "deactivation.higher_role"
+	RuleTeamLeader  directory.RuleID = "deactivation.team_leader"
+	RuleLastAdmin   directory.RuleID = "deactivation.last_admin"
+	RuleAppOwner    directory.RuleID = "deactivation.app_owner"
+	RuleOrgOwner    directory.RuleID = "deactivation.org_owner"
+	RuleSelf        directory.RuleID = "deactivation.self"
+	RuleBrake       directory.RuleID = "safeguard.mass_deactivation"
+)
+
+// Review asks all guards: first those that nothing but another caller can pass.
+func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) || d.Before == nil {
+		return nil, nil
+	}
+	if !d.Leaves() {
+		if d.Was == d.Is {
+			return nil, nil
+		}
+		return rank(ctx, r, d)
+	}
+	var found []directory.Finding
+	for _, guard := range []func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error){
+		rank, owner, self, brake, integrations, teamLeader, appAdmin, appOwner} {
+		f, err := guard(ctx, r, d)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f...)
+	}
+	return found, nil
+}
+
+// rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).
+func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsEmployee(d.Before) || d.Actor.Kind == directory.BySchedule || d.Actor.Kind == directory.ByPurchase || d.Actor.Kind == directory.Operator || d.Actor.Kind == directory.BySelf {
+		return nil, nil
+	}
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && d.Leaves() {
+		return nil, err // the owner has a guard of their own
+	}
+	f := refuse(RuleHigherRole, directory.Authority, fmt.Sprintf("%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before)))
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
+	return []directory.Finding{f}, nil
+}
+
+// owner is G5: the organization's owner stays until the ownership is transferred
+// (S1-21, S2-17).
+func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch standing.Role {
+	case directory.Owner:
+		f := refuse(RuleOrgOwner, directory.State, "The owner of the organization cannot be deactivated; transfer the ownership first.")
+		f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner), Holders: []string{d.Before.ID}}}
+		return []directory.Finding{f}, nil
+	case directory.Admin:
+		return lastAdmin(ctx, r, d)
+	}
+	return nil, nil
+}
+
+// lastAdmin keeps an administrator of the organization in office.
+func lastAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	for _, role := range []directory.Role{directory.Owner, directory.Admin} {
+		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(role)}) {
+			if err != nil {
+				return nil, err
+			}
+			on, err := active(ctx, r, d, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			if on && s.ID != d.Before.ID {
+				return nil, nil
+			}
+		}
+	}
+	f := refuse(RuleLastAdmin, directory.State, "At least one administrator is required in the organization; make somebody else an administrator first.")
+	f.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "appointAdmin", RoleNeeded: string(directory.Admin)}}
+	return []directory.Finding{f}, nil
+}
+
+// active reports whether a person of the organization may be in.
+func active(ctx context.Context, r directory.Reader, d *directory.Draft, id string) (bool, error) {
+	person, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: d.Type, ID: id})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil && directory.StatusOf(person) == directory.Active, err
+}
+
+// self is G6.
+func self(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if d.Actor.User == "" || d.Actor.User != d.Before.ID || d.Actor.Kind == directory.BySelf {
+		return nil, nil
+	}
+	f := refuse(RuleSelf, directory.Authority, "You cannot deactivate yourself; another administrator of the organization can.")
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askOther", RoleNeeded: string(directory.Admin)}}
+	return []directory.Finding{f}, nil
+}
+
+// integrations is G1: credentials that carry an integration (S0-1 to S0-20). All
+// are told, with the fix and who can make it.
+func integrations(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+	for i, err := range directory.Each[directory.Integration](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		f, err := IntegrationFinding(ctx, r, d.Org, i)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// IntegrationFinding is the refusal that an integration leads to, with the texts
+// of S0-4 to S0-6.
+func IntegrationFinding(ctx context.Context, r directory.Documents, org directory.OrgID, i directory.Integration) (directory.Finding, error) {
+	app, peer := or(i.AppName, i.App), or(i.PeerAppName, i.PeerApp)
+	reason := fmt.Sprintf("Status cannot be changed. User's credentials are used for integration with %s.", peer)
+	if i.Holds == "membership" {
+		reason = fmt.Sprintf("The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
+	}
+	f := refuse(RuleIntegration, directory.State, reason)
+	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition, Href: "/api/v1/integrations/" + i.ID}
+	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + i.Fix.RoleNeeded}) {
+		if err != nil {
+			return f, err
+		}
+		fix.Holders = append(fix.Holders, a.User) // S0-20
+	}
+	f.Blocker = &directory.Blocker{IntegrationID: i.ID, App: i.App, PeerApp: i.PeerApp, OwnerID: i.Owner, Fix: fix}
+	return f, nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// teamLeader is G3, for employees (S1-4).
+func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsEmployee(d.Before) {
+		return nil, nil
+	}
+	groups, err := r.Type("Group")
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := filter.Compile(schemas.UsherGroup.Leader.Path()+" eq "+string(scim.AppendString(nil, d.Before.ID)), groups, scim.Strict)
+	if err != nil {
+		return nil, err
+	}
+	page, err := r.Find(ctx, directory.Query{Org: d.Org, Type: groups, Filter: f, Start: 1, Count: 100})
+	if err != nil || len(page.Resources) == 0 {
+		return nil, err
+	}
+	var names, ids []string
+	for _, team := range page.Resources {
+		names, ids = append(names, team.Text(schemas.Group.DisplayName)), append(ids, team.ID)
+	}
+	refusal := refuse(RuleTeamLeader, directory.State, fmt.Sprintf("%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", ")))
+	if len(names) > 1 {
+		refusal.Reason = strings.Replace(refusal.Reason, "leads the team ", "leads the teams ", 1)
+	}
+	refusal.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Teams: ids, Fix: &directory.Fix{Kind: "changeLeader", RoleNeeded: string(directory.Admin)}}
+	return []directory.Finding{refusal}, nil
+}
+
+// appAdmin is G4: every application keeps its administrators.
+func appAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		if !a.Enabled || a.Role != directory.AppAdmin {
+			continue
+		}
+		f, err := MinAdmins(ctx, r, d, a)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f...)
+	}
+	return found, nil
+}
+
+// MinAdmins refuses to take an administrator away from an application that would
+// then have too few (G4).
+func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leaving directory.Assignment) ([]directory.Finding, error) {
+	app, err := directory.LoadOr[directory.Application](ctx, r, d.Org, leaving.App)
+	if err != nil {
+		return nil, err
+	}
+	people, err := r.Type("User")
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + leaving.App + "." + directory.AppAdmin}) {
+		if err != nil {
+			return nil, err
+		}
+		person, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: people, ID: a.User})
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+		if err == nil && a.User != leaving.User && directory.StatusOf(person) == directory.Active {
+			others = append(others, a.User)
+		}
+	}
+	if len(others) >= max(1, app.MinAdmins) {
+		return nil, nil
+	}
+	name := or(app.Name, leaving.App)
+	f := refuse(RuleLastAdmin, directory.State, fmt.Sprintf("At least one administrator is required in %s", name))
+	if app.MinAdmins > 1 {
+		f.Reason = fmt.Sprintf("At least %d administrators are required in %s", app.MinAdmins, name)
+	}
+	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: leaving.App + "." + directory.AppAdmin, Holders: others}}
+	return []directory.Finding{f}, nil
+}
+
+// appOwner is the other half of G4.
+func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+	for app, err := range directory.Each[directory.Application](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		f := refuse(RuleAppOwner, directory.State, fmt.Sprintf("%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID)))
+		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, Href: "/api/v1/applications/" + app.ID}}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// brake is G8: a client that deactivates too many at once is held until an
+// administrator allows it (K62).
+func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	if err != nil || profile.Brake.Percent == 0 || d.Actor.Kind != directory.Client {
+		return nil, err
+	}
+	held, err := directory.Brakes(ctx, r, d, profile.Brake)
+	if err != nil || !held {
+		return nil, err
+	}
+	f := refuse(RuleBrake, directory.Authority, fmt.Sprintf("This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span()))
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
+	return []directory.Finding{f}, nil
+}

@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Seats gives every active member at home a seat of the licence and never one
+// more than there are (S2-18, S2-19, S3-13, K60).
+type Seats struct{}
+
+// RuleSeats names the rule.
+const RuleSeats directory.RuleID = "seat.limit_exceeded"
+
+// Review takes and frees seats.
+func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) {
+		return nil, nil
+	}
+	had, needs := directory.HoldsSeat(d.Before), false
+	if d.After != nil && d.Is != directory.Inactive {
+		var err error
+		if needs, err = takes(ctx, r, d, d.After); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case needs && !had:
+		return seat(ctx, r, d)
+	case had && !needs:
+		directory.FreeSeat(d, directory.CoreSKU)
+		d.Do("seat.freed", directory.CoreSKU, 1)
+	}
+	if d.After != nil && (had != needs || d.Before == nil) {
+		set(d.After, schemas.Usher.SeatState, seatState(needs))
+	}
+	return leaveQueue(ctx, r, d)
+}
+
+func seatState(held bool) string {
+	if held {
+		return directory.SeatHeld
+	}
+	return directory.SeatNone
+}
+
+// takes reports whether a person who is active or suspended needs a seat: who is
+// external does only where the pool says so (C7).
+func takes(ctx context.Context, r directory.Reader, d *directory.Draft, person *scim.Resource) (bool, error) {
+	if !directory.IsExternal(person) {
+		return true, nil
+	}
+	seats, err := directory.SeatsOf(ctx, r, d.Org, directory.CoreSKU, d.Now)
+	return seats.Takes(), err
+}
+
+// seat takes a seat, waits for one, or refuses with the text of S2-18.
+func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	ok, seats, err := directory.TakeSeat(ctx, r, d, directory.CoreSKU)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		set(d.After, schemas.Usher.SeatState, directory.SeatHeld)
+		d.Do("seat.taken", directory.CoreSKU, 1)
+		return leaveQueue(ctx, r, d)
+	case d.Waitlist && (d.Joins() || d.Returns()):
+		return wait(ctx, r, d)
+	}
+	f := refuse(RuleSeats, directory.Quota, SeatText(seats.Purchased))
+	f.Seats = &seats
+	return []directory.Finding{f}, nil
+}
+
+// SeatText is the text of S2-18.
+func SeatText(n int64) string {
+	return fmt.Sprintf("You are trying to activate more users than the allowed license limit of '%d' users", n)
+}
+
+// wait puts a person on the waitlist instead of letting them in.
+func wait(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	d.Is = directory.Inactive
+	d.After.Set(schemas.User.Active, scim.BoolValue(false))
+	set(d.After, schemas.Usher.Status, string(directory.Inactive))
+	set(d.After, schemas.Usher.SeatState, directory.SeatWaitlisted)
+	waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
+	if err != nil || waiting.Version > 0 {
+		return nil, err
+	}
+	waiting.SKU = directory.CoreSKU
+	d.Do("seat.waitlisted", directory.CoreSKU, 1)
+	return nil, directory.Save(d, d.Org, &waiting)
+}
+
+// leaveQueue takes a person off the waitlist who came in, or is gone.
+func leaveQueue(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if d.Before == nil || d.Before.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted || d.After != nil && d.Is == directory.Inactive {
+		return nil, nil
+	}
+	waiting, err := directory.Load[directory.Waiting](ctx, r, d.Org, d.Before.ID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		directory.Drop(d, d.Org, &waiting)
+	}
+	return nil, err
+}

@@ -1,0 +1,82 @@
+package policy
+
+import (
+	"context"
+	"slices"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// References checks the people that a record names: they must exist in the
+// organization, and those of another one are as unknown as those that never were
+// (K03).
+type References struct{}
+
+// RuleReference names the rule.
+const RuleReference directory.RuleID = "reference.unknown"
+
+// Review looks at transferRecordsTo.
+func (References) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) || d.After == nil {
+		return nil, nil
+	}
+	named := d.After.Text(schemas.Usher.TransferRecordsTo)
+	if named == "" || d.Before != nil && d.Before.Text(schemas.Usher.TransferRecordsTo) == named {
+		return nil, nil
+	}
+	_, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: d.Type, ID: directory.ReferenceID(named)})
+	if !isNotFound(err) {
+		return nil, err
+	}
+	return []directory.Finding{unknown(schemas.Usher.TransferRecordsTo)}, nil
+}
+
+func unknown(a *scim.Attribute) directory.Finding {
+	err := scim.Errorf(scim.InvalidValue, "The value of %s names a user that does not exist here; send the id of one that does.", a.Path())
+	return directory.Finding{Rule: RuleReference, Verdict: directory.Refuse, Class: directory.Invalid, Path: a.Path(), Reason: err.Detail, Err: err}
+}
+
+// Teams keeps every team's leader fit to lead: an active person, and not one who
+// is taken out of the team.
+type Teams struct{}
+
+// RuleLeader names the rule.
+const RuleLeader directory.RuleID = "team.leader"
+
+// Review looks at the leader of a group.
+func (Teams) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsGroup(d.Type) || d.After == nil {
+		return nil, nil
+	}
+	leader := d.After.Text(schemas.UsherGroup.Leader)
+	if leader == "" {
+		return nil, nil
+	}
+	id := directory.ReferenceID(leader)
+	if slices.Contains(d.Edges.Remove, id) {
+		f := refuse(RuleLeader, directory.State, "This member leads the team; choose another leader first.")
+		f.Firm = true
+		return []directory.Finding{f}, nil
+	}
+	if d.Before != nil && d.Before.Text(schemas.UsherGroup.Leader) == leader {
+		return nil, nil
+	}
+	people, err := r.Type("User")
+	if err != nil {
+		return nil, err
+	}
+	person, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: people, ID: id})
+	switch {
+	case isNotFound(err):
+		return []directory.Finding{unknown(schemas.UsherGroup.Leader)}, nil
+	case err != nil:
+		return nil, err
+	case directory.StatusOf(person) != directory.Active:
+		err := scim.Errorf(scim.InvalidValue, "The leader of a team must be active; activate that person first, or choose another one.")
+		return []directory.Finding{{Rule: RuleLeader, Verdict: directory.Refuse, Class: directory.Invalid, Path: schemas.UsherGroup.Leader.Path(), Reason: err.Detail, Err: err}}, nil
+	}
+	set(d.After, schemas.UsherGroup.Leader, id) // found by it
+	return nil, nil
+}

@@ -1,0 +1,55 @@
+package directory
+
+// Role is what a member may do in the organization itself (3.6).
+type Role string
+
+// The roles. Everybody else has none.
+const (
+	Owner   Role = "owner"
+	Admin   Role = "admin"
+	Auditor Role = "auditor"
+)
+
+// Ranks that follow from a role. A member's own rank is kept in Standing and
+// lies between.
+const (
+	OwnerRank  = 1000
+	AdminRank  = 900 // of administrator tokens
+	ClientRank = 900 // of a provisioning client that states no ceiling
+)
+
+// Standing is what the organization knows of a member beside the SCIM record.
+// Its id is the member's; who has no Standing has no role and rank 0.
+type Standing struct {
+	Head
+	Role Role `json:"role,omitempty"`
+	// Rank is the place in the order of the organization, 0 to 899; more is higher.
+	Rank int `json:"rank"`
+	// PrimaryTeam is the team whose leader receives what the member leaves.
+	PrimaryTeam string `json:"primaryTeam,omitempty"`
+	// Account is the id of the account that joined.
+	Account string `json:"account,omitempty"`
+}
+
+// Kind is "standing".
+func (*Standing) Kind() Kind { return "standing" }
+
+// Keys are the role and the account.
+func (s *Standing) Keys() []string {
+	var keys []string
+	if s.Role != "" {
+		keys = append(keys, "role:"+string(s.Role))
+	}
+	if s.Account != "" {
+		keys = append(keys, "account:"+s.Account)
+	}
+	return keys
+}
+
+// Height is the rank that counts in comparisons.
+func (s Standing) Height() int {
+	if s.Role == Owner {
+		return OwnerRank
+	}
+	return s.Rank
+}

@@ -1,0 +1,261 @@
+package sqlite
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// sorts remembers which kinds of documents an organization has ever had. Most
+// have few, and what has none need not be looked up.
+type sorts struct {
+	mu   sync.RWMutex
+	have map[sort]bool
+}
+
+type sort struct {
+	org  int64
+	kind directory.Kind
+}
+
+func (s *sorts) load(conn *sqlite.Conn) error {
+	s.have = map[sort]bool{}
+	return each(conn, func(stmt *sqlite.Stmt) error {
+		s.have[sort{stmt.ColumnInt64(0), directory.Kind(stmt.ColumnText(1))}] = true
+		return nil
+	}, "SELECT DISTINCT org, kind FROM document")
+}
+
+func (s *sorts) has(org int64, kind directory.Kind) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.have[sort{org, kind}]
+}
+
+// note is called before a first document is committed; if it never is, looking
+// it up costs a little and finds nothing.
+func (s *sorts) note(org int64, kind directory.Kind) {
+	if s.has(org, kind) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.have[sort{org, kind}] = true
+}
+
+const documentColumns = "SELECT d.id, d.version, d.keys, d.data FROM document d "
+
+func readDocument(org directory.OrgID, kind directory.Kind, stmt *sqlite.Stmt) directory.Document {
+	d := directory.Document{Org: org, Kind: kind, ID: stmt.ColumnText(0), Version: scim.Version(stmt.ColumnInt64(1)), Data: []byte(stmt.ColumnText(3))}
+	d.Keys = splitKeys(stmt.ColumnText(2))
+	return d
+}
+
+// Keys are kept beside the document as lines.
+func joinKeys(keys []string) string { return strings.Join(keys, "\n") }
+
+func splitKeys(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+// keeper is the number that an organization's documents carry, 0 for those of
+// the server itself; false when there is no such organization.
+func (r *reader) keeper(org directory.OrgID) (int64, bool) {
+	num := r.store.names.org(org)
+	return num, num != 0 || org == ""
+}
+
+// Document reads one document.
+func (r *reader) Document(_ context.Context, org directory.OrgID, kind directory.Kind, id string) (d directory.Document, err error) {
+	num, ok := r.keeper(org)
+	if !ok || !r.store.sorts.has(num, kind) {
+		return d, directory.ErrNotFound
+	}
+	found, err := one(r.conn, func(stmt *sqlite.Stmt) { d = readDocument(org, kind, stmt) },
+		documentColumns+"WHERE d.org=? AND d.kind=? AND d.id=?", num, string(kind), id)
+	if err == nil && !found {
+		err = directory.ErrNotFound
+	}
+	return d, err
+}
+
+// Documents walks the documents that a query asks for. They are read before the
+// first is handed out, so that the caller may read more meanwhile.
+func (r *reader) Documents(_ context.Context, q directory.DocumentQuery) iter.Seq2[directory.Document, error] {
+	return func(yield func(directory.Document, error) bool) {
+		num, ok := r.keeper(q.Org)
+		if !ok || !r.store.sorts.has(num, q.Kind) {
+			return
+		}
+		limit := int64(q.Limit)
+		if limit <= 0 {
+			limit = -1
+		}
+		var all []directory.Document
+		take := func(stmt *sqlite.Stmt) error {
+			all = append(all, readDocument(q.Org, q.Kind, stmt))
+			return nil
+		}
+		const byKey = documentColumns + "JOIN document_key k ON k.org=d.org AND k.kind=d.kind AND k.id=d.id WHERE k.org=? AND k.kind=? "
+		var err error
+		switch {
+		case q.Below != "":
+			err = each(r.conn, take, byKey+"AND k.key>=? AND k.key<? ORDER BY k.key, k.id LIMIT ?", num, string(q.Kind), q.From, q.Below, limit)
+		case q.Key != "":
+			err = each(r.conn, take, byKey+"AND k.key=? AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.After, limit)
+		default:
+			err = each(r.conn, take, documentColumns+"WHERE d.org=? AND d.kind=? AND d.id>? ORDER BY d.id LIMIT ?", num, string(q.Kind), q.After, limit)
+		}
+		if err != nil {
+			yield(directory.Document{}, err)
+			return
+		}
+		for _, d := range all {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Tally reads a running total, with what the transaction under way adds to it.
+func (r *reader) Tally(_ context.Context, org directory.OrgID, name string) (int64, error) {
+	key := total{r.store.names.org(org), name}
+	if r.batch != nil {
+		return r.batch.total(key)
+	}
+	return integer(r.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, name)
+}
+
+// total names a running total.
+type total struct {
+	org  int64
+	name string
+}
+
+// total is a running total as the transaction under way sees it. It is read
+// once and written once, however many changes share the commit.
+func (b *batch) total(key total) (int64, error) {
+	if n, known := b.totals[key]; known {
+		return n.now, nil
+	}
+	n, err := integer(b.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, key.name)
+	if err == nil {
+		b.totals[key] = sum{was: n, now: n}
+	}
+	return n, err
+}
+
+type sum struct{ was, now int64 }
+
+// Count changes a running total.
+func (t *tx) Count(_ context.Context, org directory.OrgID, name string, by, most int64) error {
+	key := total{t.store.names.org(org), name}
+	n, err := t.batch.total(key)
+	if err != nil {
+		return err
+	}
+	if most >= 0 && by > 0 && n+by > most {
+		return directory.ErrLimit
+	}
+	t.wrote = true
+	t.batch.totals[key] = sum{was: t.batch.totals[key].was, now: n + by}
+	return nil
+}
+
+// writeTotals brings the table of running totals up to date.
+func (b *batch) writeTotals() error {
+	for key, n := range b.totals {
+		if n.was == n.now {
+			continue
+		}
+		if err := run(b.conn, "INSERT INTO tally (org, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n=excluded.n", key.org, key.name, n.now); err != nil {
+			return err
+		}
+	}
+	clear(b.totals)
+	return nil
+}
+
+// PutDocument writes a document and its keys.
+func (t *tx) PutDocument(_ context.Context, d directory.Document, was scim.Version) error {
+	num, ok := t.keeper(d.Org)
+	if !ok {
+		return directory.ErrNotFound
+	}
+	t.wrote = true
+	if was == 0 {
+		err := run(t.conn, "INSERT INTO document (org, kind, id, version, keys, data) VALUES (?, ?, ?, ?, ?, ?)",
+			num, string(d.Kind), d.ID, int64(d.Version), joinKeys(d.Keys), string(d.Data))
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
+			return directory.ErrVersion
+		}
+		if err != nil {
+			return err
+		}
+		t.store.sorts.note(num, d.Kind)
+		return t.rekey(num, d.Kind, d.ID, nil, d.Keys)
+	}
+	before, err := t.documentKeys(num, d.Kind, d.ID, was)
+	if err != nil {
+		return err
+	}
+	if err := run(t.conn, "UPDATE document SET version=?, keys=?, data=? WHERE org=? AND kind=? AND id=?",
+		int64(d.Version), joinKeys(d.Keys), string(d.Data), num, string(d.Kind), d.ID); err != nil {
+		return err
+	}
+	return t.rekey(num, d.Kind, d.ID, before, d.Keys)
+}
+
+// documentKeys are the keys of a stored document at the version given.
+func (t *tx) documentKeys(org int64, kind directory.Kind, id string, was scim.Version) (keys []string, err error) {
+	found, err := one(t.conn, func(stmt *sqlite.Stmt) { keys = splitKeys(stmt.ColumnText(0)) },
+		"SELECT keys FROM document WHERE org=? AND kind=? AND id=? AND version=?", org, string(kind), id, int64(was))
+	if err == nil && !found {
+		err = directory.ErrVersion
+	}
+	return keys, err
+}
+
+// rekey removes and adds what differs between two lists of keys.
+func (t *tx) rekey(org int64, kind directory.Kind, id string, before, after []string) error {
+	for _, key := range before {
+		if !slices.Contains(after, key) {
+			if err := run(t.conn, "DELETE FROM document_key WHERE org=? AND kind=? AND key=? AND id=?", org, string(kind), key, id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range after {
+		if !slices.Contains(before, key) {
+			if err := run(t.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) VALUES (?, ?, ?, ?)", org, string(kind), key, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// DeleteDocument removes a document and its keys.
+func (t *tx) DeleteDocument(_ context.Context, org directory.OrgID, kind directory.Kind, id string, was scim.Version) error {
+	num := t.store.names.org(org)
+	before, err := t.documentKeys(num, kind, id, was)
+	if err != nil {
+		return err
+	}
+	t.wrote = true
+	if err := run(t.conn, "DELETE FROM document WHERE org=? AND kind=? AND id=?", num, string(kind), id); err != nil {
+		return err
+	}
+	return t.rekey(num, kind, id, before, nil)
+}

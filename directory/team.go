@@ -1,0 +1,61 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Team is the kind of group that Usher itself keeps: who leaves the organization
+// leaves the team. Other groups belong to who provisions them.
+const Team = "team"
+
+// TeamsOf are the teams that a person is a direct member of: the primary team
+// first, then by rank, then by name (S1-20).
+func TeamsOf(ctx context.Context, r Reader, org OrgID, user string) ([]*scim.Resource, error) {
+	groups, err := r.Groups(ctx, org, []string{user})
+	if err != nil || len(groups[user]) == 0 {
+		return nil, err
+	}
+	rt, err := r.Type("Group")
+	if err != nil {
+		return nil, err
+	}
+	standing, err := LoadOr[Standing](ctx, r, org, user)
+	if err != nil {
+		return nil, err
+	}
+	var teams []*scim.Resource
+	for _, m := range groups[user] {
+		g, err := r.Get(ctx, Ref{org, rt, m.Group})
+		if err != nil {
+			return nil, err
+		}
+		if err := g.Load(); err != nil {
+			return nil, err
+		}
+		if scim.EqualName(g.Text(schemas.UsherGroup.Kind), Team) {
+			teams = append(teams, g)
+		}
+	}
+	order := func(g *scim.Resource) (primary int, ranked int, rank int64) {
+		v, set := g.Get(schemas.UsherGroup.Rank)
+		if g.ID != standing.PrimaryTeam {
+			primary = 1
+		}
+		if !set {
+			ranked = 1
+		}
+		return primary, ranked, v.Int()
+	}
+	slices.SortStableFunc(teams, func(a, b *scim.Resource) int {
+		ap, ar, an := order(a)
+		bp, br, bn := order(b)
+		return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ar, br), cmp.Compare(an, bn),
+			cmp.Compare(scim.Key(a.Text(schemas.Group.DisplayName)), scim.Key(b.Text(schemas.Group.DisplayName))))
+	})
+	return teams, nil
+}

@@ -1,0 +1,168 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Profile is how an organization wants its rules; its id is always "profile".
+type Profile struct {
+	Head
+	// SupportContact is named where a refusal cannot be cleared alone (S0-7, S2-10).
+	SupportContact string `json:"supportContact,omitempty"`
+	Language       string `json:"language,omitempty"`
+	// Brake holds a client that deactivates too many (K62).
+	Brake Brake `json:"brake"`
+	// UndoMinutes is how long a deactivation can be undone; 0: not at all.
+	UndoMinutes int `json:"undoMinutes"`
+	// SelfClose lets members at home close their own account (C4).
+	SelfClose bool `json:"selfClose"`
+	// RetentionDays is how long what a removed person leaves is kept.
+	RetentionDays int `json:"retentionDays"`
+}
+
+// Brake is a limit on deactivations by one client.
+type Brake struct {
+	// Percent of the active people and Count of people; the brake acts when both
+	// are passed. Percent 0 turns it off.
+	Percent int `json:"percent"`
+	Count   int `json:"count"`
+	// Minutes is the time looked at.
+	Minutes int `json:"minutes"`
+}
+
+// Kind is "profile".
+func (*Profile) Kind() Kind { return "profile" }
+
+// Keys are none: there is one.
+func (*Profile) Keys() []string { return nil }
+
+// ProfileID is the id of the only Profile of an organization.
+const ProfileID = "profile"
+
+// ProfileOf reads the profile, or gives the one that an organization has which
+// never said anything.
+func ProfileOf(ctx context.Context, r Documents, org OrgID) (Profile, error) {
+	p, err := Load[Profile](ctx, r, org, ProfileID)
+	if errors.Is(err, ErrNotFound) {
+		p = Profile{Head: Head{ID: ProfileID}, Language: "en", UndoMinutes: 30, RetentionDays: 30}
+		err = nil
+	}
+	return p, err
+}
+
+// Domain is a mail domain that an organization has shown to be its own (S2-1). It
+// is kept for the whole server, since nobody else may claim it; its id is the
+// domain itself.
+type Domain struct {
+	Head
+	Org      OrgID     `json:"organization"`
+	Verified time.Time `json:"verifiedAt,omitzero"`
+	// Challenge is the text of the TXT record that proves the domain.
+	Challenge string `json:"challenge"`
+	By        string `json:"verifiedBy,omitempty"` // dns or operator
+}
+
+// Kind is "domain".
+func (*Domain) Kind() Kind { return "domain" }
+
+// Keys is the organization.
+func (d *Domain) Keys() []string { return []string{"org:" + string(d.Org)} }
+
+// Claim is an organization's wish for a domain that it has not proved yet; its
+// id is the domain. Several may wish for the same one.
+type Claim struct {
+	Head
+	Challenge string `json:"challenge"`
+}
+
+// Kind is "claim".
+func (*Claim) Kind() Kind { return "claim" }
+
+// Keys are none.
+func (*Claim) Keys() []string { return nil }
+
+// AccountState says whether an account can be used at all (3.2).
+type AccountState string
+
+// The states. Closed is final.
+const (
+	Open   AccountState = "open"
+	Closed AccountState = "closed"
+	Spam   AccountState = "spam"
+)
+
+// Account is a person's own, whatever organizations they are members of. It is
+// kept for the whole server.
+type Account struct {
+	Head
+	Email string       `json:"email,omitempty"`
+	Home  OrgID        `json:"homeOrganization,omitempty"`
+	State AccountState `json:"state"`
+	// Members are the places where the account is a member.
+	Members []Place `json:"members,omitempty"`
+}
+
+// Place is one membership of an account.
+type Place struct {
+	Org  OrgID  `json:"organization"`
+	User string `json:"user"`
+}
+
+// Kind is "account".
+func (*Account) Kind() Kind { return "account" }
+
+// Keys is the address.
+func (a *Account) Keys() []string { return []string{"email:" + MailKey(a.Email)} }
+
+// AccountOf finds the account of an address; ErrNotFound when there is none.
+func AccountOf(ctx context.Context, r Documents, address string) (Account, error) {
+	for a, err := range Each[Account](ctx, r, DocumentQuery{Key: "email:" + MailKey(address), Limit: 1}) {
+		return a, err
+	}
+	return Account{}, ErrNotFound
+}
+
+// Invitation asks a person to join. Its id is the member's: a new one takes the
+// place of the old, whose token is then void (S2-24).
+type Invitation struct {
+	Head
+	// Hash is the SHA-256 of the token; empty until it is sent.
+	Hash    string    `json:"hash,omitempty"`
+	Email   string    `json:"email"`
+	State   string    `json:"state"` // notJoined, joined, withdrawn
+	Sent    int       `json:"sentCount"`
+	Expires time.Time `json:"expiresAt,omitzero"`
+}
+
+// Kind is "invitation".
+func (*Invitation) Kind() Kind { return "invitation" }
+
+// Keys is the hash of the token.
+func (i *Invitation) Keys() []string {
+	if i.Hash == "" || i.State != NotJoined {
+		return nil
+	}
+	return []string{"hash:" + i.Hash}
+}
+
+// Credential is a session or token that another system gave a person and asks
+// Usher about. Its id is the SHA-256 of the secret, which is not kept.
+type Credential struct {
+	Head
+	User   string    `json:"user"`
+	Sort   string    `json:"kind"` // session, access, refresh, apiKey, reset
+	Issued time.Time `json:"issuedAt"`
+	// Expires is when it ends by itself; zero: never.
+	Expires time.Time `json:"expiresAt,omitzero"`
+	Revoked time.Time `json:"revokedAt,omitzero"`
+	Client  string    `json:"client,omitempty"`
+	Scope   string    `json:"scope,omitempty"`
+}
+
+// Kind is "credential".
+func (*Credential) Kind() Kind { return "credential" }
+
+// Keys is whose it is.
+func (c *Credential) Keys() []string { return []string{"user:" + c.User} }
