@@ -36,6 +36,7 @@ func setup(t *testing.T) *bundle {
 	tokens := token.NewManager(store, store, token.ManagerOptions{Changed: func(id string) { b.touched = append(b.touched, id) }})
 	b.Handler = admin.Handler(admin.Services{Registry: store, Tokens: tokens,
 		Backup:  func(_ context.Context, path string) error { b.backedUp = path; return nil },
+		API:     http.NotFoundHandler(),
 		SCIM:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 		Changed: func() { b.changed++ }})
 	b.want(t, 200, "POST", "/organizations", `{"id":"acme","name":"Acme"}`)
@@ -170,5 +171,5 @@ func TestOtherDoors(t *testing.T) {
 	if err := b.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.want(t, 500, "GET", "/organizations", "")
+	b.want(t, 503, "GET", "/organizations", "")
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/usher-scim/usher/directory"
 )
@@ -21,6 +22,8 @@ type Principal struct {
 	// a token of this server. Only the two together identify anybody (K28).
 	Subject string
 	Issuer  string
+	// Issued is when the access token was; zero when nobody knows.
+	Issued time.Time
 	// Operator tells that this is the operator of the server, at its own door.
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.

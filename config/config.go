@@ -28,6 +28,10 @@ type Config struct {
 	BaseURL        string
 	TLS            TLS
 	BootstrapToken Secret
+	// BootstrapAdminToken is adopted as an administrator token.
+	BootstrapAdminToken Secret
+	// DNSServer is asked for TXT records instead of the system's resolver.
+	DNSServer string
 	Log            Log
 	Limits         Limits
 	Cursor         Cursor

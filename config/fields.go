@@ -55,7 +55,15 @@ var topFields = []field[Config]{
 	},
 	{
 		key: "bootstrap_token_file", at: func(c *Config) any { return &c.BootstrapToken },
-		doc: "File with the first administration token, at least 32 bytes. Empty means none.",
+		doc: "File with a token for the default connection, at least 32 bytes. Empty means none.",
+	},
+	{
+		key: "bootstrap_admin_token_file", at: func(c *Config) any { return &c.BootstrapAdminToken },
+		doc: "File with an administrator token of the default organization, at least 32 bytes. Empty means none.",
+	},
+	{
+		key: "dns_server", at: func(c *Config) any { return &c.DNSServer },
+		doc: "Address and port of the DNS server that is asked for the records that prove domains. Empty means the system's.",
 	},
 	{
 		key: "tls.cert_file", at: func(c *Config) any { return &c.TLS.CertFile },

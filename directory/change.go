@@ -77,6 +77,7 @@ type (
 	// Command is a change of nouns that are not SCIM resources.
 	Command struct {
 		Action string // of the audit: team.create …
+		Quiet  bool   // leaves no event: bookkeeping of Usher itself
 		// Plan decides, and adds what is to be written to the draft.
 		Plan func(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
 	}
@@ -162,11 +163,14 @@ type Draft struct {
 	// Reservation names reserved seats that may be taken.
 	Reservation string
 	Waitlist    bool
+	// Erase leaves nothing behind of a person who is removed.
+	Erase bool
 	// Deferred leaves a departure half done: access ends, the rest follows when
 	// it can.
 	Deferred bool
 	Blocked  []Blocker // what a deferred departure waits for
 
+	Quiet   bool   // leaves no event
 	Verb    string // of the audit, where it is not create, update or delete
 	Subject string // what a Command is about
 	Effects []Effect

@@ -50,17 +50,17 @@ type Documents interface {
 
 // Head is what every document has.
 type Head struct {
-	ID       string       `json:"id"`
-	Version  scim.Version `json:"version"`
-	Created  time.Time    `json:"created"`
-	Modified time.Time    `json:"modified"`
+	ID       string       `json:"id" required:"false"`
+	Version  scim.Version `json:"version" readOnly:"true" required:"false"`
+	Created  time.Time    `json:"created" readOnly:"true" required:"false"`
+	Modified time.Time    `json:"modified" readOnly:"true" required:"false"`
 }
 
 // Meta is the head itself, for whoever keeps the document.
 func (h *Head) Meta() *Head { return h }
 
-// document is what a struct must have to be kept as a document.
-type document[T any] interface {
+// Noun is what a struct must have to be kept as a document.
+type Noun[T any] interface {
 	*T
 	Meta() *Head
 	Kind() Kind
@@ -68,7 +68,7 @@ type document[T any] interface {
 }
 
 // Load reads a document; ErrNotFound when there is none.
-func Load[T any, P document[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
+func Load[T any, P Noun[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
 	var v T
 	d, err := r.Document(ctx, org, P(&v).Kind(), id)
 	if err == nil {
@@ -78,7 +78,7 @@ func Load[T any, P document[T]](ctx context.Context, r Documents, org OrgID, id 
 }
 
 // LoadOr reads a document, or gives an empty one of that id.
-func LoadOr[T any, P document[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
+func LoadOr[T any, P Noun[T]](ctx context.Context, r Documents, org OrgID, id string) (T, error) {
 	v, err := Load[T, P](ctx, r, org, id)
 	if errors.Is(err, ErrNotFound) {
 		P(&v).Meta().ID = id
@@ -88,7 +88,7 @@ func LoadOr[T any, P document[T]](ctx context.Context, r Documents, org OrgID, i
 }
 
 // Each walks documents; the query's kind is filled in.
-func Each[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuery) iter.Seq2[T, error] {
+func Each[T any, P Noun[T]](ctx context.Context, r Documents, q DocumentQuery) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		q.Kind = P(&zero).Kind()
@@ -105,7 +105,7 @@ func Each[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuer
 }
 
 // All collects what Each walks.
-func All[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuery) (list []T, err error) {
+func All[T any, P Noun[T]](ctx context.Context, r Documents, q DocumentQuery) (list []T, err error) {
 	for v, err := range Each[T, P](ctx, r, q) {
 		if err != nil {
 			return nil, err
@@ -115,7 +115,7 @@ func All[T any, P document[T]](ctx context.Context, r Documents, q DocumentQuery
 	return list, nil
 }
 
-func decodeDocument[T any, P document[T]](d Document, v *T) error {
+func decodeDocument[T any, P Noun[T]](d Document, v *T) error {
 	if err := json.Unmarshal(d.Data, v); err != nil {
 		return fmt.Errorf("document %s/%s: %w", d.Kind, d.ID, err)
 	}
@@ -125,23 +125,24 @@ func decodeDocument[T any, P document[T]](d Document, v *T) error {
 
 // Save adds the writing of a document to the draft: in place of the version that
 // was read, or as a new one.
-func Save[T any, P document[T]](d *Draft, org OrgID, v P) error {
+func Save[T any, P Noun[T]](d *Draft, org OrgID, v P) error {
 	h := v.Meta()
 	was := h.Version
 	if was == 0 {
 		h.Created = d.Now
 	}
 	h.Version, h.Modified = was+1, d.Now
+	keys := v.Keys()
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("document %s/%s: %w", v.Kind(), h.ID, err)
 	}
-	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, v.Keys(), data}, was})
+	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, keys, data}, was})
 	return nil
 }
 
 // Drop adds the removal of a document to the draft.
-func Drop[T any, P document[T]](d *Draft, org OrgID, v P) {
+func Drop[T any, P Noun[T]](d *Draft, org OrgID, v P) {
 	d.Writes = append(d.Writes, dropDocument{Document{Org: org, Kind: v.Kind(), ID: v.Meta().ID}, v.Meta().Version})
 }
 

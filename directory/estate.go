@@ -1,9 +1,6 @@
 package directory
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Application is something people are given; its id is its key.
 type Application struct {
@@ -233,9 +230,10 @@ type Schedule struct {
 func (*Schedule) Kind() Kind { return "schedule" }
 
 // Keys put schedules in the order in which they are due.
-func (s *Schedule) Keys() []string { return []string{dueKey(s.Next)} }
+func (s *Schedule) Keys() []string { return []string{DueKey(s.Next)} }
 
-func dueKey(t time.Time) string { return "due:" + t.UTC().Format("20060102150405.000") }
+// DueKey orders documents by a moment at which something is to be done.
+func DueKey(t time.Time) string { return "due:" + t.UTC().Format("20060102150405.000") }
 
 // reminders are how long before a departure its owner is reminded (T12).
 var reminders = []time.Duration{14 * 24 * time.Hour, 7 * 24 * time.Hour, 24 * time.Hour}
@@ -255,6 +253,3 @@ func (s *Schedule) Plan(now time.Time) (due bool) {
 	s.Next = s.next(now)
 	return !now.Before(s.At)
 }
-
-// Has reports whether a list of roles holds one.
-func Has(roles []Role, r Role) bool { return slices.Contains(roles, r) }

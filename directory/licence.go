@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -95,6 +96,11 @@ func (v *Reservation) Left(ctx context.Context, r Documents, org OrgID, now time
 // Takes reports whether external people take seats of this licence as well.
 func (s Seats) Takes() bool { return s.externals }
 
+// SeatText is the text of S2-18.
+func SeatText(n int64) string {
+	return fmt.Sprintf("You are trying to activate more users than the allowed license limit of '%d' users", n)
+}
+
 // TakeSeat is the only way to a seat: it adds the taking to the draft, and
 // reports false when there is none free. The limit is checked again when the
 // draft is carried out.
@@ -159,4 +165,27 @@ func (*Waiting) Kind() Kind { return "waiting" }
 // Keys put the waitlist in order.
 func (w *Waiting) Keys() []string {
 	return []string{"since:" + w.Created.UTC().Format("20060102150405.000")}
+}
+
+// RuleSeatLimit is the code of every refusal for want of a seat.
+const RuleSeatLimit RuleID = "seat.limit_exceeded"
+
+// Reserve adds a reservation to the draft, if there are as many free seats.
+func Reserve(ctx context.Context, r Documents, d *Draft, sku string, n int64, minutes int, purpose string) (v Reservation, found []Finding, err error) {
+	if sku == "" {
+		sku = CoreSKU
+	}
+	if minutes <= 0 {
+		minutes = 60
+	}
+	seats, err := SeatsOf(ctx, r, d.Org, sku, d.Now)
+	if err != nil {
+		return v, nil, err
+	}
+	if seats.Limited && seats.Free < n {
+		return v, []Finding{{Rule: RuleSeatLimit, Verdict: Refuse, Class: Quota, Firm: true, Seats: &seats, Reason: SeatText(seats.Purchased)}}, nil
+	}
+	v = Reservation{Head: Head{ID: d.NewID("reservation")}, SKU: sku, Seats: n, Purpose: purpose, Expires: d.Now.Add(time.Duration(minutes) * time.Minute)}
+	d.Subject = v.ID
+	return v, nil, Save(d, d.Org, &v)
 }

@@ -184,8 +184,10 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 	case Delete:
 		err = s.begin(ctx, r, req, d, c.Type, c.ID)
 	case Command:
-		d.Verb = c.Action
+		d.Verb, d.Quiet = c.Action, c.Quiet
 		found, err = c.Plan(ctx, r, d)
+	case Sale:
+		found, err = s.sell(ctx, r, req, d, c)
 	default:
 		found, err = s.verb(ctx, r, req, d)
 	}
@@ -375,8 +377,9 @@ func (p *Plan) stamp(req Request, at stamp, d *Draft) {
 	} else if p.Before != nil {
 		e.Resource = p.Before.ID
 	}
-	e.Action = d.action(p)
-	p.Events = []Event{e}
+	if e.Action = d.action(p); !d.Quiet {
+		p.Events = []Event{e}
+	}
 }
 
 // action names what happened, for the audit.

@@ -26,7 +26,7 @@ type Plan struct {
 }
 
 // Unchanged reports whether applying the plan would write nothing.
-func (p *Plan) Unchanged() bool { return len(p.Events) == 0 }
+func (p *Plan) Unchanged() bool { return len(p.Events) == 0 && len(p.Writes) == 0 }
 
 // Blockers are the reasons against the change that can be cleared.
 func (p *Plan) Blockers() []Blocker { return blockers(p.Findings) }

@@ -1,5 +1,7 @@
 package directory
 
+import "time"
+
 // Role is what a member may do in the organization itself (3.6).
 type Role string
 
@@ -29,6 +31,8 @@ type Standing struct {
 	PrimaryTeam string `json:"primaryTeam,omitempty"`
 	// Account is the id of the account that joined.
 	Account string `json:"account,omitempty"`
+	// Exported is when the person's data was last exported, which closing asks for.
+	Exported time.Time `json:"exportedAt,omitzero"`
 }
 
 // Kind is "standing".

@@ -92,8 +92,10 @@ type stamp struct {
 	event    string
 }
 
+func (s *Service) now() time.Time { return scim.Now(s.clock) }
+
 func (s *Service) stamp() stamp {
-	return stamp{now: scim.Now(s.clock), resource: newID(), event: newID()}
+	return stamp{now: s.now(), resource: newID(), event: newID()}
 }
 
 // documentID is an id made from that of an event, so that planning again gives

@@ -97,9 +97,12 @@ const (
 // kept for the whole server.
 type Account struct {
 	Head
-	Email string       `json:"email,omitempty"`
-	Home  OrgID        `json:"homeOrganization,omitempty"`
-	State AccountState `json:"state"`
+	Email string `json:"email,omitempty"`
+	// EmailKey is the SHA-256 of the address's MailKey; it outlives the address, so
+	// that a closed account stays closed.
+	EmailKey string       `json:"emailKey,omitempty"`
+	Home     OrgID        `json:"homeOrganization,omitempty"`
+	State    AccountState `json:"state" enum:"open,closed,spam"`
 	// Members are the places where the account is a member.
 	Members []Place `json:"members,omitempty"`
 }
@@ -114,11 +117,19 @@ type Place struct {
 func (*Account) Kind() Kind { return "account" }
 
 // Keys is the address.
-func (a *Account) Keys() []string { return []string{"email:" + MailKey(a.Email)} }
+func (a *Account) Keys() []string {
+	if a.EmailKey == "" {
+		a.EmailKey = SecretHash(MailKey(a.Email))
+	}
+	return []string{"email:" + a.EmailKey}
+}
 
 // AccountOf finds the account of an address; ErrNotFound when there is none.
 func AccountOf(ctx context.Context, r Documents, address string) (Account, error) {
-	for a, err := range Each[Account](ctx, r, DocumentQuery{Key: "email:" + MailKey(address), Limit: 1}) {
+	if address == "" {
+		return Account{}, ErrNotFound
+	}
+	for a, err := range Each[Account](ctx, r, DocumentQuery{Key: "email:" + SecretHash(MailKey(address)), Limit: 1}) {
 		return a, err
 	}
 	return Account{}, ErrNotFound
@@ -139,12 +150,12 @@ type Invitation struct {
 // Kind is "invitation".
 func (*Invitation) Kind() Kind { return "invitation" }
 
-// Keys is the hash of the token.
+// Keys are the hash of the token, and when it expires.
 func (i *Invitation) Keys() []string {
 	if i.Hash == "" || i.State != NotJoined {
 		return nil
 	}
-	return []string{"hash:" + i.Hash}
+	return []string{"hash:" + i.Hash, DueKey(i.Expires)}
 }
 
 // Credential is a session or token that another system gave a person and asks
@@ -166,3 +177,24 @@ func (*Credential) Kind() Kind { return "credential" }
 
 // Keys is whose it is.
 func (c *Credential) Keys() []string { return []string{"user:" + c.User} }
+
+// Tombstone is what remains of a removed person until the retention is over or,
+// under a legal hold, until that is lifted. Its id is the user's.
+type Tombstone struct {
+	Head
+	Record    []byte    `json:"record"`
+	Name      string    `json:"name"`
+	LegalHold bool      `json:"legalHold,omitempty"`
+	EraseAt   time.Time `json:"eraseAt"`
+}
+
+// Kind is "tombstone".
+func (*Tombstone) Kind() Kind { return "tombstone" }
+
+// Keys put them in the order of erasure.
+func (t *Tombstone) Keys() []string {
+	if t.LegalHold {
+		return []string{"held"}
+	}
+	return []string{DueKey(t.EraseAt)}
+}

@@ -27,6 +27,7 @@ const remember = time.Minute
 type grant struct {
 	binding   *binding
 	subject   string
+	issued    time.Time   // iat; zero when the token does not say
 	scopes    auth.Scopes // as stated by the token
 	principal auth.Principal
 	from      time.Time // when it was verified
@@ -72,7 +73,8 @@ func (v *Verifier) judge(ctx context.Context, token string, now time.Time) (*gra
 	if exp.Before(until) {
 		until = exp
 	}
-	return &grant{binding: b, subject: subject, scopes: b.scopes(claims), from: now, until: until}, nil
+	issued, _ := claims.date("iat")
+	return &grant{binding: b, subject: subject, issued: issued, scopes: b.scopes(claims), from: now, until: until}, nil
 }
 
 // choose returns the issuer that the token names, letter for letter, and its first
@@ -134,7 +136,7 @@ func (v *Verifier) admit(ctx context.Context, g *grant, now time.Time) (*grant, 
 	fresh.read = now
 	fresh.principal = auth.Principal{
 		Org: b.Org, Connection: c, Credential: fingerprint(b.Issuer, g.subject),
-		Subject: g.subject, Issuer: b.Issuer, Scopes: auth.Bounded(c, g.scopes),
+		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, Scopes: auth.Bounded(c, g.scopes),
 	}
 	return &fresh, nil
 }

@@ -21,8 +21,11 @@ func TestVerify(t *testing.T) {
 	i := issuer(t)
 	f := setup(t, bind(i))
 	first := f.accepts(t, i.Token(nil))
+	if first.Issued.IsZero() {
+		t.Error("nobody knows when the token was issued")
+	}
 	want := auth.Principal{
-		Org: "A", Connection: f.conns.byID["a"], Credential: first.Credential,
+		Org: "A", Connection: f.conns.byID["a"], Credential: first.Credential, Issued: first.Issued,
 		Subject: "client", Issuer: i.URL, Scopes: auth.Scopes{"*"},
 	}
 	if diff := cmp.Diff(want, first); diff != "" || len(first.Credential) != 32 {

@@ -11,7 +11,7 @@ import (
 )
 
 func serveCommand(o *options) *cobra.Command {
-	var listen, ops, bootstrap string
+	var listen, ops, bootstrap, bootstrapAdmin string
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run the server",
@@ -25,6 +25,7 @@ func serveCommand(o *options) *cobra.Command {
 				}
 			}()
 			o.more["listen"], o.more["ops_listen"], o.more["bootstrap_token_file"] = listen, ops, bootstrap
+			o.more["bootstrap_admin_token_file"] = bootstrapAdmin
 			cfg, err := o.load()
 			if err != nil {
 				return err
@@ -48,5 +49,6 @@ func serveCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&listen, "listen", "", "address to serve SCIM on (default 127.0.0.1:8080)")
 	cmd.Flags().StringVar(&ops, "ops-listen", "", "address of metrics and health (default 127.0.0.1:9090)")
 	cmd.Flags().StringVar(&bootstrap, "bootstrap-token-file", "", "file with a token of your choosing for the default connection")
+	cmd.Flags().StringVar(&bootstrapAdmin, "bootstrap-admin-token-file", "", "file with an administrator token of your choosing for the default organization")
 	return cmd
 }

@@ -145,7 +145,10 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if !directory.IsPerson(d.Type) {
 		return nil, nil
 	}
-	if d.Deferred {
+	if on, _ := d.Person().Bool(schemas.User.Active); d.Deferred && on {
+		if err := dropSchedule(ctx, r, d); err != nil {
+			return nil, err
+		}
 		c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
 		if err != nil {
 			return nil, err
@@ -156,7 +159,7 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		}
 		d.Do("case.opened", d.Before.ID, len(d.Blocked))
 	}
-	if d.After == nil || d.Leaves() {
+	if d.After == nil || d.Leaves() || d.Deferred {
 		return nil, nil // Departure ends it
 	}
 	at, reason := directory.LeavingDate(d.After)
@@ -178,4 +181,16 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	s.Plan(d.Now)
 	d.Do("departure.scheduled", d.After.ID, 1)
 	return nil, directory.Save(d, d.Org, &s)
+}
+
+// dropSchedule ends a schedule whose day has come.
+func dropSchedule(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	s, err := directory.Load[directory.Schedule](ctx, r, d.Org, d.Before.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		directory.Drop(d, d.Org, &s)
+	}
+	return err
 }

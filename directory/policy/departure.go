@@ -247,9 +247,7 @@ func (l *leaving) addresses(ctx context.Context) error {
 
 // schedule ends with the departure, and so does a case.
 func (l *leaving) schedule(ctx context.Context) error {
-	if s, err := directory.Load[directory.Schedule](ctx, l, l.d.Org, l.d.Before.ID); err == nil {
-		directory.Drop(l.d, l.d.Org, &s)
-	} else if !isNotFound(err) {
+	if err := dropSchedule(ctx, l, l.d); err != nil {
 		return err
 	}
 	c, err := directory.Load[directory.Case](ctx, l, l.d.Org, l.d.Before.ID)

@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -72,14 +71,9 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 	case d.Waitlist && (d.Joins() || d.Returns()):
 		return wait(ctx, r, d)
 	}
-	f := refuse(RuleSeats, directory.Quota, SeatText(seats.Purchased))
+	f := refuse(RuleSeats, directory.Quota, directory.SeatText(seats.Purchased))
 	f.Seats = &seats
 	return []directory.Finding{f}, nil
-}
-
-// SeatText is the text of S2-18.
-func SeatText(n int64) string {
-	return fmt.Sprintf("You are trying to activate more users than the allowed license limit of '%d' users", n)
 }
 
 // wait puts a person on the waitlist instead of letting them in.

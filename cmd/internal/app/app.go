@@ -9,14 +9,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/oidc"
 	"github.com/usher-scim/usher/auth/token"
@@ -149,8 +152,56 @@ func (a *App) buildSCIM(ctx context.Context) error {
 		return err
 	}
 	a.metrics = server.NewMetrics(a.registry)
-	a.handler = server.New(a.service, a.types, chain, a.scimOptions())
+	a.handler = doors{server.New(a.service, a.types, chain, a.scimOptions()), admin.NewAPI(a.ports(chain))}
+	a.loops = append(a.loops, a.clock)
 	return nil
+}
+
+// ports are what the admin API works on, for callers of one kind.
+func (a *App) ports(authn auth.Authenticator) admin.Ports {
+	var resolver admin.Resolver = net.DefaultResolver
+	if a.cfg.DNSServer != "" {
+		resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, a.cfg.DNSServer)
+		}}
+	}
+	return admin.Ports{Service: a.service, Registry: a.store, Trail: a.store, Authn: authn, Resolver: resolver, Version: "1", Logger: a.log}
+}
+
+// doors are the two protocols behind the public address.
+type doors struct{ scim, api http.Handler }
+
+// ServeHTTP sends a request to its protocol. SCIM answers for whatever is not the
+// admin API's.
+func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, admin.Prefix+"/") && !strings.Contains(r.URL.EscapedPath(), "%") {
+		d.api.ServeHTTP(w, r)
+		return
+	}
+	d.scim.ServeHTTP(w, r)
+}
+
+// tick is how often what time brings is looked for.
+const tick = 2 * time.Second
+
+// clock does what time brings in every organization.
+func (a *App) clock(ctx context.Context) error {
+	every := time.NewTicker(tick)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		orgs, err := a.store.Organizations(ctx)
+		for _, o := range orgs {
+			err = errors.Join(err, a.service.Tick(ctx, o.ID))
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("something that was due could not be done and is tried again", "error", err.Error())
+		}
+	}
 }
 
 func (a *App) scimOptions() server.Options {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
+	"github.com/usher-scim/usher/config"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -33,38 +36,59 @@ func (a *App) Prepare(ctx context.Context) error {
 		Dialect: scim.Tolerant, Scopes: []string{auth.All}})
 }
 
-// Welcome tells on out where the server is. The default connection gets the
-// token that the operator chose, or, while it never had any, a new one, which
-// is shown this once.
+// Welcome tells on out where the server is. The default connection and the
+// administrators get the tokens that the operator chose or, while they never had
+// any, new ones, which are shown this once.
 func (a *App) Welcome(ctx context.Context, out io.Writer) error {
-	fmt.Fprintf(out, "SCIM base URL: %s\n", a.BaseURL())
-	if a.cfg.BootstrapToken.IsSet() {
-		return a.adopt(ctx)
-	}
-	had, err := a.store.Tokens(ctx, DefaultConnection)
-	if err != nil || len(had) > 0 {
-		return err
-	}
-	plain, _, err := a.tokens.Create(ctx, DefaultConnection, token.CreateOptions{})
+	var text strings.Builder // written at once: who reads only the beginning and goes does no harm
+	fmt.Fprintf(&text, "SCIM base URL: %s\n", a.BaseURL())
+	admins, err := admin.AdminConnection(ctx, a.store, DefaultOrg)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Provisioning token (shown this once): %s\n\nTry it:\n  curl -H 'Authorization: Bearer %s' '%s/Users'\n\n", plain, plain, a.BaseURL())
+	plain, err := a.firstToken(ctx, DefaultConnection, a.cfg.BootstrapToken, "bootstrap-token")
+	if err != nil {
+		return err
+	}
+	if plain != "" {
+		fmt.Fprintf(&text, "Provisioning token (shown this once): %s\n\nTry it:\n  curl -H 'Authorization: Bearer %s' '%s/Users'\n\n", plain, plain, a.BaseURL())
+	}
+	plain, err = a.firstToken(ctx, admins, a.cfg.BootstrapAdminToken, "bootstrap-admin-token")
+	if err == nil && plain != "" {
+		fmt.Fprintf(&text, "Administrator token (shown this once): %s\n\nTry it:\n  curl -H 'Authorization: Bearer %s' '%s/users'\n\n", plain, plain, a.cfg.PublicURL()+admin.Prefix)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, text.String())
 	return err
+}
+
+// firstToken adopts the operator's token, or makes the first one of a connection.
+func (a *App) firstToken(ctx context.Context, conn directory.ConnectionID, chosen config.Secret, setting string) (string, error) {
+	if chosen.IsSet() {
+		return "", a.adopt(ctx, conn, chosen, setting)
+	}
+	had, err := a.store.Tokens(ctx, conn)
+	if err != nil || len(had) > 0 {
+		return "", err
+	}
+	plain, _, err := a.tokens.Create(ctx, conn, token.CreateOptions{})
+	return plain, err
 }
 
 // adopt takes over the token of the operator's choosing. The one before it, if
 // it was another, is revoked.
-func (a *App) adopt(ctx context.Context) error {
-	t, err := a.tokens.Adopt(ctx, DefaultConnection, a.cfg.BootstrapToken.Reveal(), token.CreateOptions{})
+func (a *App) adopt(ctx context.Context, conn directory.ConnectionID, chosen config.Secret, setting string) error {
+	t, err := a.tokens.Adopt(ctx, conn, chosen.Reveal(), token.CreateOptions{})
 	if err != nil {
-		return fmt.Errorf("the bootstrap token cannot be used: %w", err)
+		return fmt.Errorf("the %s cannot be used: %w", strings.ReplaceAll(setting, "-", " "), err)
 	}
 	if !t.Live(time.Now()) {
-		a.log.Warn("the bootstrap token is known and was revoked; put a new one in its file", "token", t.ID)
+		a.log.Warn("the "+strings.ReplaceAll(setting, "-", " ")+" is known and was revoked; put a new one in its file", "token", t.ID)
 		return nil
 	}
-	before, err := a.store.Setting(ctx, "bootstrap-token")
+	before, err := a.store.Setting(ctx, setting)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return err
 	}
@@ -73,5 +97,5 @@ func (a *App) adopt(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.store.PutSetting(ctx, "bootstrap-token", []byte(t.ID))
+	return a.store.PutSetting(ctx, setting, []byte(t.ID))
 }

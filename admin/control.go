@@ -12,17 +12,19 @@ import (
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/scim"
 )
 
 // Services are what the API works on.
 type Services struct {
 	Registry directory.Registry
+	Service  *directory.Service
 	Tokens   *token.Manager
 	Backup   func(ctx context.Context, path string) error
 	// SCIM is the protocol with the operator's rights in the organization that
 	// OrganizationHeader names; import and export go through it.
 	SCIM http.Handler
+	// API is the admin API with the operator's rights, in the same way.
+	API http.Handler
 	// Changed is called after a connection changed.
 	Changed func()
 }
@@ -47,6 +49,9 @@ func Handler(s Services) http.Handler {
 	mux.HandleFunc("DELETE /tokens/{id}", handle(a.revokeToken))
 	mux.HandleFunc("POST /backup", handle(a.backup))
 	mux.Handle("/scim/v2/", s.SCIM)
+	mux.Handle(Prefix+"/", s.API)
+	mux.HandleFunc("POST /domains/assert", handle(a.assertDomain))
+	mux.HandleFunc("PUT /accounts", handle(a.putAccount))
 	mux.HandleFunc("/", handle(func(*http.Request) (any, error) { return nil, directory.ErrNotFound }))
 	return mux
 }
@@ -59,7 +64,8 @@ func handle(fn func(*http.Request) (any, error)) http.HandlerFunc {
 		v, err := fn(r)
 		status := http.StatusOK
 		if err != nil {
-			status, v = problem(err)
+			p := controlProblem(err)
+			status, v = p.Status, p
 			w.Header().Set("Content-Type", "application/problem+json")
 		} else {
 			w.Header().Set("Content-Type", "application/json")
@@ -69,33 +75,17 @@ func handle(fn func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// Problem is an error document.
-type Problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-}
-
-// badRequest is a mistake in a call.
-type badRequest string
-
-func (b badRequest) Error() string { return string(b) }
-
-func problem(err error) (int, Problem) {
-	var bad badRequest
+// controlProblem is problemOf with what the commands of the operator can meet.
+func controlProblem(err error) *Problem {
 	var limit *token.LimitError
-	status := http.StatusInternalServerError
-	switch {
-	case errors.As(err, &bad):
-		status = http.StatusBadRequest
-	case errors.Is(err, directory.ErrNotFound):
-		status, err = http.StatusNotFound, badRequest("There is nothing of that name.")
-	case errors.Is(err, directory.ErrExists):
-		status, err = http.StatusConflict, badRequest("That name is taken already.")
-	case errors.As(err, &limit), errors.Is(err, token.ErrNotLive), errors.Is(err, token.ErrLifetime):
-		status = http.StatusConflict
+	if errors.As(err, &limit) || errors.Is(err, token.ErrNotLive) || errors.Is(err, token.ErrLifetime) {
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: err.Error()}
 	}
-	return status, Problem{http.StatusText(status), status, err.Error()}
+	p := problemOf(err, "")
+	if p.Status == http.StatusInternalServerError {
+		p.Detail = err.Error() // the operator may see it
+	}
+	return p
 }
 
 func read[T any](r *http.Request) (v T, err error) {
@@ -166,6 +156,9 @@ func (a api) tokens(r *http.Request) (any, error) {
 type (
 	NewToken struct {
 		Connection directory.ConnectionID `json:"connection"`
+		// Admin asks for an administrator token of Org.
+		Admin  bool            `json:"admin,omitempty"`
+		Org    directory.OrgID `json:"organization,omitempty"`
 		Scopes     []string               `json:"scopes,omitempty"`
 		TTL        string                 `json:"ttl,omitempty"`
 	}
@@ -180,12 +173,37 @@ func (a api) createToken(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.Admin {
+		if req.Connection, err = AdminConnection(r.Context(), a.Registry, req.Org); err != nil {
+			return nil, err
+		}
+	}
 	opts := token.CreateOptions{Scopes: req.Scopes}
 	if opts.TTL, err = duration(req.TTL); err != nil {
 		return nil, err
 	}
 	plain, t, err := a.Tokens.Create(r.Context(), req.Connection, opts)
 	return Secret{plain, t}, err
+}
+
+// AdminConnection is the connection that the administrator tokens of an
+// organization belong to; it is made when there is none.
+func AdminConnection(ctx context.Context, reg directory.Registry, org directory.OrgID) (directory.ConnectionID, error) {
+	id := directory.ConnectionID("admin")
+	if org != "default" {
+		id = directory.ConnectionID(string(org) + "-admin")
+	}
+	have, err := reg.Connection(ctx, id)
+	if err == nil {
+		if have.Org != org || len(have.Scopes) != 1 || have.Scopes[0] != auth.Administer {
+			return "", badRequest("The connection " + string(id) + " is needed for administrator tokens, and another one has that name.")
+		}
+		return id, nil
+	}
+	if _, err := reg.Organization(ctx, org); err != nil {
+		return "", badRequest("There is no organization " + string(org) + ".")
+	}
+	return id, reg.PutConnection(ctx, directory.Connection{ID: id, Org: org, Name: "Administrators", Created: now(), Scopes: []string{auth.Administer}})
 }
 
 func duration(s string) (time.Duration, error) {
@@ -228,8 +246,6 @@ func (a api) backup(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
-func now() time.Time { return scim.Now(time.Now) }
-
 func validID(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) {
@@ -237,4 +253,53 @@ func validID(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= 64
+}
+
+// assertDomain makes a domain an organization's own because the operator says so.
+func (a api) assertDomain(r *http.Request) (any, error) {
+	req, err := read[struct {
+		Org    directory.OrgID `json:"organization"`
+		Domain string          `json:"domain"`
+	}](r)
+	if err != nil {
+		return nil, err
+	}
+	name := directory.DomainOf("x@" + req.Domain)
+	if name == "" {
+		return nil, badRequest("This is not a domain; send one such as example.com.")
+	}
+	if _, err := a.Registry.Organization(r.Context(), req.Org); err != nil {
+		return nil, badRequest("There is no organization " + string(req.Org) + ".")
+	}
+	actor := directory.Actor{Kind: directory.Operator, Connection: Operator, Rank: directory.OwnerRank}
+	var d directory.Domain
+	if _, err := a.Service.Execute(r.Context(), directory.Request{Org: req.Org, Actor: actor, Change: directory.Command{Action: "domain.verify", Plan: directory.VerifyDomain(name, "operator", &d)}}); err != nil {
+		return nil, err
+	}
+	return d, ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
+}
+
+// putAccount makes an account or changes its home or state.
+func (a api) putAccount(r *http.Request) (any, error) {
+	req, err := read[directory.Account](r)
+	if err != nil {
+		return nil, err
+	}
+	if req.Email == "" || req.State != directory.Open && req.State != directory.Spam {
+		return nil, badRequest("An account needs an email, and the state open or spam; only its owner closes it.")
+	}
+	_, err = a.Service.Execute(r.Context(), directory.Request{Org: "default", Actor: directory.Actor{Kind: directory.Operator, Connection: Operator}, Change: directory.Command{Action: "account.update", Plan: func(ctx context.Context, rd directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		have, err := directory.AccountOf(ctx, rd, req.Email)
+		switch {
+		case errors.Is(err, directory.ErrNotFound):
+			have = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: req.Email}
+		case err != nil:
+			return nil, err
+		case have.State == directory.Closed:
+			return nil, badRequest("The account is closed for good.")
+		}
+		have.State, have.Home, d.Subject = req.State, req.Home, have.ID
+		return nil, directory.Save(d, "", &have)
+	}}})
+	return req, err
 }

@@ -1,0 +1,82 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+type newPurchase struct {
+	Body struct {
+		ID      string `json:"id" required:"true" minLength:"1" maxLength:"128" doc:"The seller's own; told twice, nothing happens twice."`
+		Email   string `json:"email" required:"true" maxLength:"254"`
+		Channel string `json:"channel,omitempty" maxLength:"64" doc:"web, guest, phone …"`
+	}
+}
+
+type blockInput struct {
+	Body struct {
+		Email  string `json:"email" required:"true" maxLength:"254"`
+		Reason string `json:"reason,omitempty" maxLength:"256"`
+	}
+}
+
+// commerce registers what people buy, and the addresses that may not.
+func (a *API) commerce() {
+	const tag = "Commerce"
+	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, key: byUser,
+		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
+			if !v.Active {
+				return nil, nil
+			}
+			return nil, activeUser(ctx, r, d, v.User, "user")
+		}})
+	keep(a, nouns[directory.Purchase]{path: "/purchases", tag: tag, view: ViewPeople})
+	add(a, place{"tell-purchase", http.MethodPost, "/purchases", tag, "Tell of a purchase, or ask whether it may be", Commerce, http.StatusCreated}, func(ctx context.Context, in *newPurchase) (out *single[directory.Purchase], err error) {
+		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, false, ""); err != nil {
+			return nil, err
+		}
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			p, err := directory.Load[directory.Purchase](ctx, r, org, in.Body.ID)
+			out = one(p, p.Version)
+			return err
+		})
+		return out, err
+	})
+	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks})
+	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+		return a.block(ctx, in, true)
+	})
+	add(a, place{"lift-address", http.MethodPost, "/addresses/lift", tag, "Lift a block", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+		return a.block(ctx, in, false)
+	})
+}
+
+// block changes an entry of the block list by hand.
+func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[directory.Address], error) {
+	action := "block.lift"
+	if on {
+		action = "block.add"
+	}
+	var v directory.Address
+	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email))
+		if err != nil {
+			return nil, err
+		}
+		if !on && !v.Blocked {
+			return nil, directory.ErrNotFound
+		}
+		d.Subject = v.ID
+		v.Blocked, v.Returns, v.By = on, false, d.Actor
+		if on {
+			v.Reason, v.Lifted = in.Body.Reason, time.Time{}
+		} else {
+			v.Lifted = d.Now
+		}
+		return nil, directory.Save(d, d.Org, &v)
+	})
+	return one(v, v.Version), err
+}

@@ -1,0 +1,203 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/usher-scim/usher/auth"
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+type (
+	newCredential struct {
+		ID   string `path:"id"`
+		Body struct {
+			Kind    string `json:"kind" required:"true" enum:"session,access,refresh,apiKey,reset"`
+			Minutes int    `json:"minutes,omitempty" minimum:"1" maximum:"5256000" doc:"After which it expires; absent: never."`
+			Client  string `json:"client,omitempty" maxLength:"128" doc:"The application it is for."`
+			Scope   string `json:"scope,omitempty" maxLength:"1024"`
+			Secret  string `json:"secret,omitempty" minLength:"32" maxLength:"512" doc:"A secret of your own making, kept as its SHA-256; absent: one is made."`
+		}
+	}
+	credentialMade struct {
+		directory.Credential
+		Secret string `json:"secret,omitempty" doc:"Shown this once."`
+	}
+	credentialList struct {
+		ID string `path:"id"`
+		page
+	}
+	introspectInput struct {
+		RawBody []byte `contentType:"application/x-www-form-urlencoded"`
+	}
+	// introspection is the answer of RFC 7662 section 2.2.
+	introspection struct {
+		Active    bool   `json:"active"`
+		Scope     string `json:"scope,omitempty"`
+		ClientID  string `json:"client_id,omitempty"`
+		Username  string `json:"username,omitempty"`
+		TokenType string `json:"token_type,omitempty"`
+		Exp       int64  `json:"exp,omitempty"`
+		Iat       int64  `json:"iat,omitempty"`
+		Sub       string `json:"sub,omitempty"`
+		Iss       string `json:"iss,omitempty"`
+	}
+)
+
+// credentials registers sessions and tokens that other systems give to people.
+func (a *API) credentials() {
+	const tag = "Credentials"
+	add(a, place{"register-credential", http.MethodPost, "/users/{id}/credentials", tag, "Register a session or token", Sessions, http.StatusCreated}, a.register)
+	add(a, place{"list-credentials", http.MethodGet, "/users/{id}/credentials", tag, "List a person's sessions and tokens", ViewPeople, 0}, func(ctx context.Context, in *credentialList) (out *list[directory.Credential], err error) {
+		err = a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
+			if err := confirmed(p); err != nil {
+				return err
+			}
+			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: callerOf(ctx).org, Key: "user:" + in.ID, After: in.After, Limit: in.Limit + 1})
+			out = pageOf(all, in.Limit, func(c directory.Credential) string { return c.ID })
+			return err
+		})
+		return out, err
+	})
+	add(a, place{"revoke-credential", http.MethodDelete, "/credentials/{id}", tag, "End a session or token", Sessions, http.StatusNoContent}, func(ctx context.Context, in *byID) (*empty, error) {
+		_, err := a.command(ctx, "token.revoke", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			c, err := directory.Load[directory.Credential](ctx, r, d.Org, in.ID)
+			if err != nil || !c.Revoked.IsZero() {
+				return nil, err
+			}
+			c.Revoked, d.Subject = d.Now, c.User
+			return nil, directory.Save(d, d.Org, &c)
+		})
+		return nil, err
+	})
+	add(a, place{"introspect", http.MethodPost, "/introspect", tag, "Ask whether a token is alive (RFC 7662)", Introspect, 0}, a.introspect)
+}
+
+// confirmed refuses what is there only for who has joined, or is under a verified
+// domain (S2-5).
+func confirmed(p *scim.Resource) error {
+	if f := directory.RequireConfirmed(p); f != nil {
+		return &directory.Refusal{Findings: f}
+	}
+	return nil
+}
+
+func (a *API) register(ctx context.Context, in *newCredential) (*secret[credentialMade], error) {
+	plain := in.Body.Secret
+	if plain == "" {
+		plain = "usher_cred_" + rand.Text() + rand.Text()
+	}
+	c := directory.Credential{User: in.ID, Sort: in.Body.Kind, Client: in.Body.Client, Scope: in.Body.Scope}
+	_, err := a.command(ctx, "token.register", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+		if err != nil {
+			return nil, err
+		}
+		if err := directory.Admit(p, d.Now.Add(time.Millisecond)); err != nil {
+			return []directory.Finding{{Rule: "credential.not_admitted", Verdict: directory.Refuse, Class: directory.State, Firm: true,
+				Reason: "This person may not sign in now, so no session or token can be given; activate them first."}}, nil
+		}
+		c.Head = directory.Head{ID: directory.SecretHash(plain)}
+		if _, err := directory.Load[directory.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {
+			if err == nil {
+				err = directory.ErrExists
+			}
+			return nil, err
+		}
+		c.Issued, d.Subject = d.Now, in.ID
+		if after := directory.ValidAfter(p); !c.Issued.After(after) {
+			c.Issued = after.Add(time.Millisecond)
+		}
+		if in.Body.Minutes > 0 {
+			c.Expires = d.Now.Add(time.Duration(in.Body.Minutes) * time.Minute)
+		}
+		return nil, directory.Save(d, d.Org, &c)
+	})
+	if in.Body.Secret != "" {
+		plain = ""
+	}
+	return &secret[credentialMade]{c.Version.ETag(), "secret", credentialMade{c, plain}}, err
+}
+
+// introspect tells whether a credential is alive: one that was registered here, or
+// an access token of an issuer that is bound to the caller's organization. It is
+// asked of the directory each time, so that a deactivation acts on the next
+// request (S1-10, K59).
+func (a *API) introspect(ctx context.Context, in *introspectInput) (*single[introspection], error) {
+	form, err := url.ParseQuery(string(in.RawBody))
+	if err != nil || form.Get("token") == "" {
+		return nil, badRequest("Send the token as a form: token=….")
+	}
+	token := form.Get("token")
+	var out introspection
+	if auth.JWTShaped(token) {
+		out, err = a.introspectJWT(ctx, token)
+	} else {
+		out, err = a.introspectOwn(ctx, token)
+	}
+	return &single[introspection]{Body: out}, err
+}
+
+func (a *API) introspectOwn(ctx context.Context, token string) (out introspection, err error) {
+	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		c, err := directory.Load[directory.Credential](ctx, r, org, directory.SecretHash(token))
+		if errors.Is(err, directory.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !c.Revoked.IsZero() || !c.Expires.IsZero() && !now().Before(c.Expires) {
+			return nil
+		}
+		p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: c.User})
+		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(p, c.Issued) != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		out = introspection{Active: true, Scope: c.Scope, ClientID: c.Client, Username: p.Text(schemas.User.UserName), TokenType: c.Sort, Iat: c.Issued.Unix(), Sub: p.ID}
+		if !c.Expires.IsZero() {
+			out.Exp = c.Expires.Unix()
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (a *API) introspectJWT(ctx context.Context, token string) (out introspection, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	if err != nil {
+		return out, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	p, err := a.Authn.Authenticate(r)
+	var denied *auth.Error
+	if errors.As(err, &denied) && denied.Status != http.StatusServiceUnavailable || err == nil && p.Org != callerOf(ctx).org {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	err = a.read(ctx, func(rd directory.Reader, org directory.OrgID) error {
+		person, err := directory.Subject(ctx, rd, org, p.Subject)
+		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(person, p.Issued) != nil {
+			return nil
+		}
+		if err == nil {
+			out = introspection{Active: true, Username: person.Text(schemas.User.UserName), TokenType: "access", Sub: person.ID, Iss: p.Issuer}
+			if !p.Issued.IsZero() {
+				out.Iat = p.Issued.Unix()
+			}
+		}
+		return err
+	})
+	return out, err
+}

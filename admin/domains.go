@@ -1,0 +1,136 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// domainView is a domain that the organization claims or has verified.
+type domainView struct {
+	Domain     string `json:"domain"`
+	Verified   bool   `json:"verified"`
+	VerifiedAt string `json:"verifiedAt,omitempty"`
+	By         string `json:"verifiedBy,omitempty"`
+	Record     string `json:"txtRecord,omitempty" doc:"TXT record at the domain that proves it."`
+}
+
+// challengePrefix is what the TXT record begins with.
+const challengePrefix = "usher-domain-verification="
+
+type (
+	newDomain struct {
+		Body struct {
+			Domain string `json:"domain" required:"true" maxLength:"253"`
+		}
+	}
+	domainInput struct {
+		Domain string `path:"domain"`
+	}
+)
+
+// domains registers the operations on verified domains (S2-1).
+func (a *API) domains() {
+	const tag = "Domains"
+	add(a, place{"list-domains", http.MethodGet, "/domains", tag, "List domains", Domains, 0}, func(ctx context.Context, _ *empty) (out *list[domainView], err error) {
+		out = &list[domainView]{}
+		out.Body.Items = []domainView{}
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			verified, err := directory.All[directory.Domain](ctx, r, directory.DocumentQuery{Key: "org:" + string(org)})
+			if err != nil {
+				return err
+			}
+			for _, d := range verified {
+				out.Body.Items = append(out.Body.Items, viewDomain(d))
+			}
+			claims, err := directory.All[directory.Claim](ctx, r, directory.DocumentQuery{Org: org})
+			for _, c := range claims {
+				if !slices.ContainsFunc(verified, func(d directory.Domain) bool { return d.ID == c.ID }) {
+					out.Body.Items = append(out.Body.Items, domainView{Domain: c.ID, Record: challengePrefix + c.Challenge})
+				}
+			}
+			return err
+		})
+		return out, err
+	})
+	add(a, place{"claim-domain", http.MethodPost, "/domains", tag, "Claim a domain and get the record that proves it", Domains, http.StatusCreated}, func(ctx context.Context, in *newDomain) (*single[domainView], error) {
+		name := directory.DomainOf("x@" + in.Body.Domain)
+		if name == "" {
+			return nil, badRequest("This is not a domain; send one such as example.com.")
+		}
+		challenge := rand.Text()
+		_, err := a.command(ctx, "domain.claim", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			claim, err := directory.LoadOr[directory.Claim](ctx, r, d.Org, name)
+			if err != nil {
+				return nil, err
+			}
+			if claim.Challenge != "" {
+				challenge = claim.Challenge // the record that was asked for before still proves it
+			}
+			claim.Challenge, d.Subject = challenge, name
+			return nil, directory.Save(d, d.Org, &claim)
+		})
+		return one(domainView{Domain: name, Record: challengePrefix + challenge}, 1), err
+	})
+	add(a, place{"verify-domain", http.MethodPost, "/domains/{domain}/verify", tag, "Look the record up", Domains, 0}, func(ctx context.Context, in *domainInput) (*single[domainView], error) {
+		return a.verify(ctx, in.Domain)
+	})
+	add(a, place{"release-domain", http.MethodDelete, "/domains/{domain}", tag, "Give a domain up", Domains, http.StatusNoContent}, func(ctx context.Context, in *domainInput) (*empty, error) {
+		_, err := a.command(ctx, "domain.release", directory.ReleaseDomain(in.Domain))
+		if err == nil {
+			err = a.reclassify(ctx, callerOf(ctx), in.Domain)
+		}
+		return nil, err
+	})
+}
+
+func viewDomain(d directory.Domain) domainView {
+	return domainView{Domain: d.ID, Verified: true, VerifiedAt: d.Verified.Format("2006-01-02T15:04:05Z07:00"), By: d.By}
+}
+
+// verify looks for the challenge in the domain's TXT records.
+func (a *API) verify(ctx context.Context, name string) (*single[domainView], error) {
+	name = directory.DomainOf("x@" + name)
+	var claim directory.Claim
+	err := a.read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
+		claim, err = directory.Load[directory.Claim](ctx, r, org, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	records, err := a.Resolver.LookupTXT(ctx, name)
+	if err != nil || !slices.Contains(records, challengePrefix+claim.Challenge) {
+		return nil, &Problem{Status: http.StatusConflict, Title: "Conflict", Code: "domain.not_proved",
+			Detail: "The TXT record " + challengePrefix + claim.Challenge + " was not found at " + name + "; add it, wait until it is published, and try again."}
+	}
+	var d directory.Domain
+	if _, err := a.command(ctx, "domain.verify", directory.VerifyDomain(name, "dns", &d)); err != nil {
+		return nil, err
+	}
+	return one(viewDomain(d), d.Version), a.reclassify(ctx, callerOf(ctx), name)
+}
+
+// reclassify works out anew who has not joined, after a domain changed hands
+// (S2-26).
+func (a *API) reclassify(ctx context.Context, c caller, domain string) error {
+	return ReclassifyAll(ctx, a.Service, c.org, c.actor, domain)
+}
+
+// ReclassifyAll goes through the people of a domain who have not joined.
+func ReclassifyAll(ctx context.Context, svc *directory.Service, org directory.OrgID, actor directory.Actor, domain string) error {
+	ids, rt, err := directory.PeopleOf(ctx, svc, org, domain)
+	for _, id := range ids {
+		if err == nil {
+			_, err = svc.Execute(ctx, directory.Request{Org: org, Actor: actor, RequestID: requestID(ctx), Change: directory.Reclassify(rt, id)})
+		}
+		if errors.Is(err, directory.ErrNotFound) {
+			err = nil
+		}
+	}
+	return err
+}

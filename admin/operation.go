@@ -1,0 +1,237 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// place is one operation of the API.
+type place struct {
+	id, method, path, tag, summary string
+	action                         Action
+	status                         int // of success; 0: 200
+}
+
+// add registers an operation. Errors of the handler become problems.
+func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error)) {
+	op := huma.Operation{OperationID: p.id, Method: p.method, Path: p.path, Summary: p.summary, Tags: []string{p.tag},
+		DefaultStatus: p.status, Metadata: map[string]any{"action": p.action}, MaxBodyBytes: 1 << 20}
+	if p.action != Public {
+		op.Security = []map[string][]string{{"bearer": {}}}
+		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
+	}
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			p := problemOf(err, requestID(ctx))
+			if p.Status == http.StatusInternalServerError {
+				a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
+			}
+			return nil, p
+		}
+		return out, nil
+	})
+}
+
+// Inputs and outputs that many operations share.
+type (
+	byID struct {
+		ID string `path:"id"`
+	}
+	page struct {
+		After string `query:"after" doc:"Cursor: next of the page before."`
+		Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Most items on the page."`
+	}
+	list[T any] struct {
+		Body struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
+		}
+	}
+	single[T any] struct {
+		ETag string `header:"ETag"`
+		Body T
+	}
+	// secret is an answer with something that is shown once.
+	secret[T any] struct {
+		ETag  string `header:"ETag"`
+		Shown string `header:"Usher-Shown-Once"`
+		Body  T
+	}
+	empty struct{}
+)
+
+func one[T any](v T, version scim.Version) *single[T] { return &single[T]{version.ETag(), v} }
+
+// pageOf cuts what was read, one item more than the limit, into a page.
+func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
+	out := &list[T]{}
+	if len(items) > limit {
+		items = items[:limit]
+		out.Body.Next = id(items[limit-1])
+	}
+	out.Body.Items = items
+	if items == nil {
+		out.Body.Items = []T{}
+	}
+	return out
+}
+
+// nouns describes the operations on one kind of document.
+type nouns[T any] struct {
+	path, name, tag string
+	view, change    Action
+	// key makes the key of a query parameter, such as owner; nil: none.
+	key func(user string) string
+	// check decides on a new or changed document; before is nil for a new one. It
+	// may correct what the caller sent.
+	check func(ctx context.Context, r directory.Reader, d *directory.Draft, before, after *T) ([]directory.Finding, error)
+	// drop decides on a removal.
+	drop func(ctx context.Context, r directory.Reader, d *directory.Draft, v *T) ([]directory.Finding, error)
+	// named: the caller chooses the id, and PUT makes what is not there.
+	named bool
+}
+
+type (
+	nounInput[T any] struct {
+		IdempotencyKey string `header:"Idempotency-Key" doc:"Repeat a request with the same key and nothing happens twice."`
+		Body           T
+	}
+	nounChange[T any] struct {
+		ID      string `path:"id"`
+		IfMatch string `header:"If-Match"`
+		Body    T
+	}
+	nounDrop struct {
+		ID      string `path:"id"`
+		IfMatch string `header:"If-Match"`
+	}
+	nounList struct {
+		page
+		User string `query:"user" doc:"Only those of this person."`
+	}
+)
+
+// keep registers the operations on a kind of document.
+func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
+	kind := string(P(new(T)).Kind())
+	add(a, place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}, func(ctx context.Context, in *nounList) (out *list[T], err error) {
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			q := directory.DocumentQuery{Org: org, After: in.After, Limit: in.Limit + 1}
+			if in.User != "" && n.key != nil {
+				q.Key = n.key(in.User)
+			}
+			items, err := directory.All[T, P](ctx, r, q)
+			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
+			return err
+		})
+		return out, err
+	})
+	add(a, place{"get-" + kind, http.MethodGet, n.path + "/{id}", n.tag, "Read one", n.view, 0}, func(ctx context.Context, in *byID) (out *single[T], err error) {
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			v, err := directory.Load[T, P](ctx, r, org, in.ID)
+			out = one(v, P(&v).Meta().Version)
+			return err
+		})
+		return out, err
+	})
+	if n.change == "" {
+		return
+	}
+	if !n.named {
+		add(a, place{"create-" + kind, http.MethodPost, n.path, n.tag, "Make one", n.change, http.StatusCreated}, func(ctx context.Context, in *nounInput[T]) (*single[T], error) {
+			return putNoun[T, P](a, ctx, n, in.Body, P(&in.Body).Meta().ID, "", true)
+		})
+	}
+	add(a, place{"put-" + kind, http.MethodPut, n.path + "/{id}", n.tag, "Change one", n.change, 0}, func(ctx context.Context, in *nounChange[T]) (*single[T], error) {
+		return putNoun[T, P](a, ctx, n, in.Body, in.ID, in.IfMatch, false)
+	})
+	add(a, place{"delete-" + kind, http.MethodDelete, n.path + "/{id}", n.tag, "Remove one", n.change, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
+		_, err := a.command(ctx, kind+".delete", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			d.Subject = in.ID
+			v, err := directory.Load[T, P](ctx, r, d.Org, in.ID)
+			if err == nil {
+				err = matches(in.IfMatch, P(&v).Meta().Version)
+			}
+			if err != nil {
+				return nil, err
+			}
+			directory.Drop[T, P](d, d.Org, &v)
+			if n.drop == nil {
+				return nil, nil
+			}
+			return n.drop(ctx, r, d, &v)
+		})
+		return nil, err
+	})
+}
+
+// putNoun makes or changes a document.
+func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T], v T, id, ifMatch string, fresh bool) (*single[T], error) {
+	kind := string(P(&v).Kind())
+	plan := func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		next := v // the transaction may run again
+		head := P(&next).Meta()
+		if id == "" {
+			id = d.NewID(kind)
+		}
+		before, err := directory.LoadOr[T, P](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		was := P(&before).Meta()
+		switch {
+		case fresh && was.Version > 0:
+			return nil, directory.ErrExists
+		case !fresh && was.Version == 0 && !n.named:
+			return nil, directory.ErrNotFound
+		}
+		if err := matches(ifMatch, was.Version); err != nil {
+			return nil, err
+		}
+		*head = *was
+		head.ID, d.Subject = id, id
+		d.Verb = kind + ".update"
+		old := &before
+		if was.Version == 0 {
+			d.Verb, old = kind+".create", nil
+		}
+		var found []directory.Finding
+		if n.check != nil {
+			if found, err = n.check(ctx, r, d, old, &next); err != nil {
+				return nil, err
+			}
+		}
+		if err := directory.Save[T, P](d, d.Org, &next); err != nil {
+			return nil, err
+		}
+		v = next
+		return found, nil
+	}
+	_, err := a.command(ctx, kind+".update", plan)
+	return one(v, P(&v).Meta().Version), err
+}
+
+// matches checks If-Match against a document's version.
+func matches(header string, v scim.Version) error {
+	if header == "" {
+		return nil
+	}
+	p, err := versions(header)
+	if err == nil && (!p.Holds(v) || v == 0) {
+		err = directory.ErrVersion
+	}
+	return err
+}
+
+func atoi(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64) // a cursor that is none starts at the beginning
+	return n
+}

@@ -1,0 +1,258 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+type (
+	profileInput struct {
+		IfMatch string `header:"If-Match"`
+		Body    directory.Profile
+	}
+	standingInput struct {
+		ID      string `path:"id"`
+		IfMatch string `header:"If-Match"`
+		Body    struct {
+			Role        string `json:"role,omitempty" enum:"admin,auditor,"`
+			Rank        int    `json:"rank,omitempty" minimum:"0" maximum:"899"`
+			PrimaryTeam string `json:"primaryTeam,omitempty"`
+		}
+	}
+	ownerInput struct {
+		Body struct {
+			To string `json:"to" required:"true" doc:"Id of the new owner."`
+		}
+	}
+	closeInput struct {
+		ID      string `path:"id"`
+		Preview bool   `query:"preview"`
+		Body    struct {
+			Confirm string `json:"confirm" required:"true" doc:"The user name of the account, typed."`
+		}
+	}
+	export struct {
+		Exported time.Time       `json:"exportedAt"`
+		Person   json.RawMessage `json:"person"`
+		Records  any             `json:"records"`
+		Orders   any             `json:"subscriptions"`
+		Apps     any             `json:"assignments"`
+		Lost     any             `json:"departures"`
+	}
+)
+
+// organization registers the settings, who has which role, ownership and what
+// people do with their own account.
+func (a *API) organization() {
+	const tag = "Organization"
+	add(a, place{"get-settings", http.MethodGet, "/settings", tag, "Read the settings", ViewSettings, 0}, func(ctx context.Context, _ *empty) (out *single[directory.Profile], err error) {
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			p, err := directory.ProfileOf(ctx, r, org)
+			out = one(p, p.Version)
+			return err
+		})
+		return out, err
+	})
+	add(a, place{"put-settings", http.MethodPut, "/settings", tag, "Change the settings", Settings, 0}, func(ctx context.Context, in *profileInput) (*single[directory.Profile], error) {
+		b := in.Body
+		if b.Brake.Percent < 0 || b.Brake.Percent > 100 || b.Brake.Count < 0 || b.Brake.Minutes < 0 || b.UndoMinutes < 0 || b.UndoMinutes > 7*24*60 || b.RetentionDays < 0 || b.RetentionDays > 3660 {
+			return nil, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
+		}
+		_, err := a.command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			was, err := directory.LoadOr[directory.Profile](ctx, r, d.Org, directory.ProfileID)
+			if err == nil {
+				err = matches(in.IfMatch, was.Version)
+			}
+			if err != nil {
+				return nil, err
+			}
+			b.Head, d.Subject = was.Head, directory.ProfileID
+			return nil, directory.Save(d, d.Org, &b)
+		})
+		return one(b, b.Version), err
+	})
+	add(a, place{"get-standing", http.MethodGet, "/users/{id}/standing", tag, "A person's role and rank", ViewPeople, 0}, func(ctx context.Context, in *byID) (out *single[directory.Standing], err error) {
+		err = a.person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
+			s, err := directory.LoadOr[directory.Standing](ctx, r, callerOf(ctx).org, in.ID)
+			out = one(s, s.Version)
+			return err
+		})
+		return out, err
+	})
+	add(a, place{"put-standing", http.MethodPut, "/users/{id}/standing", tag, "Give a person a role and a rank", Standings, 0}, a.putStanding)
+	add(a, place{"transfer-ownership", http.MethodPost, "/organization/owner", tag, "Make somebody the owner", Ownership, 0}, a.transfer)
+	add(a, place{"export-person", http.MethodGet, "/users/{id}/export", tag, "All data that is kept about a person", OwnAccount, 0}, a.export)
+	add(a, place{"close-account", http.MethodPost, "/users/{id}/close", tag, "Close an account for good and erase its data", OwnAccount, 0}, a.closeAccount)
+}
+
+// putStanding gives roles and ranks, never above the giver's own.
+func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[directory.Standing], error) {
+	var s directory.Standing
+	c := callerOf(ctx)
+	_, err := a.command(ctx, "user.standing", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+		if err != nil {
+			return nil, err
+		}
+		if err := confirmed(p); in.Body.Role != "" && err != nil {
+			return nil, err
+		}
+		if s, err = directory.LoadOr[directory.Standing](ctx, r, d.Org, in.ID); err != nil {
+			return nil, err
+		}
+		if err := matches(in.IfMatch, s.Version); err != nil {
+			return nil, err
+		}
+		if s.Height() > c.actor.Rank || in.Body.Rank > c.actor.Rank || s.Role == directory.Owner {
+			return []directory.Finding{{Rule: "standing.higher_role", Verdict: directory.Refuse, Class: directory.Authority, Firm: true,
+				Reason: "You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership."}}, nil
+		}
+		d.Subject = in.ID
+		s.Role, s.Rank, s.PrimaryTeam = directory.Role(in.Body.Role), in.Body.Rank, in.Body.PrimaryTeam
+		return nil, directory.Save(d, d.Org, &s)
+	})
+	return one(s, s.Version), err
+}
+
+// transfer makes somebody the one owner (S2-17). Only the owner may, or an
+// administrator while there is none.
+func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.Standing], error) {
+	var to directory.Standing
+	c := callerOf(ctx)
+	_, err := a.command(ctx, "organization.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.Body.To})
+		if err != nil {
+			return nil, unknownUser(err, "to")
+		}
+		if directory.StatusOf(p) != directory.Active || directory.IsExternal(p) {
+			return nil, &Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: "The owner must be an active member at home; choose another person."}
+		}
+		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(directory.Owner)}) {
+			if err != nil {
+				return nil, err
+			}
+			if c.role != AsOwner {
+				return nil, forbidden(Ownership, c.role)
+			}
+			if s.ID == in.Body.To {
+				to = s
+				return nil, nil
+			}
+			s.Role = directory.Admin
+			if err := directory.Save(d, d.Org, &s); err != nil {
+				return nil, err
+			}
+		}
+		if to, err = directory.LoadOr[directory.Standing](ctx, r, d.Org, in.Body.To); err != nil {
+			return nil, err
+		}
+		to.Role, d.Subject = directory.Owner, in.Body.To
+		return nil, directory.Save(d, d.Org, &to)
+	})
+	return one(to, to.Version), err
+}
+
+// own refuses what only the person in question may do; an administrator token
+// stands for the sign-in page that has asked the person again (T11).
+func own(ctx context.Context, id string) error {
+	if c := callerOf(ctx); c.actor.User != "" && c.actor.User != id {
+		return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied", Detail: "This is for the person alone whose account it is."}
+	}
+	return nil
+}
+
+// export gives a person all that is kept about them (S3-20).
+func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
+	if err := own(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	rt := a.typed(ctx, "User")
+	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), false, ""); err != nil {
+		return nil, err
+	}
+	out := export{Exported: now()}
+	err := a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) (err error) {
+		out.Person = p.AppendJSON(nil, nil, "", nil)
+		org := callerOf(ctx).org
+		lists := []func() error{
+			func() (err error) {
+				out.Records, err = directory.All[directory.Record](ctx, r, directory.DocumentQuery{Org: org, Key: "owner:" + in.ID})
+				return err
+			},
+			func() (err error) {
+				out.Orders, err = directory.All[directory.Subscription](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				return err
+			},
+			func() (err error) {
+				out.Apps, err = directory.All[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				return err
+			},
+			func() (err error) {
+				out.Lost, err = directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				return err
+			},
+		}
+		for _, read := range lists {
+			err = errors.Join(err, read())
+		}
+		return err
+	})
+	return &single[export]{Body: out}, err
+}
+
+// closeAccount ends the memberships elsewhere first, then the account itself.
+func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error) {
+	if err := own(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	rt := a.typed(ctx, "User")
+	change := directory.CloseAccount(rt, in.ID, in.Body.Confirm)
+	c := callerOf(ctx)
+	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.actor.Credential}
+	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx), Change: change}
+	p, err := a.Service.Preview(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Err(); err != nil || in.Preview {
+		return one(decisionOf(p, false), 0), err
+	}
+	if err := a.leaveOthers(ctx, rt, p.Before, c.org, self); err != nil {
+		return nil, err
+	}
+	if p, err = a.Service.Execute(ctx, req); err != nil {
+		return nil, err
+	}
+	return one(decisionOf(p, true), 0), nil
+}
+
+// leaveOthers removes the person from the organizations that they are external in.
+func (a *API) leaveOthers(ctx context.Context, rt *scim.ResourceType, person *scim.Resource, home directory.OrgID, actor directory.Actor) error {
+	var account directory.Account
+	err := a.Service.Read(ctx, func(r directory.Reader) (err error) {
+		account, err = directory.AccountOf(ctx, r, directory.PrimaryAddress(person))
+		return err
+	})
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil
+	}
+	for _, place := range account.Members {
+		if err != nil {
+			return err
+		}
+		if place.Org == home {
+			continue
+		}
+		_, err = a.Service.Execute(ctx, directory.Request{Org: place.Org, Actor: directory.Actor{Kind: actor.Kind, User: place.User, Rank: actor.Rank}, RequestID: requestID(ctx), Change: directory.Delete{Type: rt, ID: place.User}})
+		if errors.Is(err, directory.ErrNotFound) {
+			err = nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Action is what the permissions table speaks of (domain 3.6).
+type Action string
+
+// The actions.
+const (
+	Public       Action = ""              // for everybody: the request carries its own proof
+	ViewPeople   Action = "people.view"   //
+	AddPeople    Action = "people.add"    // add, invite, import, convert
+	AccessPeople Action = "people.access" // deactivate, activate, suspend, resume, undo
+	EditPeople   Action = "people.edit"   //
+	Standings    Action = "people.standing"
+	OwnAccount   Action = "account.own" // close, export
+	Teams        Action = "teams"
+	Apps         Action = "apps"
+	Integrations Action = "integrations"
+	Records      Action = "records"
+	Licences     Action = "licences.view"
+	Buy          Action = "licences.buy"
+	Commerce     Action = "commerce"
+	BlockList    Action = "blocklist"
+	ViewBlocks   Action = "blocklist.view"
+	Sessions     Action = "credentials"
+	Introspect   Action = "introspect"
+	Domains      Action = "domains"
+	Settings     Action = "settings"
+	ViewSettings Action = "settings.view"
+	Ownership    Action = "ownership"
+	Audit        Action = "audit"
+)
+
+// Who is a caller's column in the permissions table. Members without a role are
+// AsSelf: they may do what the action itself allows to whom it concerns, as an
+// administrator of an application or the leader of a team may.
+type Who uint8
+
+// The columns.
+const (
+	AsNobody Who = iota
+	AsOwner
+	AsAdmin
+	AsAuditor
+	AsSelf
+)
+
+var whoNames = [...]string{"nobody", "owner", "admin", "auditor", "member"}
+
+func (w Who) String() string { return whoNames[w] }
+
+func roleOf(r directory.Role) Who {
+	switch r {
+	case directory.Owner:
+		return AsOwner
+	case directory.Admin:
+		return AsAdmin
+	case directory.Auditor:
+		return AsAuditor
+	}
+	return AsSelf
+}
+
+// permissions is the table: who may do what. Who may act upon whom is decided by
+// the rules of the directory, by rank; what a member may do as administrator of an
+// application or leader of a team is checked where the application or team is
+// known.
+var permissions = map[Action][]Who{
+	ViewPeople:   {AsOwner, AsAdmin, AsAuditor},
+	AddPeople:    {AsOwner, AsAdmin},
+	AccessPeople: {AsOwner, AsAdmin},
+	EditPeople:   {AsOwner, AsAdmin},
+	Standings:    {AsOwner, AsAdmin},
+	OwnAccount:   {AsOwner, AsAdmin, AsAuditor, AsSelf},
+	Teams:        {AsOwner, AsAdmin, AsSelf},
+	Apps:         {AsOwner, AsAdmin, AsSelf},
+	Integrations: {AsOwner, AsAdmin, AsSelf},
+	Records:      {AsOwner, AsAdmin},
+	Licences:     {AsOwner, AsAdmin, AsAuditor},
+	Buy:          {AsOwner, AsAdmin},
+	Commerce:     {AsOwner, AsAdmin},
+	BlockList:    {AsOwner, AsAdmin},
+	ViewBlocks:   {AsOwner, AsAdmin, AsAuditor},
+	Sessions:     {AsOwner, AsAdmin},
+	Introspect:   {AsOwner, AsAdmin},
+	Domains:      {AsOwner, AsAdmin},
+	Settings:     {AsOwner, AsAdmin},
+	ViewSettings: {AsOwner, AsAdmin, AsAuditor},
+	Ownership:    {AsOwner, AsAdmin}, // an admin only while there is no owner
+	Audit:        {AsOwner, AsAdmin, AsAuditor},
+}
+
+// Allowed reports whether a caller may do something at all.
+func Allowed(a Action, w Who) bool {
+	for _, who := range permissions[a] {
+		if who == w {
+			return true
+		}
+	}
+	return false
+}
+
+func forbidden(a Action, w Who) *Problem {
+	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied",
+		Detail: "Your role (" + w.String() + ") does not allow this; an owner or administrator of the organization can do it, or give you the role."}
+}

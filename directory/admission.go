@@ -1,0 +1,55 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// ErrNotAdmitted: the person may not be in, or the credential is older than the
+// end of their access.
+var ErrNotAdmitted = errors.New("the person may not be in, or the credential is too old")
+
+// Admit is the one place where every credential of a person meets the directory:
+// access tokens of issuers, sessions and tokens that other systems registered,
+// invitations. The person must be active, and the credential younger than the
+// last deactivation or suspension, so that none ever revives (S1-10, S1-26, K59).
+func Admit(person *scim.Resource, issued time.Time) error {
+	if StatusOf(person) != Active {
+		return ErrNotAdmitted
+	}
+	if on, set := person.Bool(schemas.User.Active); set && !on {
+		return ErrNotAdmitted
+	}
+	if after := ValidAfter(person); !after.IsZero() && !issued.After(after) {
+		return ErrNotAdmitted
+	}
+	return nil
+}
+
+// Subject finds the person that an access token speaks of: whose externalId, or
+// else userName, is its subject. ErrNotFound when there is not exactly one (K29).
+func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Resource, error) {
+	rt, err := r.Type("User")
+	if err != nil {
+		return nil, err
+	}
+	for _, attr := range []string{"externalId", "userName"} {
+		f, _, err := filter.Compile(attr+" eq "+string(scim.AppendString(nil, subject)), rt, scim.Strict)
+		if err != nil {
+			return nil, err
+		}
+		page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 2})
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Resources) == 1 {
+			return page.Resources[0], page.Resources[0].Load()
+		}
+	}
+	return nil, ErrNotFound
+}

@@ -1,0 +1,236 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// batchOf is how much of one kind is done at a time.
+const batchOf = 100
+
+// Tick does what time brings in one organization: departures that are due and
+// their reminders (T12), cases that can be closed by now, seats for those who
+// wait, invitations that expire, tombstones whose retention is over. What fails
+// is tried again at the next tick.
+func (s *Service) Tick(ctx context.Context, org OrgID) error {
+	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
+	var err error
+	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.tombstones, c.answers} {
+		err = errors.Join(err, job(ctx))
+	}
+	return err
+}
+
+type clockwork struct {
+	*Service
+	org   OrgID
+	actor Actor
+	now   time.Time
+}
+
+func (c clockwork) do(ctx context.Context, change Change) error {
+	_, err := c.Execute(ctx, Request{Org: c.org, Actor: c.actor, RequestID: "clock", Change: change})
+	return err
+}
+
+// due reads the documents of a kind whose time has come.
+func due[T any, P Noun[T]](ctx context.Context, c clockwork) (all []T, err error) {
+	err = c.store.View(ctx, func(r Reader) error {
+		all, err = All[T, P](ctx, r, DocumentQuery{Org: c.org, From: "due:", Below: DueKey(c.now.Add(time.Millisecond)), Limit: batchOf})
+		return err
+	})
+	return all, err
+}
+
+// people is the resource type of users.
+func (c clockwork) people(ctx context.Context) (rt *scim.ResourceType, err error) {
+	err = c.store.View(ctx, func(r Reader) error {
+		rt, err = r.Type("User")
+		return err
+	})
+	return rt, err
+}
+
+func (c clockwork) departures(ctx context.Context) error {
+	all, err := due[Schedule](ctx, c)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	rt, err := c.people(ctx)
+	for _, one := range all {
+		if err != nil {
+			return err
+		}
+		if !c.now.Before(one.At) {
+			err = c.depart(ctx, rt, one)
+			continue
+		}
+		err = c.do(ctx, SetState{Type: rt, ID: one.ID, Verb: "user.reminder", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+			s, err := Load[Schedule](ctx, r, d.Org, one.ID)
+			if err != nil {
+				return nil, err
+			}
+			s.Plan(d.Now)
+			d.Do("departure.reminder", one.ID, int(s.At.Sub(d.Now).Hours()/24+0.5))
+			return nil, Save(d, d.Org, &s)
+		}})
+	}
+	return err
+}
+
+// depart deactivates a person whose day has come. Who cannot be is suspended, and
+// a case is opened that is tried again.
+func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedule) error {
+	_, err := c.Execute(ctx, Request{Org: c.org, Actor: c.actor, RequestID: "clock", Change: Deactivate{Type: rt, ID: one.ID}, OnBlocked: Accept})
+	var refused *Refusal
+	if !errors.As(err, &refused) && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	// Nothing that waiting could put right: an administrator must see to it.
+	return c.do(ctx, Command{Action: "departure.failed", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		s, err := Load[Schedule](ctx, r, d.Org, one.ID)
+		if err != nil {
+			return nil, err
+		}
+		d.Subject = one.ID
+		Drop(d, d.Org, &s)
+		if refused == nil {
+			return nil, nil
+		}
+		k, err := LoadOr[Case](ctx, r, d.Org, one.ID)
+		if err != nil {
+			return nil, err
+		}
+		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers()
+		return nil, Save(d, d.Org, &k)
+	}})
+}
+
+// cases are departures that had to wait.
+func (c clockwork) cases(ctx context.Context) (err error) {
+	var open []Case
+	err = c.store.View(ctx, func(r Reader) error {
+		open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", Limit: batchOf})
+		return err
+	})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	rt, err := c.people(ctx)
+	for _, k := range open {
+		if err != nil {
+			return err
+		}
+		p, perr := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Deactivate{Type: rt, ID: k.ID}})
+		if perr == nil && p.Err() == nil && !p.Unchanged() {
+			err = c.do(ctx, Deactivate{Type: rt, ID: k.ID})
+		}
+	}
+	return err
+}
+
+// waitlist lets people in, in the order of their waiting, while there are seats.
+func (c clockwork) waitlist(ctx context.Context) (err error) {
+	var waiting []Waiting
+	var seats Seats
+	err = c.store.View(ctx, func(r Reader) error {
+		if waiting, err = All[Waiting](ctx, r, DocumentQuery{Org: c.org, From: "since:", Below: "since;", Limit: batchOf}); err != nil || len(waiting) == 0 {
+			return err
+		}
+		seats, err = SeatsOf(ctx, r, c.org, CoreSKU, c.now)
+		return err
+	})
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	rt, err := c.people(ctx)
+	for i, w := range waiting {
+		if err != nil || seats.Limited && int64(i) >= seats.Free {
+			return err
+		}
+		err = c.do(ctx, Activate{Type: rt, ID: w.ID})
+		var refused *Refusal
+		if errors.As(err, &refused) {
+			err = nil // the seat went to somebody else
+		}
+	}
+	return err
+}
+
+// invitations that nobody accepted in time.
+func (c clockwork) invitations(ctx context.Context) error {
+	all, err := due[Invitation](ctx, c)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	rt, err := c.people(ctx)
+	for _, i := range all {
+		if err != nil {
+			return err
+		}
+		err = c.do(ctx, SetState{Type: rt, ID: i.ID, Verb: "user.invitation.expire", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+			i, err := Load[Invitation](ctx, r, d.Org, i.ID)
+			if err != nil || i.State != NotJoined {
+				return nil, err
+			}
+			i.State = Expired
+			setText(d.After, schemas.Usher.InvitationState, Expired)
+			return nil, Save(d, d.Org, &i)
+		}})
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+	}
+	return err
+}
+
+// tombstones whose retention is over.
+func (c clockwork) tombstones(ctx context.Context) error {
+	all, err := due[Tombstone](ctx, c)
+	for i := range all {
+		if err != nil {
+			return fmt.Errorf("erase: %w", err)
+		}
+		err = c.do(ctx, Command{Action: "user.erase", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+			t, err := Load[Tombstone](ctx, r, d.Org, all[i].ID)
+			if err != nil || t.LegalHold {
+				return nil, err
+			}
+			d.Subject = t.ID
+			Drop(d, d.Org, &t)
+			return nil, nil
+		}})
+	}
+	return err
+}
+
+// Idempotency is the kind of the answers that are kept for repeated requests.
+const Idempotency Kind = "idempotency"
+
+// answers are forgotten after their time.
+func (c clockwork) answers(ctx context.Context) (err error) {
+	var old []Document
+	err = c.store.View(ctx, func(r Reader) error {
+		for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: Idempotency, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
+			if err != nil {
+				return err
+			}
+			old = append(old, d)
+		}
+		return nil
+	})
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	return c.do(ctx, Command{Quiet: true, Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
+		for _, one := range old {
+			d.Writes = append(d.Writes, dropDocument{one, one.Version})
+		}
+		return nil, nil
+	}})
+}

@@ -1,0 +1,67 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// The rules of closing.
+const (
+	RuleClose RuleID = "account.close"
+	// ExportLife is how long an export counts as done before closing (S3-20).
+	ExportLife = 24 * time.Hour
+)
+
+// CloseAccount ends an account for good and erases what is kept of the person
+// (T11, S3-18 to S3-21). The person types their userName, and has exported their
+// data before. Owners, last admins and those under a hold cannot.
+func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.close", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		profile, err := ProfileOf(ctx, r, d.Org)
+		if err != nil {
+			return nil, err
+		}
+		address := PrimaryAddress(d.Before)
+		a, err := AccountOf(ctx, r, address)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		switch {
+		case IsExternal(d.Before):
+			return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+		case a.Home != "" && !profile.SelfClose:
+			return refusal(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
+		case scim.Key(typed) != scim.Key(d.Before.Text(schemas.User.UserName)):
+			return refusal(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil
+		case d.Now.Sub(standing.Exported) > ExportLife:
+			return refusal(RuleClose, State, "Export the data of the account first; closing erases it at once and for good."), nil
+		}
+		if a.ID == "" {
+			a = Account{Head: Head{ID: d.NewID("account")}, EmailKey: SecretHash(MailKey(address))}
+		}
+		a.State, a.Email, a.Members = Closed, "", nil
+		d.After, d.Is, d.Erase = nil, "", true
+		d.Do("account.closed", a.ID, 1)
+		return nil, Save(d, "", &a)
+	}}
+}
+
+// NoteExport remembers that the data of a person was exported.
+func NoteExport(rt *scim.ResourceType, id string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "export.create", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		s, err := LoadOr[Standing](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		s.Exported = d.Now
+		return nil, Save(d, d.Org, &s)
+	}}
+}

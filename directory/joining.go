@@ -1,0 +1,214 @@
+package directory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// How invitations are kept within bounds (S2-24).
+const (
+	InvitationLife  = 7 * 24 * time.Hour
+	InvitationsMost = 5 // mails to one person
+)
+
+// The rules of joining.
+const (
+	RuleInvitation   RuleID = "invitation.invalid"
+	RuleNotConfirmed RuleID = "membership.not_confirmed"
+	RuleConversion   RuleID = "membership.not_external"
+)
+
+func refusal(rule RuleID, class Class, format string, args ...any) []Finding {
+	return []Finding{{Rule: rule, Verdict: Refuse, Class: class, Firm: true, Reason: fmt.Sprintf(format, args...)}}
+}
+
+// SecretHash is how secrets that others keep are remembered.
+func SecretHash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Invite sends a person an invitation, or another one: the token before it is
+// void (T2). The hash is that of the new token.
+func Invite(rt *scim.ResourceType, id, hash string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.invite", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		switch {
+		case d.Before.Text(schemas.Usher.InvitationState) == Joined:
+			return refusal(RuleInvitation, State, "%s has joined already; there is nothing to invite to.", DisplayOf(d.Before)), nil
+		case d.Was != Active:
+			return refusal(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
+		}
+		i, err := LoadOr[Invitation](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		if i.Sent >= InvitationsMost {
+			return refusal(RuleInvitation, Quota, "%s was invited %d times, which is the most; reach them in another way.", DisplayOf(d.Before), i.Sent), nil
+		}
+		i.Email, i.State, i.Hash, i.Sent, i.Expires = PrimaryAddress(d.Before), NotJoined, hash, i.Sent+1, d.Now.Add(InvitationLife)
+		setText(d.After, schemas.Usher.InvitationState, NotJoined)
+		d.Do("invitation.sent", id, 1)
+		return nil, Save(d, d.Org, &i)
+	}}
+}
+
+// Withdraw makes an invitation void.
+func Withdraw(rt *scim.ResourceType, id string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.invitation.withdraw", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		i, err := Load[Invitation](ctx, r, d.Org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && i.State != NotJoined {
+			return refusal(RuleInvitation, State, "%s has no open invitation.", DisplayOf(d.Before)), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		i.State = Withdrawn
+		setText(d.After, schemas.Usher.InvitationState, Withdrawn)
+		d.Do("invitation.void", id, 1)
+		return nil, Save(d, d.Org, &i)
+	}}
+}
+
+// Join accepts an invitation (T3): the token must be the last one sent, in time,
+// and the person active. The account that joins is the one of the given address,
+// made when there is none; one with another home makes the person external.
+func Join(rt *scim.ResourceType, id, hash, address string) SetState {
+	invalid := refusal(RuleInvitation, Authority, "The invitation is not valid any more; ask who invited you for a new one.")
+	return SetState{Type: rt, ID: id, Verb: "user.join", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		i, err := Load[Invitation](ctx, r, d.Org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && (i.State != NotJoined || i.Hash != hash || !d.Now.Before(i.Expires) || d.Was != Active) {
+			return invalid, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if address == "" {
+			address = i.Email
+		}
+		if MailKey(address) != MailKey(i.Email) {
+			return refusal(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
+		}
+		a, found, err := joinAccount(ctx, r, d, address)
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+		i.State, i.Hash = Joined, ""
+		setText(d.After, schemas.Usher.InvitationState, Joined)
+		if a.Home == d.Org {
+			setText(d.After, schemas.Usher.Classification, Confirmed)
+		} else {
+			setText(d.After, schemas.Usher.Classification, External)
+			setText(d.After, schemas.Usher.HomeOrganizationID, string(a.Home))
+		}
+		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		standing.Account = a.ID
+		d.Do("user.joined", id, 1)
+		return nil, errors.Join(Save(d, d.Org, &i), Save(d, d.Org, &standing))
+	}}
+}
+
+// joinAccount is the account that joins, with its new place.
+func joinAccount(ctx context.Context, r Reader, d *Draft, address string) (Account, []Finding, error) {
+	a, err := AccountOf(ctx, r, address)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		a = Account{Head: Head{ID: d.NewID("account")}, Email: address, Home: d.Org, State: Open}
+	case err != nil:
+		return a, nil, err
+	case a.State != Open:
+		return a, refusal(RuleInvitation, Authority, "This account cannot join any organization; open a new one first."), nil
+	}
+	if a.Home == "" {
+		a.Home = d.Org
+	}
+	a.Members = append(a.Members, Place{d.Org, d.Before.ID})
+	return a, nil, Save(d, "", &a)
+}
+
+// Convert makes an external person a member at home (T9, S2-20): the account must
+// have left its old home, or have an address in a domain of this organization.
+func Convert(rt *scim.ResourceType, id string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.convert", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		if !IsExternal(d.Before) {
+			return refusal(RuleConversion, State, "%s is not external; there is nothing to convert.", DisplayOf(d.Before)), nil
+		}
+		address := PrimaryAddress(d.Before)
+		domain, err := Load[Domain](ctx, r, "", DomainOf(address))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		ours := err == nil && domain.Org == d.Org
+		a, err := AccountOf(ctx, r, address)
+		known := err == nil
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		if !ours && (!known || a.Home != "" && a.Home != d.Org) {
+			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+		}
+		if known {
+			a.Home = d.Org
+			if err := Save(d, "", &a); err != nil {
+				return nil, err
+			}
+		}
+		setText(d.After, schemas.Usher.HomeOrganizationID, "")
+		class := Pending
+		if ours || d.Before.Text(schemas.Usher.InvitationState) == Joined {
+			class = Confirmed
+		}
+		setText(d.After, schemas.Usher.Classification, class)
+		d.Do("user.converted", id, 1)
+		return nil, nil
+	}}
+}
+
+// Reclassify works out anew whose a person is who has not joined, after a domain
+// was verified or given up (S2-26).
+func Reclassify(rt *scim.ResourceType, id string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.reclassify", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		if d.Before.Text(schemas.Usher.InvitationState) == Joined || IsExternal(d.Before) {
+			return nil, nil
+		}
+		home, err := HomeOf(ctx, r, d.Type, d.Org, PrimaryAddress(d.Before))
+		if err != nil || home.External {
+			return nil, err
+		}
+		setText(d.After, schemas.Usher.Classification, home.Class())
+		return nil, nil
+	}}
+}
+
+// Hold sets or lifts a legal hold: the data of the person may not be erased.
+func Hold(rt *scim.ResourceType, id string, on bool) SetState {
+	verb := "user.hold"
+	if !on {
+		verb = "user.hold.lift"
+	}
+	return SetState{Type: rt, ID: id, Verb: verb, Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
+		if !on {
+			d.After.SetPath(schemas.Usher.LegalHold, scim.Value{})
+			return nil, nil
+		}
+		d.After.SetPath(schemas.Usher.LegalHold, scim.BoolValue(true))
+		return nil, nil
+	}}
+}
+
+// Confirmed refuses what can be done only for people who have joined (S2-5).
+func RequireConfirmed(r *scim.Resource) []Finding {
+	if r.Text(schemas.Usher.Classification) == Confirmed {
+		return nil
+	}
+	return refusal(RuleNotConfirmed, State, "%s has not joined yet; this is available after joining.", DisplayOf(r))
+}

@@ -1,0 +1,134 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// RuleUndo refuses to undo what can no longer be.
+const RuleUndo RuleID = "undo.over"
+
+// Undo takes a deactivation back while it can be: teams, records, assignments and
+// subscriptions return, as long as nobody has changed them since. The seat was
+// free at once, so one is needed. Without all, it is the offer of C1: what was
+// lost is restored to a person who is active again, for those parts named.
+func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetState {
+	return SetState{Type: rt, ID: user, Verb: "user.deactivate.undo", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		p, err := Load[Departure](ctx, r, d.Org, departure)
+		if err != nil {
+			return nil, err
+		}
+		restore := len(parts) > 0
+		switch {
+		case p.User != user:
+			return nil, ErrNotFound
+		case !p.Undone.IsZero():
+			return refusal(RuleUndo, State, "This deactivation was undone already."), nil
+		case restore && d.Was != Active:
+			return refusal(RuleUndo, State, "%s is not active; activate them first, then restore what was lost.", DisplayOf(d.Before)), nil
+		case !restore && (d.Was != Inactive || !d.Now.Before(p.UndoUntil)):
+			return refusal(RuleUndo, State, "The time to undo this deactivation is over; activate the person, then restore what was lost."), nil
+		}
+		if !restore {
+			d.Is = Active
+			d.After.Set(schemas.User.Active, scim.BoolValue(true))
+			parts = []string{"records", "teams", "subscriptions"}
+		} else {
+			d.Verb = "user.restore"
+		}
+		u := undoing{r, d, p}
+		for _, part := range parts {
+			if err := u.part(ctx, part); err != nil {
+				return nil, err
+			}
+		}
+		p.Undone = d.Now
+		return nil, Save(d, d.Org, &p)
+	}}
+}
+
+type undoing struct {
+	Reader
+	d *Draft
+	p Departure
+}
+
+func (u undoing) part(ctx context.Context, part string) error {
+	switch part {
+	case "records":
+		return u.records(ctx)
+	case "teams":
+		return u.teams(ctx)
+	case "subscriptions":
+		return u.subscriptions(ctx)
+	}
+	return scim.Errorf(scim.InvalidValue, "What can be restored is records, teams and subscriptions.")
+}
+
+// records return which the transferee still has.
+func (u undoing) records(ctx context.Context) error {
+	n := 0
+	for _, id := range u.p.Records {
+		rec, err := Load[Record](ctx, u, u.d.Org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && rec.Owner != u.p.TransferredTo {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rec.Owner = u.p.User
+		if err := Save(u.d, u.d.Org, &rec); err != nil {
+			return err
+		}
+		n++
+	}
+	if n > 0 {
+		u.d.Do("records.returned", u.p.User, n)
+	}
+	return nil
+}
+
+func (u undoing) teams(ctx context.Context) error {
+	rt, err := u.Type("Group")
+	if err != nil {
+		return err
+	}
+	for _, id := range u.p.Teams {
+		team, err := u.Get(ctx, Ref{u.d.Org, rt, id})
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		u.d.Relink(team, EdgeDelta{Add: []Member{{u.p.User, "User"}}})
+		u.d.Do("team.joined", id, 1)
+	}
+	return nil
+}
+
+func (u undoing) subscriptions(ctx context.Context) error {
+	n := 0
+	for _, id := range u.p.Subscriptions {
+		s, err := Load[Subscription](ctx, u, u.d.Org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && s.Active {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.Active, s.Cancelled = true, time.Time{}
+		n++
+		if err := Save(u.d, u.d.Org, &s); err != nil {
+			return err
+		}
+	}
+	if n > 0 {
+		u.d.Do("subscription.renewed", u.p.User, n)
+	}
+	return nil
+}

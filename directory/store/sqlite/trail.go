@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Trail reads events in the order in which they were committed.
+func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []directory.Entry, err error) {
+	query := "SELECT seq, data FROM audit WHERE org=?1 AND seq>?2"
+	args := []any{s.names.org(q.Org), q.After}
+	if q.Resource != "" {
+		query += " AND json_extract(data, '$.resource')=?3"
+		args = append(args, q.Resource)
+	} else {
+		args = append(args, "")
+	}
+	if q.Action != "" {
+		query += " AND json_extract(data, '$.action')=?4"
+	}
+	args = append(args, q.Action)
+	if q.Waiting {
+		query += " AND (seq > " + relayed + " OR seq IN (SELECT seq FROM outbox))"
+	}
+	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL ORDER BY seq LIMIT ?5"
+	args = append(args, q.Limit)
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		return each(conn, func(stmt *sqlite.Stmt) error {
+			e := directory.Entry{Seq: stmt.ColumnInt64(0)}
+			if err := json.Unmarshal([]byte(stmt.ColumnText(1)), &e.Event); err != nil {
+				return err
+			}
+			list = append(list, e)
+			return nil
+		}, query, args...)
+	})
+	return list, err
+}
+
+// Event finds one event. It is looked for from the newest, since who asks has
+// usually just been refused.
+func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e directory.Event, err error) {
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		var data string
+		found, err := one(conn, func(stmt *sqlite.Stmt) { data = stmt.ColumnText(0) },
+			"SELECT data FROM audit WHERE org=? AND json_extract(data, '$.id')=? ORDER BY seq DESC LIMIT 1", s.names.org(org), id)
+		if err == nil && !found {
+			err = directory.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(data), &e)
+	})
+	return e, err
+}
