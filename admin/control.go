@@ -159,8 +159,8 @@ type (
 		// Admin asks for an administrator token of Org.
 		Admin  bool            `json:"admin,omitempty"`
 		Org    directory.OrgID `json:"organization,omitempty"`
-		Scopes     []string               `json:"scopes,omitempty"`
-		TTL        string                 `json:"ttl,omitempty"`
+		Scopes []string        `json:"scopes,omitempty"`
+		TTL    string          `json:"ttl,omitempty"`
 	}
 	Secret struct {
 		Plain string          `json:"secret"`

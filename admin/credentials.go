@@ -31,7 +31,7 @@ type (
 	}
 	credentialList struct {
 		ID string `path:"id"`
-		page
+		Page
 	}
 	introspectInput struct {
 		RawBody []byte `contentType:"application/x-www-form-urlencoded"`

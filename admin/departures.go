@@ -48,10 +48,10 @@ func (a *API) departures() {
 		return out, err
 	})
 	add(a, place{"undo-departure", http.MethodPost, "/users/{id}/departures/{departure}/undo", tag, "Undo a deactivation in time", AccessPeople, 0}, func(ctx context.Context, in *undoInput) (*decided, error) {
-		return a.verb(ctx, &verbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
+		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
 	})
 	add(a, place{"restore-departure", http.MethodPost, "/users/{id}/departures/{departure}/restore", tag, "Restore parts of what was lost", AccessPeople, 0}, func(ctx context.Context, in *restoreInput) (*decided, error) {
-		return a.verb(ctx, &verbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
+		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
 	keep(a, nouns[directory.Case]{path: "/cases", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Schedule]{path: "/schedules", tag: tag, view: ViewPeople})

@@ -36,7 +36,7 @@ type acceptInput struct {
 // invitations registers what concerns joining (T2, T3).
 func (a *API) invitations() {
 	const tag = "Invitations"
-	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *verbInput) (*secret[invited], error) {
+	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *VerbInput) (*secret[invited], error) {
 		out, v, err := a.invite(ctx, in.ID, in.Preview)
 		return &secret[invited]{v.ETag(), "token", out}, err
 	})

@@ -46,7 +46,7 @@ func (a *API) licences() {
 		})
 		return out, err
 	})
-	add(a, place{"list-licences", http.MethodGet, "/licences", tag, "List licences", Licences, 0}, func(ctx context.Context, in *page) (out *list[licence], err error) {
+	add(a, place{"list-licences", http.MethodGet, "/licences", tag, "List licences", Licences, 0}, func(ctx context.Context, in *Page) (out *list[licence], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			pools, err := directory.All[directory.Pool](ctx, r, directory.DocumentQuery{Org: org, After: in.After, Limit: in.Limit + 1})
 			if err != nil {

@@ -45,7 +45,8 @@ type (
 	byID struct {
 		ID string `path:"id"`
 	}
-	page struct {
+	// Page asks for a part of a list.
+	Page struct {
 		After string `query:"after" doc:"Cursor: next of the page before."`
 		Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Most items on the page."`
 	}
@@ -114,7 +115,7 @@ type (
 		IfMatch string `header:"If-Match"`
 	}
 	nounList struct {
-		page
+		Page
 		User string `query:"user" doc:"Only those of this person."`
 	}
 )

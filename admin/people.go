@@ -82,7 +82,7 @@ func decisionOf(p *directory.Plan, done bool) Decision {
 
 type (
 	personList struct {
-		page
+		Page
 		Filter          string `query:"filter" doc:"A SCIM filter."`
 		Status          string `query:"status" enum:"active,suspended,inactive"`
 		Classification  string `query:"classification" enum:"pending,confirmed,external"`
@@ -119,14 +119,15 @@ type (
 			ContractEndDate      *string `json:"contractEndDate,omitempty"`
 		}
 	}
-	verbInput struct {
+	// VerbInput names whom a verb is about.
+	VerbInput struct {
 		ID             string `path:"id"`
 		IfMatch        string `header:"If-Match"`
 		IdempotencyKey string `header:"Idempotency-Key"`
 		Preview        bool   `query:"preview" doc:"Decide, and change nothing."`
 	}
 	leaveInput struct {
-		verbInput
+		VerbInput
 		Body struct {
 			ReactivateOnPurchase *bool  `json:"reactivateOnPurchase,omitempty" doc:"Allow contact to be reactivated with future purchases. Default false: the addresses are blocked."`
 			TransferTo           string `json:"transferTo,omitempty" doc:"Who receives the open records."`
@@ -148,11 +149,11 @@ func (a *API) people() {
 	})
 	add(a, place{"add-person", http.MethodPost, "/users", tag, "Add a person", AddPeople, http.StatusCreated}, a.addPerson)
 	add(a, place{"edit-person", http.MethodPatch, "/users/{id}", tag, "Change a person's account", EditPeople, 0}, a.editPerson)
-	add(a, place{"remove-person", http.MethodDelete, "/users/{id}", tag, "Deactivate and remove a person", AccessPeople, 0}, func(ctx context.Context, in *verbInput) (*decided, error) {
+	add(a, place{"remove-person", http.MethodDelete, "/users/{id}", tag, "Deactivate and remove a person", AccessPeople, 0}, func(ctx context.Context, in *VerbInput) (*decided, error) {
 		return a.verb(ctx, in, directory.Delete{Type: a.typed(ctx, "User"), ID: in.ID})
 	})
 	add(a, place{"deactivate-person", http.MethodPost, "/users/{id}/deactivate", tag, "End a person's access", AccessPeople, 0}, func(ctx context.Context, in *leaveInput) (*decided, error) {
-		return a.verb(ctx, &in.verbInput, directory.Deactivate{Type: a.typed(ctx, "User"), ID: in.ID, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo})
+		return a.verb(ctx, &in.VerbInput, directory.Deactivate{Type: a.typed(ctx, "User"), ID: in.ID, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo})
 	})
 	for path, verb := range map[string]struct {
 		summary string
@@ -167,7 +168,7 @@ func (a *API) people() {
 		"hold":     {"Put a person's data under a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
 		"unhold":   {"Lift a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
 	} {
-		add(a, place{path + "-person", http.MethodPost, "/users/{id}/" + path, tag, verb.summary, verb.action, 0}, func(ctx context.Context, in *verbInput) (*decided, error) {
+		add(a, place{path + "-person", http.MethodPost, "/users/{id}/" + path, tag, verb.summary, verb.action, 0}, func(ctx context.Context, in *VerbInput) (*decided, error) {
 			return a.verb(ctx, in, verb.change(a.typed(ctx, "User"), in.ID))
 		})
 	}
@@ -190,7 +191,7 @@ func (a *API) person(ctx context.Context, id string, fn func(directory.Reader, *
 }
 
 // verb carries out a change of one person, or previews it.
-func (a *API) verb(ctx context.Context, in *verbInput, change directory.Change) (*decided, error) {
+func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) (*decided, error) {
 	p, err := a.do(ctx, change, in.Preview, in.IfMatch)
 	if err != nil {
 		return nil, err
@@ -324,7 +325,7 @@ func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) 
 	if err != nil {
 		return nil, err
 	}
-	return a.verb(ctx, &verbInput{ID: in.ID, IfMatch: in.IfMatch, Preview: in.Preview}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
+	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch, Preview: in.Preview}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
 }
 
 func decodePatch(rt *scim.ResourceType, ops []string) (*patch.Patch, error) {

@@ -68,7 +68,7 @@ func (a *API) groups() {
 	})
 }
 
-func (a *API) listTeams(ctx context.Context, in *page) (out *list[team], err error) {
+func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err error) {
 	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q := directory.Query{Org: org, Type: typeNamed(r, "Group"), Start: 1, Count: in.Limit}
 		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+directory.Team+`"`, q.Type, scim.Strict); err != nil {

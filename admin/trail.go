@@ -9,7 +9,7 @@ import (
 )
 
 type trailInput struct {
-	page
+	Page
 	Resource string `query:"resource" doc:"Only about this one."`
 	Action   string `query:"action" doc:"Only of this kind, such as user.deactivate."`
 }

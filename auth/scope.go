@@ -125,7 +125,7 @@ func Bounded(c directory.Connection, stated Scopes) Scopes {
 		bound = Scopes{All}
 	}
 	if stated == nil {
-		stated = Scopes{All}
+		return slices.Clone(bound)
 	}
 	return bound.Intersect(stated)
 }

@@ -23,6 +23,7 @@ const (
 // read turns the paths of all sources together into what the files hold.
 func (l *loader) read() {
 	l.secret("bootstrap_token_file", &l.cfg.BootstrapToken)
+	l.secret("bootstrap_admin_token_file", &l.cfg.BootstrapAdminToken)
 	l.keyPair()
 	l.cfg.Schemas = l.contents("schemas", l.cfg.Schemas)
 	l.cfg.ResourceTypes = l.contents("resource_types", l.cfg.ResourceTypes)

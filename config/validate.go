@@ -142,8 +142,14 @@ func (v *validator) tls() {
 const leastToken = 32
 
 func (v *validator) token() {
-	const key = "bootstrap_token_file"
-	t := v.cfg.BootstrapToken
+	v.oneToken("bootstrap_token_file", v.cfg.BootstrapToken)
+	v.oneToken("bootstrap_admin_token_file", v.cfg.BootstrapAdminToken)
+	if t := v.cfg.BootstrapAdminToken; t.IsSet() && t.Reveal() == v.cfg.BootstrapToken.Reveal() {
+		v.add("bootstrap_admin_token_file", "holds the same token as bootstrap_token_file; administrators and provisioning clients need one each")
+	}
+}
+
+func (v *validator) oneToken(key string, t Secret) {
 	switch {
 	case !t.IsSet() && t.file == "":
 	case !t.IsSet():

@@ -1,0 +1,148 @@
+package app_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// S0-1, S0-2, S0-4, S0-5, S0-6, S0-16 to S0-20: credentials that carry
+// integrations refuse the deactivation, all of them with their exact texts, until
+// they are gone.
+func TestIntegrationsRefuseDeactivation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada, bob := h.person("ada@example.com"), h.person("bob@example.com")
+	h.api(200, "PUT", "/applications/books", `{"name":"Zoho Books","minAdmins":0}`)
+	h.api(200, "PUT", "/applications/books/assignments/"+bob, `{"role":"admin"}`)
+	crm := h.api(201, "POST", "/integrations", `{"app":"books","appName":"Zoho Books","peerApp":"crm","peerAppName":"Zoho CRM","owner":"`+ada+`","enabled":true,"fix":{"kind":"disable","roleNeeded":"books.admin","where":"books","precondition":"crm.enabledFor"}}`).at("id")
+	refused := h.setActive(409, ada, false)
+	h.same(refused, "detail", "Status cannot be changed. User's credentials are used for integration with Zoho CRM.")
+	if refused.header.Get("Usher-Error") != "deactivation.integration" || !strings.HasPrefix(refused.header.Get("Link"), "</api/v1/problems/") {
+		t.Errorf("headers %v", refused.header)
+	}
+	if h.standing(ada) != "active" {
+		t.Error("a refusal changed something")
+	}
+	h.api(201, "POST", "/integrations", `{"app":"books","appName":"Zoho Books","peerApp":"analytics","peerAppName":"Zoho Analytics","owner":"`+ada+`","enabled":true,"fix":{"kind":"transfer","roleNeeded":"analytics.owner"}}`)
+	desk := h.api(201, "POST", "/integrations", `{"app":"books","appName":"Zoho Books","peerApp":"desk","peerAppName":"Zoho Desk","owner":"`+ada+`","enabled":true,"holds":"membership"}`).at("id")
+	detail := h.setActive(409, ada, false).at("detail")
+	for _, want := range []string{
+		"Status cannot be changed. User's credentials are used for integration with Zoho CRM.",
+		"Status cannot be changed. User's credentials are used for integration with Zoho Analytics.",
+		"The user's status cannot be changed as they are a part of Zoho Books-Zoho Desk integration. If you still want to mark this user as inactive, disable the integration and try again.",
+	} {
+		if !strings.Contains(detail, want) {
+			t.Errorf("S0-17: %q is not in %q", want, detail)
+		}
+	}
+	ext := h.setActive(409, ada, false, "Prefer: error-extension")
+	const e = "urn:ietf:params:scim:api:messages:usher:2.0:Error"
+	h.same(ext, e+"/code", "deactivation.integration")
+	if !strings.Contains(ext.text, `"holders":["`+bob+`"]`) {
+		t.Errorf("S0-20: nobody is named who can fix it: %s", ext.text)
+	}
+	preview := h.api(200, "POST", "/users/"+ada+"/deactivate?preview=true", "{}")
+	h.same(preview, "allowed", "false")
+	h.api(200, "POST", "/integrations/"+crm+"/disable", "{}")
+	h.api(200, "POST", "/integrations/"+desk+"/disable", "{}")
+	h.same(h.setActive(409, ada, false), "detail", "Status cannot be changed. User's credentials are used for integration with Zoho Analytics.")
+	all := h.api(200, "GET", "/integrations?user="+ada, "")
+	h.api(200, "POST", "/integrations/"+all.at("items/0/id")+"/take-ownership", `{"owner":"`+bob+`"}`)
+	h.setActive(200, ada, false)
+	if h.standing(ada) != "inactive" {
+		t.Error("S0-2: the deactivation should succeed once the integration has another owner")
+	}
+	if n := h.audited("user.deactivate.refused", ada); n != 4 {
+		t.Errorf("%d refusals are audited, want 4", n)
+	}
+}
+
+// S1-9 to S1-14, S1-17, S1-18, S3-4, S3-13: what goes with a deactivation, and
+// what does not come back.
+func TestDepartureTakesAndReturnGivesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.api(200, "PUT", "/licences/core", `{"purchased":3}`)
+	lead, ada := h.person("lead@example.com"), h.person("ada@example.com")
+	team := h.api(201, "POST", "/teams", `{"name":"Sales","leader":"`+lead+`","rank":1,"members":["`+ada+`","`+lead+`"]}`).at("id")
+	h.api(201, "POST", "/records", `{"type":"opportunity","owner":"`+ada+`","open":true}`)
+	h.api(201, "POST", "/records", `{"type":"opportunity","owner":"`+ada+`","open":false}`)
+	sub := h.api(201, "POST", "/subscriptions", `{"user":"`+ada+`","plan":"gold","active":true}`).at("id")
+	h.api(200, "PUT", "/applications/crm", `{"name":"CRM"}`)
+	h.api(200, "PUT", "/applications/crm/assignments/"+ada, `{"role":"user"}`)
+	token := h.api(201, "POST", "/users/"+ada+"/credentials", `{"kind":"session"}`).at("secret")
+	alive := func() string {
+		return h.api(200, "POST", "/introspect", "token="+token, "Content-Type: application/x-www-form-urlencoded").at("active")
+	}
+	if alive() != "true" {
+		t.Fatal("a fresh session is not alive")
+	}
+	preview := h.api(200, "POST", "/users/"+ada+"/deactivate?preview=true", "{}")
+	done := h.setActive(200, ada, false)
+	h.same(done, "active", "false")
+	if alive() != "false" {
+		t.Error("S1-10: the session outlived the deactivation")
+	}
+	var codes []string
+	effects, _ := preview.doc.(map[string]any)["effects"].([]any)
+	for i := range effects {
+		codes = append(codes, preview.at("effects/"+strconv.Itoa(i)+"/code"))
+	}
+	want := "records.transferred team.left assignment.disabled subscription.cancelled credentials.revoked address.blocked seat.freed"
+	if got := strings.Join(codes, " "); got != want {
+		t.Errorf("effects %s, want %s", got, want)
+	}
+	h.same(h.api(200, "GET", "/records?user="+lead, ""), "items/0/open", "true")
+	if n := len(h.api(200, "GET", "/records?user="+ada, "").doc.(map[string]any)["items"].([]any)); n != 1 {
+		t.Errorf("S1-12: %d records stay, want the closed one", n)
+	}
+	if got := h.api(200, "GET", "/teams/"+team, "").at("members"); strings.Contains(got, ada) {
+		t.Error("S1-14: still in the team")
+	}
+	h.same(h.api(200, "GET", "/subscriptions/"+sub, ""), "active", "false")
+	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "1")
+	h.same(h.user(ada), usherUser+"/blockListed", "true")
+	h.setActive(200, ada, true)
+	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "2")
+	if alive() != "false" {
+		t.Error("S1-26: the session came back to life")
+	}
+	h.same(h.api(200, "GET", "/subscriptions/"+sub, ""), "active", "false")
+	if got := h.api(200, "GET", "/teams/"+team, "").at("members"); strings.Contains(got, ada) {
+		t.Error("S1-18: back in the team by itself")
+	}
+	h.same(h.api(200, "GET", "/assignments?user="+ada, ""), "items/0/enabled", "true")
+	lost := h.api(200, "GET", "/users/"+ada+"/departures", "")
+	h.same(lost, "items/0/transferredTo", lead)
+	h.api(200, "POST", "/users/"+ada+"/departures/"+lost.at("items/0/id")+"/restore", `{"parts":["teams","records"]}`)
+	if got := h.api(200, "GET", "/teams/"+team, "").at("members"); !strings.Contains(got, ada) {
+		t.Error("C1: the team was not restored on demand")
+	}
+}
+
+// S2-18, S3-13: the last seat is given once, with the exact text, and a
+// deactivation frees it.
+func TestSeats(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.api(200, "PUT", "/licences/core", `{"purchased":2}`)
+	ada := h.person("ada@example.com")
+	h.person("bob@example.com")
+	const text = "You are trying to activate more users than the allowed license limit of '2' users"
+	refused := h.prov(403, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"cyd@example.com"}`)
+	h.same(refused, "detail", text)
+	if refused.header.Get("Usher-Error") != "seat.limit_exceeded" {
+		t.Errorf("headers %v", refused.header)
+	}
+	cyd := h.person("cyd@example.com", `,"active":false`)
+	h.same(h.setActive(403, cyd, true), "detail", text)
+	h.setActive(200, ada, false)
+	h.setActive(200, cyd, true)
+	h.same(h.setActive(403, ada, true), "detail", text)
+	h.same(h.api(200, "GET", "/licences/core", ""), "seats/free", "0")
+	h.api(409, "PUT", "/licences/core", `{"purchased":1}`)
+	h.api(200, "PUT", "/licences/core?billing=true", `{"purchased":1}`)
+	h.api(200, "PUT", "/licences/core", `{"purchased":3}`)
+	h.setActive(200, ada, true)
+}
