@@ -31,15 +31,15 @@ type Config struct {
 	// BootstrapAdminToken is adopted as an administrator token.
 	BootstrapAdminToken Secret
 	// DNSServer is asked for TXT records instead of the system's resolver.
-	DNSServer string
-	Log            Log
-	Limits         Limits
-	Cursor         Cursor
-	Schemas        []Document
-	ResourceTypes  []Document
-	Issuers        []Issuer
-	Store          Store
-	Outbox         Outbox
+	DNSServer     string
+	Log           Log
+	Limits        Limits
+	Cursor        Cursor
+	Schemas       []Document
+	ResourceTypes []Document
+	Issuers       []Issuer
+	Store         Store
+	Outbox        Outbox
 
 	origin   map[string]string // key to the place that set it
 	warnings []Problem

@@ -166,14 +166,24 @@ func LeavingDate(r *scim.Resource) (at time.Time, reason string) {
 	if r == nil {
 		return at, ""
 	}
-	for a, why := range map[*scim.Attribute]string{schemas.Usher.TerminationDate: "termination", schemas.Usher.ContractEndDate: "contractEnd"} {
-		v, ok := r.Get(a)
-		if !ok {
-			continue
-		}
-		if t, ok := scim.ParseTime(v.Text()); ok && (at.IsZero() || t.Before(at)) {
-			at, reason = t, why
+	for _, end := range leavingDates {
+		if t, ok := ParseLeavingDate(r.Text(end.attr)); ok && (at.IsZero() || t.Before(at)) {
+			at, reason = t, end.reason
 		}
 	}
 	return at, reason
+}
+
+var leavingDates = []struct {
+	attr   *scim.Attribute
+	reason string
+}{{schemas.Usher.TerminationDate, "termination"}, {schemas.Usher.ContractEndDate, "contractEnd"}}
+
+// ParseLeavingDate reads a dateTime, or a date, which means the end of the day in
+// UTC.
+func ParseLeavingDate(text string) (time.Time, bool) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.AddDate(0, 0, 1), true
+	}
+	return scim.ParseTime(text)
 }

@@ -264,11 +264,9 @@ func (d *Draft) settle() {
 		d.After = d.Before.Clone()
 	}
 	on, set := d.After.Bool(schemas.User.Active)
-	if was, had := d.beforeActive(); !set && had {
-		d.After.Set(schemas.User.Active, scim.BoolValue(was)) // only a word changes who is in (K31)
-		on, set = was, true
-	}
 	switch {
+	case !set && d.Was != "" && d.Is == "":
+		d.Is = d.Was // only a word changes who is in (K31)
 	case set && !on && d.Deferred:
 		d.Is = Suspended
 	case d.Is != "":

@@ -59,3 +59,16 @@ func TeamsOf(ctx context.Context, r Reader, org OrgID, user string) ([]*scim.Res
 	})
 	return teams, nil
 }
+
+// Leadership says who leads a group; its id is the group's. It is kept beside the
+// group, whose leader may be written as a location, so that it is found by the id.
+type Leadership struct {
+	Head
+	Leader string `json:"leader"`
+}
+
+// Kind is "leadership".
+func (*Leadership) Kind() Kind { return "leadership" }
+
+// Keys is the leader.
+func (l *Leadership) Keys() []string { return []string{"leader:" + l.Leader} }

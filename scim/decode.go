@@ -128,7 +128,7 @@ func (d *decoder) member(fields *[]Field, a *Attribute, name string) error {
 	if err != nil {
 		return err
 	}
-	if a.Mutability == WriteOnly || v.IsZero() {
+	if a.Mutability == WriteOnly && !a.Unkept || v.IsZero() {
 		return nil
 	}
 	*fields = append(*fields, Field{a, v})

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/scim"
-	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -170,20 +168,20 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 	if !directory.IsEmployee(d.Before) {
 		return nil, nil
 	}
+	leads, err := directory.All[directory.Leadership](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "leader:" + d.Before.ID})
+	if err != nil || len(leads) == 0 {
+		return nil, err
+	}
 	groups, err := r.Type("Group")
 	if err != nil {
 		return nil, err
 	}
-	f, _, err := filter.Compile(schemas.UsherGroup.Leader.Path()+" eq "+string(scim.AppendString(nil, d.Before.ID)), groups, scim.Strict)
-	if err != nil {
-		return nil, err
-	}
-	page, err := r.Find(ctx, directory.Query{Org: d.Org, Type: groups, Filter: f, Start: 1, Count: 100})
-	if err != nil || len(page.Resources) == 0 {
-		return nil, err
-	}
 	var names, ids []string
-	for _, team := range page.Resources {
+	for _, l := range leads {
+		team, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: groups, ID: l.ID})
+		if err != nil {
+			return nil, err
+		}
 		names, ids = append(names, team.Text(schemas.Group.DisplayName)), append(ids, team.ID)
 	}
 	refusal := refuse(RuleTeamLeader, directory.State, fmt.Sprintf("%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", ")))

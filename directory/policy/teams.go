@@ -17,10 +17,18 @@ type References struct{}
 // RuleReference names the rule.
 const RuleReference directory.RuleID = "reference.unknown"
 
-// Review looks at transferRecordsTo.
+// Review looks at transferRecordsTo, and at the dates of leaving.
 func (References) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if !directory.IsPerson(d.Type) || d.After == nil {
 		return nil, nil
+	}
+	for _, a := range []*scim.Attribute{schemas.Usher.TerminationDate, schemas.Usher.ContractEndDate} {
+		if text := d.After.Text(a); text != "" {
+			if _, ok := directory.ParseLeavingDate(text); !ok {
+				err := scim.Errorf(scim.InvalidValue, "The value of %s is not a date such as 2026-12-31, nor a dateTime such as 2026-12-31T17:00:00Z.", a.Path())
+				return []directory.Finding{{Rule: RuleReference, Verdict: directory.Refuse, Class: directory.Invalid, Path: a.Path(), Reason: err.Detail, Err: err}}, nil
+			}
+		}
 	}
 	named := d.After.Text(schemas.Usher.TransferRecordsTo)
 	if named == "" || d.Before != nil && d.Before.Text(schemas.Usher.TransferRecordsTo) == named {
@@ -47,20 +55,35 @@ const RuleLeader directory.RuleID = "team.leader"
 
 // Review looks at the leader of a group.
 func (Teams) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if !directory.IsGroup(d.Type) || d.After == nil {
+	if !directory.IsGroup(d.Type) {
 		return nil, nil
 	}
-	leader := d.After.Text(schemas.UsherGroup.Leader)
-	if leader == "" {
-		return nil, nil
-	}
-	id := directory.ReferenceID(leader)
-	if slices.Contains(d.Edges.Remove, id) {
+	was, is := leader(d.Before), leader(d.After)
+	if is != "" && slices.Contains(d.Edges.Remove, is) {
 		f := refuse(RuleLeader, directory.State, "This member leads the team; choose another leader first.")
 		f.Firm = true
 		return []directory.Finding{f}, nil
 	}
-	if d.Before != nil && d.Before.Text(schemas.UsherGroup.Leader) == leader {
+	if was == is {
+		return nil, nil
+	}
+	if found, err := fit(ctx, r, d, is); err != nil || found != nil {
+		return found, err
+	}
+	return nil, lead(ctx, r, d, is)
+}
+
+// leader is the id of who leads a group.
+func leader(group *scim.Resource) string {
+	if group == nil {
+		return ""
+	}
+	return directory.ReferenceID(group.Text(schemas.UsherGroup.Leader))
+}
+
+// fit refuses who cannot lead.
+func fit(ctx context.Context, r directory.Reader, d *directory.Draft, id string) ([]directory.Finding, error) {
+	if id == "" {
 		return nil, nil
 	}
 	people, err := r.Type("User")
@@ -77,6 +100,25 @@ func (Teams) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		err := scim.Errorf(scim.InvalidValue, "The leader of a team must be active; activate that person first, or choose another one.")
 		return []directory.Finding{{Rule: RuleLeader, Verdict: directory.Refuse, Class: directory.Invalid, Path: schemas.UsherGroup.Leader.Path(), Reason: err.Detail, Err: err}}, nil
 	}
-	set(d.After, schemas.UsherGroup.Leader, id) // found by it
 	return nil, nil
+}
+
+// lead keeps who leads the group.
+func lead(ctx context.Context, r directory.Reader, d *directory.Draft, id string) error {
+	group := d.After
+	if group == nil {
+		group = d.Before
+	}
+	l, err := directory.LoadOr[directory.Leadership](ctx, r, d.Org, group.ID)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		if l.Version > 0 {
+			directory.Drop(d, d.Org, &l)
+		}
+		return nil
+	}
+	l.Leader = id
+	return directory.Save(d, d.Org, &l)
 }

@@ -141,6 +141,6 @@ var Usher = struct {
 // UsherGroup are handles to the attributes of Usher's extension of groups.
 var UsherGroup = struct{ Kind, Leader, Rank *scim.Attribute }{
 	Kind:   attr(UsherGroupSchema, "kind"),
-	Leader: indexed(attr(UsherGroupSchema, "leader")),
+	Leader: attr(UsherGroupSchema, "leader"),
 	Rank:   attr(UsherGroupSchema, "rank"),
 }
