@@ -20,7 +20,7 @@ type team struct {
 }
 
 func teamOf(r *scim.Resource) team {
-	t := team{ID: r.ID, Name: r.Text(schemas.Group.DisplayName), Leader: r.Text(schemas.UsherGroup.Leader)}
+	t := team{ID: r.ID, Name: r.Text(schemas.Group.DisplayName), Leader: directory.ReferenceID(r.Text(schemas.UsherGroup.Leader))}
 	if v, set := r.Get(schemas.UsherGroup.Rank); set {
 		n := v.Int()
 		t.Rank = &n
@@ -183,7 +183,7 @@ func (a *API) changeMember(ctx context.Context, in *seatInTeam, op string) error
 	if c := callerOf(ctx); c.role == AsSelf {
 		err := a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			g, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "Group"), ID: in.ID})
-			if err == nil && g.Text(schemas.UsherGroup.Leader) != c.actor.User {
+			if err == nil && directory.ReferenceID(g.Text(schemas.UsherGroup.Leader)) != c.actor.User {
 				err = forbidden(Teams, c.role)
 			}
 			return err
