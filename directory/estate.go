@@ -151,25 +151,6 @@ func (*Purchase) Kind() Kind { return "purchase" }
 // Keys is the address.
 func (p *Purchase) Keys() []string { return []string{"email:" + MailKey(p.Email)} }
 
-// Address is what became of an address at its person's deactivation: blocked, or
-// free to come back with a purchase (S1-6, S1-7). Its id is the MailKey.
-type Address struct {
-	Head
-	User    string `json:"user,omitempty"`
-	Blocked bool   `json:"blocked"`
-	Returns bool   `json:"returns"`
-	Reason  string `json:"reason,omitempty"`
-	By      Actor  `json:"by"`
-	// Lifted is when the block was lifted; the entry stays (S1-23).
-	Lifted time.Time `json:"liftedAt,omitzero"`
-}
-
-// Kind is "address".
-func (*Address) Kind() Kind { return "address" }
-
-// Keys are none: it is found by its id.
-func (*Address) Keys() []string { return nil }
-
 // Departure is what a deactivation took away, for undo and for the offer of
 // restoring it (C1). Its id is that of the event.
 type Departure struct {

@@ -33,7 +33,7 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 		return nil, err // told already: nothing happens
 	}
 	p := Purchase{Head: Head{ID: c.ID}, Email: c.Email, Channel: c.Channel, Outcome: "recorded"}
-	entry, err := Load[Address](ctx, r, d.Org, MailKey(c.Email))
+	entry, err := FindAddress(ctx, r, c.Type, d.Org, c.Email)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:

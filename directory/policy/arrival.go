@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -22,38 +23,65 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if !directory.IsPerson(d.Type) || d.After == nil || d.Is == directory.Inactive {
 		return nil, nil
 	}
-	comes := d.Joins() || d.Returns()
-	if !comes && d.Before != nil && sameAddresses(d.Before, d.After) {
+	if d.Returns() {
+		return comesBack(ctx, r, d)
+	}
+	if d.Before != nil && sameAddresses(d.Before, d.After) {
 		return nil, nil
 	}
 	known := directory.AddressesOf(d.Before)
 	for _, key := range directory.AddressesOf(d.After) {
-		if !comes && slices.Contains(known, key) {
+		if slices.Contains(known, key) {
 			continue
 		}
-		entry, err := directory.Load[directory.Address](ctx, r, d.Org, key)
+		entry, err := directory.FindAddress(ctx, r, d.Type, d.Org, key)
 		if isNotFound(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if entry.Blocked && !mayLift(d, entry) {
-			return []directory.Finding{refuse(RuleBlocked, directory.Authority, fmt.Sprintf("The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", key))}, nil
+		if entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(key)}, nil
 		}
-		if !entry.Blocked && !entry.Returns {
-			continue
-		}
-		lifted := entry.Blocked
-		entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
-		if err := directory.Save(d, d.Org, &entry); err != nil {
+		if err := lift(d, entry); err != nil {
 			return nil, err
-		}
-		if lifted {
-			d.Do("address.lifted", key, 1)
 		}
 	}
 	return nil, nil
+}
+
+func blocked(address string) directory.Finding {
+	return refuse(RuleBlocked, directory.Authority, fmt.Sprintf("The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address))
+}
+
+// comesBack lifts the blocks of a person who returns.
+func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on && !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
+		return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
+	}
+	entries, err := directory.KeptAddresses(ctx, r, d)
+	for _, entry := range entries {
+		if err == nil && entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(entry.ID)}, nil
+		}
+		if err == nil {
+			err = lift(d, entry)
+		}
+	}
+	return nil, err
+}
+
+// lift ends a block, or the wait for a purchase; the entry stays (S1-23).
+func lift(d *directory.Draft, entry directory.Address) error {
+	if !entry.Blocked && !entry.Returns {
+		return nil
+	}
+	if entry.Blocked {
+		d.Do("address.lifted", entry.ID, 1)
+	}
+	entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
+	return directory.Save(d, d.Org, &entry)
 }
 
 // sameAddresses spares the common change a look at the addresses one by one.
@@ -65,14 +93,14 @@ func sameAddresses(before, after *scim.Resource) bool {
 
 // mayLift reports whether the actor may let a blocked address in: an administrator
 // by hand, a client that has the right, and who set the block.
-func mayLift(d *directory.Draft, entry directory.Address) bool {
+func mayLift(d *directory.Draft, by string) bool {
 	switch d.Actor.Kind {
 	case directory.ByMember, directory.Operator:
 		return true
 	case directory.Client:
-		return d.Actor.MayLiftBlock || entry.By.Kind == directory.Client && entry.By.Connection == d.Actor.Connection
+		return d.Actor.MayLiftBlock || by == d.Actor.Name()
 	case directory.BySchedule:
-		return entry.By.Kind == directory.Client // from the waitlist
+		return strings.HasPrefix(by, string(directory.Client)+":") // from the waitlist
 	}
 	return false
 }
@@ -134,6 +162,27 @@ func invite(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	set(d.After, schemas.Usher.InvitationState, directory.NotJoined)
 	d.Do("invitation.queued", d.Before.ID, 1)
 	return directory.Save(d, d.Org, &invitation)
+}
+
+// Choices follows who changes their mind about an inactive person: the box of S1-5
+// decides whether the addresses are blocked or may return, whenever it is ticked.
+type Choices struct{}
+
+// Review amends the draft.
+func (Choices) Review(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) {
+		return nil, nil
+	}
+	if d.After != nil && d.Was == directory.Inactive && d.Is == directory.Inactive {
+		before, _ := d.Before.Bool(schemas.Usher.ReactivateOnPurchase)
+		after, _ := d.After.Bool(schemas.Usher.ReactivateOnPurchase)
+		gone := d.Before.Text(schemas.Usher.DeactivatedAt) != ""
+		if gone && before != after {
+			setFlag(d.After, schemas.Usher.BlockListed, !after)
+		}
+	}
+	d.CountGone()
+	return nil, nil
 }
 
 // Schedules keeps the date on which a person leaves (T12), and the case of a

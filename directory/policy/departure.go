@@ -223,24 +223,17 @@ func (l *leaving) addresses(ctx context.Context) error {
 		person = l.d.Before
 	}
 	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
-	all := directory.AddressesOf(l.d.Before)
-	for _, key := range all {
-		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
-		if err != nil {
-			return err
-		}
-		entry.User, entry.Blocked, entry.Returns, entry.By, entry.Lifted = l.d.Before.ID, !returns, returns, l.d.Actor, time.Time{}
-		if err := directory.Save(l.d, l.d.Org, &entry); err != nil {
-			return err
-		}
+	n, err := directory.KeepAddresses(ctx, l, l.d, !returns, returns)
+	if err != nil || n == 0 {
+		return err
 	}
 	if l.d.After != nil {
-		setFlag(l.d.After, schemas.Usher.BlockListed, !returns && len(all) > 0)
+		setFlag(l.d.After, schemas.Usher.BlockListed, !returns)
 	}
-	if len(all) > 0 && returns {
-		l.d.Do("address.returns", l.d.Before.ID, len(all))
-	} else if len(all) > 0 {
-		l.d.Do("address.blocked", l.d.Before.ID, len(all))
+	if returns {
+		l.d.Do("address.returns", l.d.Before.ID, n)
+	} else {
+		l.d.Do("address.blocked", l.d.Before.ID, n)
 	}
 	return nil
 }
