@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -233,4 +234,34 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 		}
 		return nil, nil
 	}})
+}
+
+// Settle gives the people of an organization who were stored before there were
+// rules what the rules say of them: status, classification, seat.
+func (s *Service) Settle(ctx context.Context, org OrgID) error {
+	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
+	rt, err := c.people(ctx)
+	if err != nil {
+		return err
+	}
+	f, _, err := filter.Compile("not ("+schemas.Usher.Status.Path()+" pr)", rt, scim.Strict)
+	if err != nil {
+		return err
+	}
+	for {
+		var page Page
+		err := s.store.View(ctx, func(r Reader) error {
+			page, err = r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 10_000})
+			return err
+		})
+		if err != nil || len(page.Resources) == 0 {
+			return err
+		}
+		for _, p := range page.Resources {
+			err := c.do(ctx, SetState{Type: rt, ID: p.ID, Verb: "user.settle", Plan: func(context.Context, Reader, *Draft) ([]Finding, error) { return nil, nil }})
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return fmt.Errorf("settle %s: %w", p.ID, err)
+			}
+		}
+	}
 }

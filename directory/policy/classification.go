@@ -29,7 +29,7 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	}
 	address := directory.PrimaryAddress(d.After)
 	switch {
-	case d.Before == nil:
+	case d.Before == nil, d.Before.Text(schemas.Usher.Classification) == "":
 		return classify(ctx, r, d, address)
 	case d.Returns():
 		_, found, err := account(ctx, r, address)
