@@ -35,7 +35,7 @@ func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		directory.FreeSeat(d, directory.CoreSKU)
 		d.Do("seat.freed", directory.CoreSKU, 1)
 	}
-	if d.After != nil && (had != needs || d.Before == nil) {
+	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "") {
 		set(d.After, schemas.Usher.SeatState, seatState(needs))
 	}
 	return leaveQueue(ctx, r, d)
