@@ -45,6 +45,7 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 	f.BoolVar(&im.dry, "dry-run", false, "check every row and say what would happen, without changing anything")
 	f.BoolVar(&im.update, "update", false, "change resources that exist already (same externalId, or same name)")
 	f.BoolVar(&im.resume, "resume", false, "go on after the last row of an import that was interrupted")
+	f.BoolVar(&im.reserve, "reserve", false, "reserve a seat of the licence for every row first, so that all of them find one")
 	f.StringVar(&im.errorsFile, "errors", "", "write the rows that failed to this file as well")
 	return cmd
 }
@@ -61,6 +62,7 @@ type importer struct {
 	rt                  *scim.ResourceType
 	org, path           string
 	dry, update, resume bool
+	reserve             bool
 	errorsFile          string
 	out, errs           io.Writer
 	terminal            bool
@@ -95,6 +97,11 @@ func (im *importer) run(ctx context.Context) (err error) {
 		defer func() { err = firstError(err, mistakes.Close()) }()
 		im.errs = io.MultiWriter(im.errs, mistakes)
 	}
+	release, err := im.reserveSeats(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, release()) }()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	rows := make(chan row)
@@ -110,6 +117,48 @@ func (im *importer) run(ctx context.Context) (err error) {
 		return err
 	}
 	return firstError(err, im.summary(ctx))
+}
+
+// reserveSeats reserves a seat for every row that is still to be imported, and
+// returns what gives back those that were not needed.
+func (im *importer) reserveSeats(ctx context.Context, file *os.File) (release func() error, err error) {
+	nothing := func() error { return nil }
+	if !im.reserve || im.dry {
+		return nothing, nil
+	}
+	rows := 0
+	count := func(r row) bool {
+		if r.number > im.last {
+			rows++
+		}
+		return true
+	}
+	if err := im.rows(file, count); err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil || rows == 0 {
+		return nothing, err
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	ask := map[string]any{"seats": rows, "minutes": 24 * 60, "purpose": "import of " + im.path}
+	if err := im.client.api(ctx, im.org, http.MethodPost, "/reservations", ask, &made); err != nil {
+		return nil, fmt.Errorf("%d seats cannot be reserved: %w", rows, err)
+	}
+	im.client.reservation = made.ID
+	return func() error {
+		im.client.reservation = ""
+		return im.client.api(context.WithoutCancel(ctx), im.org, http.MethodDelete, "/reservations/"+made.ID, nil, nil)
+	}, nil
+}
+
+// rows calls fn with every row of the file.
+func (im *importer) rows(file io.Reader, fn func(row) bool) error {
+	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
+		return readCSV(file, im.rt, fn)
+	}
+	return readLines(file, fn)
 }
 
 // progress shows on a terminal how much of the file is read.
@@ -306,8 +355,5 @@ func (im *importer) read(ctx context.Context, file io.Reader, rows chan<- row) e
 			return false
 		}
 	}
-	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
-		return readCSV(file, im.rt, send)
-	}
-	return readLines(file, send)
+	return im.rows(file, send)
 }
