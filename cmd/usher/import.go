@@ -51,7 +51,7 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 }
 
 const (
-	importers = 8    // rows under way at once, so that they share commits
+	importers = 24   // rows under way at once, so that they share commits
 	keepEvery = 100  // rows between two notes of the place to resume at
 	tellEvery = 5000 // rows between two counts where there is no terminal
 )
@@ -69,8 +69,10 @@ type importer struct {
 
 	mu    sync.Mutex
 	count map[string]int
-	done  map[int]bool // rows that are finished beyond the last in sequence
-	last  int          // all rows up to this one are finished
+	done  map[int]bool    // rows that are finished beyond the last in sequence
+	last  int             // all rows up to this one are finished
+	fresh bool            // there was nothing when the import began
+	seen  map[string]bool // externalIds of the file so far, where nothing else can be in the way
 }
 
 // run reads the file and imports it.
@@ -81,9 +83,13 @@ func (im *importer) run(ctx context.Context) (err error) {
 	}
 	defer file.Close()
 	im.count, im.done = map[string]int{}, map[int]bool{}
-	if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?count=0", nil, nil); err != nil {
+	var have struct {
+		Total int `json:"totalResults"`
+	}
+	if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?count=0", nil, &have); err != nil {
 		return err
 	}
+	im.fresh, im.seen = have.Total == 0, map[string]bool{}
 	if im.resume {
 		if im.last, err = readState(im.state()); err != nil {
 			return err
@@ -319,26 +325,49 @@ func withMembers(res *scim.Resource, edges []patch.EdgeOp) []byte {
 }
 
 // existing finds a resource of the same externalId, or else of the same name.
+// Where there was nothing when the import began, only an earlier row of the file
+// can be in the way, and then names are left to the server to refuse.
 func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, error) {
+	if im.fresh && !im.met(res.Text(scim.ExternalID)) {
+		return "", nil
+	}
+	var parts []string
 	for _, a := range append([]*scim.Attribute{scim.ExternalID}, im.rt.UniqueAttributes()...) {
-		text := res.Text(a)
-		if text == "" || !a.Required && a != scim.ExternalID {
-			continue
-		}
-		var page struct {
-			Resources []struct {
-				ID string `json:"id"`
-			} `json:"Resources"`
-		}
-		filter := a.Path() + " eq " + string(scim.AppendString(nil, text))
-		if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?attributes=id&filter="+url.QueryEscape(filter), nil, &page); err != nil {
-			return "", err
-		}
-		if len(page.Resources) > 0 {
-			return page.Resources[0].ID, nil
+		if text := res.Text(a); text != "" && (a.Required || a == scim.ExternalID) {
+			parts = append(parts, a.Path()+" eq "+string(scim.AppendString(nil, text)))
 		}
 	}
-	return "", nil
+	if parts == nil {
+		return "", nil
+	}
+	var page struct {
+		Resources []struct {
+			ID         string `json:"id"`
+			ExternalID string `json:"externalId"`
+		} `json:"Resources"`
+	}
+	path := im.rt.Endpoint + "?attributes=id,externalId&filter=" + url.QueryEscape(strings.Join(parts, " or "))
+	if err := im.send(ctx, http.MethodGet, path, nil, &page); err != nil || len(page.Resources) == 0 {
+		return "", err
+	}
+	for _, r := range page.Resources {
+		if r.ExternalID != "" && r.ExternalID == res.Text(scim.ExternalID) {
+			return r.ID, nil
+		}
+	}
+	return page.Resources[0].ID, nil
+}
+
+// met notes an externalId and reports whether an earlier row had it.
+func (im *importer) met(externalID string) bool {
+	if externalID == "" {
+		return false
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	before := im.seen[externalID]
+	im.seen[externalID] = true
+	return before
 }
 
 // read sends the rows of the file, without those of an earlier run.
