@@ -31,7 +31,7 @@ type blockInput struct {
 // commerce registers what people buy, and the addresses that may not.
 func (a *API) commerce() {
 	const tag = "Commerce"
-	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, key: byUser,
+	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, of: byUser,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
 			if !v.Active {
 				return nil, nil

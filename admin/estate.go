@@ -37,9 +37,9 @@ func (a *API) estate() {
 		}
 		return nil, activeUser(ctx, r, d, v.Owner, "owner")
 	}})
-	keep(a, nouns[directory.Assignment]{path: "/assignments", tag: tag, view: ViewPeople, key: byUser})
+	keep(a, nouns[directory.Assignment]{path: "/assignments", tag: tag, view: ViewPeople, of: byUser})
 	add(a, place{"put-app-assignment", http.MethodPut, "/applications/{app}/assignments/{user}", tag, "Give an application, or enable, disable or change the role", Apps, 0}, a.assign)
-	keep(a, nouns[directory.Integration]{path: "/integrations", tag: "Integrations", view: ViewPeople, change: Records, key: func(u string) string { return "owner:" + u },
+	keep(a, nouns[directory.Integration]{path: "/integrations", tag: "Integrations", view: ViewPeople, change: Records, of: byOwner,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Integration) ([]directory.Finding, error) {
 			if v.App == "" || v.PeerApp == "" || v.Owner == "" {
 				return nil, badRequest("An integration needs app, peerApp and owner.")
@@ -65,7 +65,7 @@ func (a *API) estate() {
 			return activeUser(ctx, r, d, i.Owner, "owner")
 		})
 	})
-	keep(a, nouns[directory.Record]{path: "/records", tag: "Records", view: ViewPeople, change: Records, key: func(u string) string { return "owner:" + u },
+	keep(a, nouns[directory.Record]{path: "/records", tag: "Records", view: ViewPeople, change: Records, of: directory.RecordsOf,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Record) ([]directory.Finding, error) {
 			if before != nil && before.Owner == v.Owner && !v.Open {
 				return nil, nil
@@ -74,7 +74,13 @@ func (a *API) estate() {
 		}})
 }
 
-func byUser(user string) string { return "user:" + user }
+func byUser(org directory.OrgID, user string) directory.DocumentQuery {
+	return directory.DocumentQuery{Org: org, Key: "user:" + user}
+}
+
+func byOwner(org directory.OrgID, user string) directory.DocumentQuery {
+	return directory.DocumentQuery{Org: org, Key: "owner:" + user}
+}
 
 // activeUser refuses to give something to somebody who is not an active person of
 // the organization: nothing may be left with who is gone.

@@ -90,7 +90,7 @@ func (a *API) licences() {
 		})
 		return nil, err
 	})
-	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, key: func(u string) string { return "user:" + u }, check: grantExtension, drop: func(_ context.Context, _ directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
+	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, of: byUser, check: grantExtension, drop: func(_ context.Context, _ directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
 		directory.FreeSeat(d, g.Extension)
 		return nil, nil
 	}})

@@ -89,8 +89,8 @@ func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
 type nouns[T any] struct {
 	path, name, tag string
 	view, change    Action
-	// key makes the key of a query parameter, such as owner; nil: none.
-	key func(user string) string
+	// of makes the query for what belongs to a person; nil: none.
+	of func(org directory.OrgID, user string) directory.DocumentQuery
 	// check decides on a new or changed document; before is nil for a new one. It
 	// may correct what the caller sent.
 	check func(ctx context.Context, r directory.Reader, d *directory.Draft, before, after *T) ([]directory.Finding, error)
@@ -125,10 +125,11 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	kind := string(P(new(T)).Kind())
 	add(a, place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}, func(ctx context.Context, in *nounList) (out *list[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			q := directory.DocumentQuery{Org: org, After: in.After, Limit: in.Limit + 1}
-			if in.User != "" && n.key != nil {
-				q.Key = n.key(in.User)
+			q := directory.DocumentQuery{Org: org}
+			if in.User != "" && n.of != nil {
+				q = n.of(org, in.User)
 			}
+			q.After, q.Limit = in.After, in.Limit+1
 			items, err := directory.All[T, P](ctx, r, q)
 			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
 			return err

@@ -182,19 +182,19 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 		org := callerOf(ctx).org
 		lists := []func() error{
 			func() (err error) {
-				out.Records, err = directory.All[directory.Record](ctx, r, directory.DocumentQuery{Org: org, Key: "owner:" + in.ID})
+				out.Records, err = directory.All[directory.Record](ctx, r, directory.RecordsOf(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Orders, err = directory.All[directory.Subscription](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Orders, err = directory.All[directory.Subscription](ctx, r, byUser(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Apps, err = directory.All[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Apps, err = directory.All[directory.Assignment](ctx, r, byUser(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Lost, err = directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Lost, err = directory.All[directory.Departure](ctx, r, byUser(org, in.ID))
 				return err
 			},
 		}

@@ -230,7 +230,7 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 	}
 	return c.do(ctx, Command{Quiet: true, Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
 		for _, one := range old {
-			d.Writes = append(d.Writes, dropDocument{one, one.Version})
+			d.Writes = append(d.Writes, dropDocument{one})
 		}
 		return nil, nil
 	}})

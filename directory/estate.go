@@ -104,13 +104,17 @@ type Record struct {
 // Kind is "record".
 func (*Record) Kind() Kind { return "record" }
 
-// Keys are the owner, and again while it is open.
+// Keys is the owner, of an open record or of a closed one.
 func (r *Record) Keys() []string {
-	keys := []string{"owner:" + r.Owner}
 	if r.Open {
-		keys = append(keys, "open:"+r.Owner)
+		return []string{"open:" + r.Owner}
 	}
-	return keys
+	return []string{"closed:" + r.Owner}
+}
+
+// RecordsOf asks for all records of a person.
+func RecordsOf(org OrgID, user string) DocumentQuery {
+	return DocumentQuery{Org: org, Key: "open:" + user, Or: "closed:" + user}
 }
 
 // Subscription is what a person has bought (C5).
