@@ -66,6 +66,7 @@ func NewAPI(p Ports) *API {
 	a.estate()
 	a.commerce()
 	a.credentials()
+	a.passwords()
 	a.organization()
 	a.trail()
 	return a

@@ -87,8 +87,8 @@ func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
 
 // nouns describes the operations on one kind of document.
 type nouns[T any] struct {
-	path, name, tag string
-	view, change    Action
+	path, tag    string
+	view, change Action
 	// of makes the query for what belongs to a person; nil: none.
 	of func(org directory.OrgID, user string) directory.DocumentQuery
 	// check decides on a new or changed document; before is nil for a new one. It

@@ -56,3 +56,12 @@ func (a Actor) Name() string {
 	}
 	return string(a.Kind) + ":" + who
 }
+
+// Signature tells apart whoever must not be the same where two are needed: people,
+// or else credentials.
+func (a Actor) Signature() string {
+	if a.User != "" {
+		return a.User
+	}
+	return string(a.Kind) + ":" + a.Credential
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8).
+// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8, G9).
 // They are asked again when the change is made, whatever a preview said (S0-19).
 type Guards struct{}
 
@@ -23,6 +23,7 @@ const (
 	RuleOrgOwner    directory.RuleID = "deactivation.org_owner"
 	RuleSelf        directory.RuleID = "deactivation.self"
 	RuleBrake       directory.RuleID = "safeguard.mass_deactivation"
+	RuleApproval    directory.RuleID = "approval.required"
 )
 
 // Review asks all guards: first those that nothing but another caller can pass.
@@ -38,7 +39,7 @@ func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 	}
 	var found []directory.Finding
 	for _, guard := range []func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error){
-		rank, owner, self, brake, integrations, teamLeader, appAdmin, appOwner} {
+		rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner} {
 		f, err := guard(ctx, r, d)
 		if err != nil {
 			return nil, err
@@ -272,5 +273,25 @@ func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 	}
 	f := refuse(RuleBrake, directory.Authority, fmt.Sprintf("This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span()))
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
+	return []directory.Finding{f}, nil
+}
+
+// approval is G9: who holds a role is deactivated by two people, where the
+// organization asks for that.
+func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	if err != nil || standing.Role == "" || d.Actor.Kind == directory.BySelf {
+		return nil, err
+	}
+	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	if err != nil || !profile.TwoPeople {
+		return nil, err
+	}
+	ok, err := directory.Approved(ctx, r, d, d.Before.ID)
+	if err != nil || ok {
+		return nil, err
+	}
+	f := refuse(RuleApproval, directory.Authority, fmt.Sprintf("The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before)))
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
 	return []directory.Finding{f}, nil
 }
