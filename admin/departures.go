@@ -70,6 +70,17 @@ func (a *API) departures() {
 	keep(a, nouns[directory.Case]{path: "/cases", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Schedule]{path: "/schedules", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Tombstone]{path: "/tombstones", tag: tag, view: ViewPeople})
+	add(a, place{"unhold-tombstone", http.MethodPost, "/tombstones/{id}/unhold", tag, "Lift the legal hold of somebody who was removed", AccessPeople, 0}, func(ctx context.Context, in *byID) (*single[directory.Tombstone], error) {
+		var v directory.Tombstone
+		_, err := a.command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+			if v, err = directory.Load[directory.Tombstone](ctx, r, d.Org, in.ID); err != nil {
+				return nil, err
+			}
+			v.LegalHold, d.Subject = false, in.ID
+			return nil, directory.Save(d, d.Org, &v)
+		})
+		return one(v, v.Version), err
+	})
 	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true})
 }

@@ -53,6 +53,9 @@ func (x *exchange) bulk() error {
 			detail: "A Bulk request may hold " + strconv.Itoa(x.s.opts.BulkOperations) + " operations; send more than one."}
 	}
 	b := &bulkRun{x: x, ops: req.Operations, byID: map[string]*bulkOperation{}, limit: req.FailOnErrors}
+	if err := b.enoughSeats(); err != nil {
+		return err
+	}
 	b.run()
 	x.respond(http.StatusOK, b.response())
 	return nil
