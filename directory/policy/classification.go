@@ -60,11 +60,11 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 
 // classify is for a new person.
 func classify(ctx context.Context, r directory.Reader, d *directory.Draft, address string) ([]directory.Finding, error) {
-	_, found, err := account(ctx, r, address)
+	a, found, err := account(ctx, r, address)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
+	home, err := a.HomeOf(ctx, r, d.Type, d.Org, address)
 	if err != nil {
 		return nil, err
 	}
