@@ -41,6 +41,9 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		if entry.Blocked && !mayLift(d, entry) {
 			return []directory.Finding{refuse(RuleBlocked, directory.Authority, fmt.Sprintf("The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", key))}, nil
 		}
+		if comes && entry.User != "" && entry.User != d.After.ID {
+			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
+		}
 		if !entry.Blocked && !entry.Returns {
 			continue
 		}

@@ -330,3 +330,123 @@ func TestBrakeAtEveryDoor(t *testing.T) {
 		t.Error("what a client may not do must not be contained")
 	}
 }
+
+// keys are all that may let one person in.
+type keys struct {
+	*staffed
+	name    string
+	secrets map[string]string
+	invited string
+}
+
+// keysOf gives a person one credential of each kind.
+func (s *staffed) keysOf(id, name string) *keys {
+	s.Helper()
+	k := &keys{s, name, map[string]string{"issuer": s.signedIn(name)}, s.api(200, "POST", "/users/"+id+"/invite", "").at("token")}
+	for _, kind := range []string{"session", "access", "refresh", "apiKey", "reset"} {
+		k.secrets[kind] = s.api(201, "POST", "/users/"+id+"/credentials", `{"kind":"`+kind+`"}`).at("secret")
+	}
+	return k
+}
+
+func (h *house) alive(token string) string {
+	h.Helper()
+	return h.api(200, "POST", "/introspect", "token="+token, "Content-Type: application/x-www-form-urlencoded").at("active")
+}
+
+// all wants every credential alive, or every one dead.
+func (k *keys) all(when, want string) {
+	k.Helper()
+	for kind, one := range k.secrets {
+		if got := k.alive(one); got != want {
+			k.Errorf("%s, %s: the %s is active=%s, want %s", k.name, when, kind, got, want)
+		}
+	}
+	if want == "false" {
+		got := k.try("POST", "/api/v1/invitations/accept", adminSecret, `{"organization":"default","token":"`+k.invited+`"}`)
+		if got.status != 403 || got.at("code") != "invitation.invalid" {
+			k.Errorf("%s, %s: the invitation answers %d %s", k.name, when, got.status, got.text)
+		}
+	}
+}
+
+// K59, S1-9, S1-10, S1-26: every way of a deactivation ends every kind of credential at
+// once, is audited once, and no credential comes back to life with its person.
+func TestEveryDoorEndsEveryCredential(t *testing.T) {
+	t.Parallel()
+	s := newStaffed(t)
+	ways := append(doors(adminSecret),
+		door{"schedule", true, false, "user.deactivate", func(h *house, id string) verdict {
+			h.prov(200, "PATCH", "/Users/"+id, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"`+usherUser+`:terminationDate","value":"2020-01-31"}]}`)
+			for range 100 {
+				if h.standing(id) == "inactive" {
+					return verdict{ok: true}
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			return verdict{detail: "the day has come and nothing happened"}
+		}},
+		door{"contained", true, false, "user.deactivate", func(h *house, id string) verdict {
+			i := h.api(201, "POST", "/integrations", `{"app":"books","peerApp":"crm","owner":"`+id+`","enabled":true}`).at("id")
+			h.connection(`,"onBlocked":"contain"`)
+			defer h.connection("")
+			refused := answered(h.try("PATCH", "/scim/v2/Users/"+id, secret, off))
+			if refused.status != 409 || h.standing(id) != "suspended" {
+				return refused
+			}
+			h.api(204, "DELETE", "/integrations/"+i, "")
+			return answered(h.try("PATCH", "/scim/v2/Users/"+id, secret, off))
+		}},
+		door{"close", false, true, "user.close", func(h *house, id string) verdict {
+			name := h.user(id).at("userName")
+			h.api(200, "GET", "/users/"+id+"/export", "")
+			return answered(h.try("POST", "/api/v1/users/"+id+"/close", adminSecret, `{"confirm":"`+name+`"}`))
+		}})
+	for i, way := range ways {
+		name := fmt.Sprintf("p%d@elsewhere.example", i) // outside the verified domain, so that there is an invitation
+		id := s.person(name)
+		k := s.keysOf(id, name)
+		k.all(way.name+" before", "true")
+		if got := way.knock(s.house, id); !got.ok {
+			t.Fatalf("%s: %+v", way.name, got)
+		}
+		k.all(way.name+" at once", "false")
+		doors(adminSecret)[0].knock(s.house, id) // again: nothing happens
+		for _, event := range []string{"user.deactivate", "user.delete", "user.close"} {
+			want := 0
+			if event == way.event {
+				want = 1
+			}
+			if n := s.audited(event, id); n != want {
+				t.Errorf("%s: %d events %s, want %d", way.name, n, event, want)
+			}
+		}
+		s.comesBack(way, k, id)
+	}
+}
+
+// comesBack lets a person in again and wants only new credentials to be good.
+func (s *staffed) comesBack(way door, k *keys, id string) {
+	s.Helper()
+	switch {
+	case way.event == "user.close":
+		got := s.prov(403, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"`+k.name+`"}`)
+		if got.header.Get("Usher-Error") != "account.closed" {
+			s.Errorf("S3-29: %s", got.text)
+		}
+		k.all(way.name+" in the end", "false")
+		return
+	case way.removes:
+		id = s.api(201, "POST", "/users", `{"email":"`+k.name+`","sendInvitation":false}`).at("person/id")
+	default:
+		s.api(200, "POST", "/users/"+id+"/activate", "")
+	}
+	if s.standing(id) != "active" {
+		s.Errorf("%s: S1-16: not active after the activation", way.name)
+	}
+	k.all(way.name+" after the return", "false")
+	fresh := s.api(201, "POST", "/users/"+id+"/credentials", `{"kind":"session"}`).at("secret")
+	if s.alive(fresh) != "true" {
+		s.Errorf("%s: S1-16: a new session does not work", way.name)
+	}
+}
