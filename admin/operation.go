@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,6 +28,7 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
 	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict)
+	op.RequestBody = optionalBody[I]()
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -38,6 +40,18 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		}
 		return out, nil
 	})
+	if op.RequestBody != nil {
+		op.RequestBody.Required = false // the framework asks for every body that is no pointer
+	}
+}
+
+// optionalBody is for the operations that go without a body; nil for all others.
+func optionalBody[I any]() *huma.RequestBody {
+	body, has := reflect.TypeFor[I]().FieldByName("Body")
+	if !has || body.Tag.Get("required") != "false" {
+		return nil
+	}
+	return &huma.RequestBody{}
 }
 
 // Inputs and outputs that many operations share.

@@ -163,6 +163,7 @@ type Departure struct {
 	By            Actor     `json:"by"`
 	UndoUntil     time.Time `json:"undoUntil,omitzero"`
 	Undone        time.Time `json:"undoneAt,omitzero"`
+	Restored      []string  `json:"restored,omitempty"` // parts that were given back one by one
 	TransferredTo string    `json:"transferredTo,omitempty"`
 	Records       []string  `json:"records,omitempty"`
 	Teams         []string  `json:"teams,omitempty"`

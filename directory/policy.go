@@ -64,6 +64,8 @@ type Fix struct {
 	Holders      []string `json:"holders,omitempty"`
 	Precondition string   `json:"precondition,omitempty"`
 	Href         string   `json:"href,omitempty"`
+	// Support is whom to ask when the fix cannot be made (S0-7).
+	Support string `json:"support,omitempty"`
 }
 
 // Policy is one rule. It reports all that it finds; an error means that it

@@ -44,6 +44,9 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		if entry.Blocked && !mayLift(d, entry.By) {
 			return []directory.Finding{blocked(key)}, nil
 		}
+		if d.Joins() && entry.User != "" && entry.User != d.After.ID {
+			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
+		}
 		if err := lift(d, entry); err != nil {
 			return nil, err
 		}

@@ -79,8 +79,9 @@ func (l *leaving) findTeams(ctx context.Context) error {
 }
 
 // transferee is who receives the records: who was named, the leader of the
-// primary team, or the leader of the first team that has one who is active. With
-// none of them, the departure is refused rather than orphaning a record (G7).
+// primary team, or the leader of the first team that has one who is active: of
+// their own teams or, for who has none, of all (S1-13). With none of them, the
+// departure is refused rather than orphaning a record (G7).
 func (l *leaving) transferee(ctx context.Context) (string, error) {
 	named := l.d.TransferTo
 	if named == "" {
@@ -97,7 +98,14 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 		l.refuse("The person named to receive the records is not an active member of the organization; name another one.")
 		return "", nil
 	}
-	for _, team := range l.memberOf {
+	teams := l.memberOf
+	if len(teams) == 0 {
+		var err error
+		if teams, err = directory.LedTeams(ctx, l, l.d.Org); err != nil {
+			return "", err
+		}
+	}
+	for _, team := range teams {
 		leader := directory.ReferenceID(team.Text(schemas.UsherGroup.Leader))
 		ok, err := l.canReceive(ctx, leader)
 		if err != nil || ok {
@@ -189,9 +197,10 @@ func (l *leaving) subscriptions(ctx context.Context) error {
 	return nil
 }
 
-// invitation becomes void (S2-24).
+// invitation becomes void (S2-24). Erasing drops it altogether, and one document is
+// written once.
 func (l *leaving) invitation(ctx context.Context) error {
-	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+	if l.d.Erase || l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil
 	}
 	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)

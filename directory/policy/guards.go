@@ -146,7 +146,12 @@ func IntegrationFinding(ctx context.Context, r directory.Documents, org director
 		reason = fmt.Sprintf("The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
 	}
 	f := refuse(RuleIntegration, directory.State, reason)
-	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition, Href: "/api/v1/integrations/" + i.ID}
+	profile, err := directory.ProfileOf(ctx, r, org)
+	if err != nil {
+		return f, err
+	}
+	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition,
+		Href: "/api/v1/integrations/" + i.ID, Support: profile.SupportContact}
 	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + i.Fix.RoleNeeded}) {
 		if err != nil {
 			return f, err
