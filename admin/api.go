@@ -60,6 +60,7 @@ func NewAPI(p Ports) *API {
 	a.huma.UseMiddleware(a.authenticate)
 	a.people()
 	a.departures()
+	a.plans()
 	a.groups()
 	a.licences()
 	a.domains()

@@ -213,15 +213,17 @@ func (c clockwork) tombstones(ctx context.Context) error {
 // Idempotency is the kind of the answers that are kept for repeated requests.
 const Idempotency Kind = "idempotency"
 
-// answers are forgotten after their time.
+// answers and plans that nobody committed are forgotten after their time.
 func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
 	err = c.store.View(ctx, func(r Reader) error {
-		for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: Idempotency, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
-			if err != nil {
-				return err
+		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind()} {
+			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
+				if err != nil {
+					return err
+				}
+				old = append(old, d)
 			}
-			old = append(old, d)
 		}
 		return nil
 	})

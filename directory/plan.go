@@ -375,7 +375,8 @@ func (p *Plan) stamp(req Request, at stamp, d *Draft) {
 	} else if p.Before != nil {
 		e.Resource = p.Before.ID
 	}
-	if e.Action = d.action(p); !d.Quiet {
+	if !d.Quiet {
+		e.Action = d.action(p)
 		p.Events = []Event{e}
 	}
 }
