@@ -190,9 +190,9 @@ func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *d
 		return nil, err
 	}
 	f, err := policy.IntegrationFinding(ctx, r, d.Org, *i)
-	f.Rule, f.Class = "integration.role_needed", directory.Authority
-	f.Reason = fmt.Sprintf("This needs the role %s, which you do not have; ask somebody who does.", i.Fix.RoleNeeded)
-	return []directory.Finding{f}, err
+	needed := directory.Refused("integration.role_needed", directory.Authority, "This needs the role %s, which you do not have; ask somebody who does.", i.Fix.RoleNeeded)
+	needed.Blocker = f.Blocker
+	return []directory.Finding{needed}, err
 }
 
 // integrate changes an integration, if the caller has the role that it takes.

@@ -33,6 +33,9 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		out, err := handler(ctx, in)
 		if err != nil {
 			p := problemOf(err, requestID(ctx))
+			if p.refusal != nil {
+				p.tell(a.language(ctx))
+			}
 			if p.Status == http.StatusInternalServerError {
 				a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
 			}

@@ -68,7 +68,7 @@ func (a *API) passwords() {
 		if err != nil {
 			return nil, err
 		}
-		out := resetAsked{Decision: decisionOf(p, !in.Preview)}
+		out := resetAsked{Decision: decisionOf(p, !in.Preview, a.language(ctx))}
 		if out.Done {
 			out.Token = token
 		}

@@ -107,7 +107,7 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 		if err != nil {
 			return nil, err
 		}
-		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers()
+		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers(English)
 		return nil, Save(d, d.Org, &k)
 	}})
 }

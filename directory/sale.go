@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -39,8 +38,7 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 	case err != nil:
 		return nil, err
 	case entry.Blocked:
-		return []Finding{{Rule: RuleEmailBlocked, Verdict: Refuse, Class: Authority, Firm: true,
-			Reason: fmt.Sprintf("The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email))}}, nil
+		return refusal(RuleEmailBlocked, Authority, "The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email)), nil
 	case entry.Returns:
 		if err := s.comeBack(ctx, r, req, d, c, entry.User); err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -55,7 +54,7 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 }
 
 func blocked(address string) directory.Finding {
-	return refuse(RuleBlocked, directory.Authority, fmt.Sprintf("The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address))
+	return refuse(RuleBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
 }
 
 // comesBack lifts the blocks of a person who returns.

@@ -95,7 +95,7 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 		if err != nil || ok {
 			return named, err
 		}
-		l.refuse("The person named to receive the records is not an active member of the organization; name another one.")
+		l.refuse(refuse(RuleNoTransferee, directory.State, "The person named to receive the records is not an active member of the organization; name another one."))
 		return "", nil
 	}
 	teams := l.memberOf
@@ -112,12 +112,11 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 			return leader, err
 		}
 	}
-	l.refuse("The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo.")
+	l.refuse(refuse(RuleNoTransferee, directory.State, "The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo."))
 	return "", nil
 }
 
-func (l *leaving) refuse(reason string) {
-	f := refuse(RuleNoTransferee, directory.State, reason)
+func (l *leaving) refuse(f directory.Finding) {
 	f.Blocker = &directory.Blocker{OwnerID: l.d.Before.ID, Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin)}}
 	l.found = append(l.found, f)
 }

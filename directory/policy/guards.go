@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
@@ -58,7 +57,7 @@ func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && d.Leaves() {
 		return nil, err // the owner has a guard of their own
 	}
-	f := refuse(RuleHigherRole, directory.Authority, fmt.Sprintf("%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before)))
+	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before))
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
 	return []directory.Finding{f}, nil
 }
@@ -141,11 +140,10 @@ func integrations(ctx context.Context, r directory.Reader, d *directory.Draft) (
 // of S0-4 to S0-6.
 func IntegrationFinding(ctx context.Context, r directory.Documents, org directory.OrgID, i directory.Integration) (directory.Finding, error) {
 	app, peer := or(i.AppName, i.App), or(i.PeerAppName, i.PeerApp)
-	reason := fmt.Sprintf("Status cannot be changed. User's credentials are used for integration with %s.", peer)
+	f := refuse(RuleIntegration, directory.State, "Status cannot be changed. User's credentials are used for integration with %s.", peer)
 	if i.Holds == "membership" {
-		reason = fmt.Sprintf("The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
+		f = refuse(RuleIntegration, directory.State, "The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
 	}
-	f := refuse(RuleIntegration, directory.State, reason)
 	profile, err := directory.ProfileOf(ctx, r, org)
 	if err != nil {
 		return f, err
@@ -190,9 +188,9 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 		}
 		names, ids = append(names, team.Text(schemas.Group.DisplayName)), append(ids, team.ID)
 	}
-	refusal := refuse(RuleTeamLeader, directory.State, fmt.Sprintf("%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", ")))
+	refusal := refuse(RuleTeamLeader, directory.State, "%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), names[0])
 	if len(names) > 1 {
-		refusal.Reason = strings.Replace(refusal.Reason, "leads the team ", "leads the teams ", 1)
+		refusal = refuse(RuleTeamLeader, directory.State, "%s leads the teams %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", "))
 	}
 	refusal.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Teams: ids, Fix: &directory.Fix{Kind: "changeLeader", RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{refusal}, nil
@@ -244,9 +242,9 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 		return nil, nil
 	}
 	name := or(app.Name, leaving.App)
-	f := refuse(RuleLastAdmin, directory.State, fmt.Sprintf("At least one administrator is required in %s", name))
+	f := refuse(RuleLastAdmin, directory.State, "At least one administrator is required in %s", name)
 	if app.MinAdmins > 1 {
-		f.Reason = fmt.Sprintf("At least %d administrators are required in %s", app.MinAdmins, name)
+		f = refuse(RuleLastAdmin, directory.State, "At least %d administrators are required in %s", app.MinAdmins, name)
 	}
 	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: leaving.App + "." + directory.AppAdmin, Holders: others}}
 	return []directory.Finding{f}, nil
@@ -258,7 +256,7 @@ func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 		if err != nil {
 			return nil, err
 		}
-		f := refuse(RuleAppOwner, directory.State, fmt.Sprintf("%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID)))
+		f := refuse(RuleAppOwner, directory.State, "%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID))
 		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, Href: "/api/v1/applications/" + app.ID}}
 		found = append(found, f)
 	}
@@ -276,7 +274,7 @@ func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 	if err != nil || !held {
 		return nil, err
 	}
-	f := refuse(RuleBrake, directory.Authority, fmt.Sprintf("This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span()))
+	f := refuse(RuleBrake, directory.Authority, "This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span())
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
 	return []directory.Finding{f}, nil
 }
@@ -296,7 +294,7 @@ func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 	if err != nil || ok {
 		return nil, err
 	}
-	f := refuse(RuleApproval, directory.Authority, fmt.Sprintf("The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before)))
+	f := refuse(RuleApproval, directory.Authority, "The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before))
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
 	return []directory.Finding{f}, nil
 }

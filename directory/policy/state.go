@@ -56,6 +56,6 @@ func setFlag(r *scim.Resource, a *scim.Attribute, on bool) {
 	r.SetPath(a, scim.BoolValue(true))
 }
 
-func refuse(rule directory.RuleID, class directory.Class, reason string) directory.Finding {
-	return directory.Finding{Rule: rule, Verdict: directory.Refuse, Class: class, Reason: reason}
+func refuse(rule directory.RuleID, class directory.Class, format string, args ...any) directory.Finding {
+	return directory.Refused(rule, class, format, args...)
 }

@@ -288,6 +288,9 @@ func (b *bulkRun) fail(op *bulkOperation, err error) {
 	}
 	a := answerTo(err, b.x.requestID)
 	a.extended, a.requestID = b.x.extendsErrors(), b.x.requestID
+	if a.refusal != nil {
+		a.tell(b.x.language())
+	}
 	if a.status >= 500 {
 		b.x.cause = err
 	}

@@ -29,8 +29,7 @@ func (b *bulkRun) enoughSeats() error {
 	if err != nil || !seats.Limited || need <= seats.Free {
 		return err
 	}
-	return &directory.Refusal{Findings: []directory.Finding{{Rule: directory.RuleSeatLimit, Verdict: directory.Refuse, Class: directory.Quota,
-		Seats: &seats, Reason: directory.SeatText(seats.Purchased)}}}
+	return &directory.Refusal{Findings: []directory.Finding{directory.NoSeat(seats)}}
 }
 
 // createsActive reports whether an operation makes a person who is let in.
