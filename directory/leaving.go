@@ -119,7 +119,7 @@ func (u undoing) teams(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		u.d.Relink(team, EdgeDelta{Add: []Member{{u.p.User, "User"}}})
+		u.d.Relink(team, EdgeDelta{Add: []Member{{ID: u.p.User, Type: "User"}}})
 		u.d.Do("team.joined", id, 1)
 	}
 	return nil
