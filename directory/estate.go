@@ -167,8 +167,13 @@ type Address struct {
 // Kind is "address".
 func (*Address) Kind() Kind { return "address" }
 
-// Keys are none: it is found by its id.
-func (*Address) Keys() []string { return nil }
+// Keys is whose it was.
+func (a *Address) Keys() []string {
+	if a.User == "" {
+		return nil
+	}
+	return []string{"user:" + a.User}
+}
 
 // Departure is what a deactivation took away, for undo and for the offer of
 // restoring it (C1). Its id is that of the event.

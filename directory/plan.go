@@ -339,7 +339,7 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 
 // event is the record of a change without its outcome.
 func (p *Plan) event(req Request, at stamp, d *Draft) Event {
-	e := Event{ID: at.event, Time: at.now, Org: p.Org, Actor: req.Actor, RequestID: req.RequestID, Resource: d.Subject}
+	e := Event{ID: at.event, Time: at.now, Org: p.Org, Actor: d.Actor, RequestID: req.RequestID, Resource: d.Subject}
 	if p.Type != nil {
 		e.Type = p.Type.Name
 	}

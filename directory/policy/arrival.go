@@ -27,7 +27,11 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		return nil, nil
 	}
 	known := directory.AddressesOf(d.Before)
-	for _, key := range directory.AddressesOf(d.After) {
+	keys, err := comingWith(ctx, r, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
 		if !comes && slices.Contains(known, key) {
 			continue
 		}
@@ -57,6 +61,24 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		}
 	}
 	return nil, nil
+}
+
+// comingWith are the addresses that a person has, and on a return those that the
+// deactivation was about, which they may have given up since (S1-23).
+func comingWith(ctx context.Context, r directory.Reader, d *directory.Draft) ([]string, error) {
+	keys := directory.AddressesOf(d.After)
+	if !d.Returns() {
+		return keys, nil
+	}
+	for a, err := range directory.Each[directory.Address](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.After.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(keys, a.ID) {
+			keys = append(keys, a.ID)
+		}
+	}
+	return keys, nil
 }
 
 // sameAddresses spares the common change a look at the addresses one by one.

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/usher-scim/usher/directory"
@@ -233,6 +234,11 @@ func (l *leaving) addresses(ctx context.Context) error {
 	}
 	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
 	all := directory.AddressesOf(l.d.Before)
+	for _, key := range directory.AddressesOf(l.d.After) { // which may be new in the same request
+		if !slices.Contains(all, key) {
+			all = append(all, key)
+		}
+	}
 	for _, key := range all {
 		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
 		if err != nil {
