@@ -239,12 +239,16 @@ func (l *leaving) addresses(ctx context.Context) error {
 			all = append(all, key)
 		}
 	}
+	by, err := askedBy(ctx, l, l.d)
+	if err != nil {
+		return err
+	}
 	for _, key := range all {
 		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
 		if err != nil {
 			return err
 		}
-		entry.User, entry.Blocked, entry.Returns, entry.By, entry.Lifted = l.d.Before.ID, !returns, returns, l.d.Actor, time.Time{}
+		entry.User, entry.Blocked, entry.Returns, entry.By, entry.Lifted = l.d.Before.ID, !returns, returns, by, time.Time{}
 		if err := directory.Save(l.d, l.d.Org, &entry); err != nil {
 			return err
 		}
@@ -265,15 +269,7 @@ func (l *leaving) schedule(ctx context.Context) error {
 	if err := dropSchedule(ctx, l, l.d); err != nil {
 		return err
 	}
-	c, err := directory.Load[directory.Case](ctx, l, l.d.Org, l.d.Before.ID)
-	switch {
-	case isNotFound(err):
-		return nil
-	case err != nil || !c.Open:
-		return err
-	}
-	c.Open, c.Closed = false, l.d.Now
-	return directory.Save(l.d, l.d.Org, &c)
+	return closeCase(ctx, l, l.d)
 }
 
 // keep remembers what was taken away, and the person who is removed.
