@@ -17,10 +17,6 @@ type newPurchase struct {
 	}
 }
 
-type addressInput struct {
-	Email string `query:"email" required:"true" maxLength:"254"`
-}
-
 type blockInput struct {
 	Body struct {
 		Email  string `json:"email" required:"true" maxLength:"254"`
@@ -50,15 +46,9 @@ func (a *API) commerce() {
 		})
 		return out, err
 	})
-	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks})
-	add(a, place{"find-address", http.MethodGet, "/addresses/find", tag, "What became of an address, in any spelling", ViewBlocks, 0}, func(ctx context.Context, in *addressInput) (out *single[directory.Address], err error) {
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			v, err := directory.FindAddress(ctx, r, typeNamed(r, "User"), org, in.Email)
-			out = one(v, v.Version)
-			return err
-		})
-		return out, err
-	})
+	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks, find: func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (directory.Address, error) {
+		return directory.FindAddress(ctx, r, typeNamed(r, "User"), org, id) // in any spelling
+	}})
 	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
 		return a.block(ctx, in, true)
 	})

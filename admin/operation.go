@@ -108,6 +108,8 @@ type nouns[T any] struct {
 	view, change Action
 	// of makes the query for what belongs to a person; nil: none.
 	of func(org directory.OrgID, user string) directory.DocumentQuery
+	// find reads one where its id alone does not; nil: by its id.
+	find func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error)
 	// check decides on a new or changed document; before is nil for a new one. It
 	// may correct what the caller sent.
 	check func(ctx context.Context, r directory.Reader, d *directory.Draft, before, after *T) ([]directory.Finding, error)
@@ -155,7 +157,13 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	})
 	add(a, place{"get-" + kind, http.MethodGet, n.path + "/{id}", n.tag, "Read one", n.view, 0}, func(ctx context.Context, in *byID) (out *single[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			v, err := directory.Load[T, P](ctx, r, org, in.ID)
+			find := n.find
+			if find == nil {
+				find = func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error) {
+					return directory.Load[T, P](ctx, r, org, id)
+				}
+			}
+			v, err := find(ctx, r, org, in.ID)
 			out = one(v, P(&v).Meta().Version)
 			return err
 		})

@@ -32,8 +32,13 @@ type Address struct {
 // Kind is "address".
 func (*Address) Kind() Kind { return "address" }
 
-// Keys are none: it is found by its id.
-func (*Address) Keys() []string { return nil }
+// Keys is whose it was.
+func (a *Address) Keys() []string {
+	if a.User == "" {
+		return nil
+	}
+	return []string{"user:" + a.User}
+}
 
 // gone counts the people whose records say that an address is blocked or may
 // return; where there are none, nobody needs to look for them.
@@ -88,16 +93,22 @@ func leftBehind(p *scim.Resource, key string) (Address, bool) {
 
 // KeepAddresses writes down what becomes of the addresses of a person who leaves,
 // as far as the record cannot say it, and returns how many addresses there are.
-func KeepAddresses(ctx context.Context, r Reader, d *Draft, blocked, returns bool) (n int, err error) {
-	own := map[string]bool{} // addresses that are found by the record
-	each := func(text string) {
-		if strings.Contains(text, "@") {
-			key := MailKey(text)
-			own[key] = own[key] || d.After != nil && scim.Fold(text) == key
+func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, returns bool) (n int, err error) {
+	own := map[string]bool{} // whether an address is found by the record
+	each := func(p *scim.Resource) {
+		add := func(text string) {
+			if strings.Contains(text, "@") {
+				key := MailKey(text)
+				own[key] = own[key] || p == d.After && scim.Fold(text) == key
+			}
+		}
+		if p != nil {
+			add(p.Text(schemas.User.UserName))
+			p.Each(schemas.User.EmailValue, func(_ int, v scim.Value) { add(v.Text()) })
 		}
 	}
-	each(d.Before.Text(schemas.User.UserName))
-	d.Before.Each(schemas.User.EmailValue, func(_ int, v scim.Value) { each(v.Text()) })
+	each(d.Before)
+	each(d.After) // which may have others by the same request
 	for key, found := range own {
 		entry, err := LoadOr[Address](ctx, r, d.Org, key)
 		if err != nil {
@@ -108,7 +119,7 @@ func KeepAddresses(ctx context.Context, r Reader, d *Draft, blocked, returns boo
 		}
 		entry.User, entry.Blocked, entry.Returns, entry.Lifted = d.Before.ID, blocked, returns && !blocked, time.Time{}
 		if d.Leaves() || entry.By == "" {
-			entry.By = d.Actor.Name()
+			entry.By = by
 		}
 		if err := Save(d, d.Org, &entry); err != nil {
 			return 0, err
@@ -132,11 +143,15 @@ func (d *Draft) CountGone() {
 	}
 }
 
-// KeptAddresses lists the addresses of a person that are kept.
+// KeptAddresses lists the addresses of a person that are kept: those they have, and
+// those that a deactivation was about, which they may have given up since (S1-23).
 func KeptAddresses(ctx context.Context, r Reader, d *Draft) (kept []Address, err error) {
+	if kept, err = All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}); err != nil {
+		return nil, err
+	}
 	for _, key := range AddressesOf(d.After) {
 		a, err := Load[Address](ctx, r, d.Org, key)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) || a.User == d.Before.ID {
 			continue
 		}
 		if err != nil {

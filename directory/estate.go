@@ -190,6 +190,9 @@ type Case struct {
 	Open     bool      `json:"open"`
 	Blockers []Blocker `json:"blockers,omitempty"`
 	Closed   time.Time `json:"closedAt,omitzero"`
+	By       Actor     `json:"by"` // who asked for the departure
+	// Frozen tells that the person was suspended before.
+	Frozen bool `json:"frozen,omitempty"`
 }
 
 // Kind is "case".
@@ -208,6 +211,7 @@ type Schedule struct {
 	Head
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"` // termination or contractEnd
+	By     Actor     `json:"by"`     // who set the date
 	// Next is when something is to be done: a reminder, or the departure.
 	Next time.Time `json:"next"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -61,6 +62,9 @@ func blocked(address string) directory.Finding {
 func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on && !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
 		return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
+	}
+	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on {
+		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
 	}
 	entries, err := directory.KeptAddresses(ctx, r, d)
 	for _, entry := range entries {
@@ -197,18 +201,12 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		return nil, nil
 	}
 	if on, _ := d.Person().Bool(schemas.User.Active); d.Deferred && on {
-		if err := dropSchedule(ctx, r, d); err != nil {
+		return nil, openCase(ctx, r, d)
+	}
+	if d.TakesBack() {
+		if err := closeCase(ctx, r, d); err != nil {
 			return nil, err
 		}
-		c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
-		if err != nil {
-			return nil, err
-		}
-		c.Open, c.Reason, c.Blockers = true, "accepted", d.Blocked
-		if err := directory.Save(d, d.Org, &c); err != nil {
-			return nil, err
-		}
-		d.Do("case.opened", d.Before.ID, len(d.Blocked))
 	}
 	if d.After == nil || d.Leaves() || d.Deferred {
 		return nil, nil // Departure ends it
@@ -228,10 +226,58 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		}
 		return nil, nil
 	}
-	s.At, s.Reason = at, reason
+	s.At, s.Reason, s.By = at, reason, d.Actor
 	s.Plan(d.Now)
 	d.Do("departure.scheduled", d.After.ID, 1)
 	return nil, directory.Save(d, d.Org, &s)
+}
+
+// openCase keeps a departure that was accepted and has to wait.
+func openCase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	by, err := askedBy(ctx, r, d)
+	if err != nil {
+		return err
+	}
+	if err := dropSchedule(ctx, r, d); err != nil {
+		return err
+	}
+	c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
+	if err != nil {
+		return err
+	}
+	c.Open, c.Reason, c.Blockers, c.By, c.Frozen, c.Closed = true, "accepted", d.Blocked, by, d.Was == directory.Suspended, time.Time{}
+	d.Do("case.opened", d.Before.ID, len(d.Blocked))
+	return directory.Save(d, d.Org, &c)
+}
+
+// closeCase ends the case of a departure that happens, or is taken back.
+func closeCase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	c, err := directory.Load[directory.Case](ctx, r, d.Org, d.Before.ID)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil || !c.Open:
+		return err
+	}
+	c.Open, c.Closed = false, d.Now
+	return directory.Save(d, d.Org, &c)
+}
+
+// askedBy is who wants a departure: the actor, or who set its date or asked for it
+// before it had to wait, where the clock carries it out.
+func askedBy(ctx context.Context, r directory.Reader, d *directory.Draft) (directory.Actor, error) {
+	if d.Actor.Kind != directory.BySchedule {
+		return d.Actor, nil
+	}
+	c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
+	if err != nil || c.Open && c.By.Kind != "" {
+		return c.By, err
+	}
+	s, err := directory.LoadOr[directory.Schedule](ctx, r, d.Org, d.Before.ID)
+	if err != nil || s.By.Kind != "" {
+		return s.By, err
+	}
+	return d.Actor, nil
 }
 
 // dropSchedule ends a schedule whose day has come.

@@ -231,7 +231,14 @@ func (l *leaving) addresses(ctx context.Context) error {
 		person = l.d.Before
 	}
 	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
-	n, err := directory.KeepAddresses(ctx, l, l.d, !returns, returns)
+	by, err := askedBy(ctx, l, l.d)
+	if err != nil {
+		return err
+	}
+	if l.d.After != nil {
+		set(l.d.After, schemas.Usher.DeactivatedBy, by.Name())
+	}
+	n, err := directory.KeepAddresses(ctx, l, l.d, by.Name(), !returns, returns)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -251,15 +258,7 @@ func (l *leaving) schedule(ctx context.Context) error {
 	if err := dropSchedule(ctx, l, l.d); err != nil {
 		return err
 	}
-	c, err := directory.Load[directory.Case](ctx, l, l.d.Org, l.d.Before.ID)
-	switch {
-	case isNotFound(err):
-		return nil
-	case err != nil || !c.Open:
-		return err
-	}
-	c.Open, c.Closed = false, l.d.Now
-	return directory.Save(l.d, l.d.Org, &c)
+	return closeCase(ctx, l, l.d)
 }
 
 // keep remembers what was taken away, and the person who is removed.

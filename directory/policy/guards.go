@@ -30,15 +30,8 @@ func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 	if !directory.IsPerson(d.Type) || d.Before == nil {
 		return nil, nil
 	}
-	if !d.Leaves() {
-		if d.Was == d.Is {
-			return nil, nil
-		}
-		return rank(ctx, r, d)
-	}
 	var found []directory.Finding
-	for _, guard := range []func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error){
-		rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner} {
+	for _, guard := range guardsOf(d) {
 		f, err := guard(ctx, r, d)
 		if err != nil {
 			return nil, err
@@ -46,6 +39,23 @@ func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 		found = append(found, f...)
 	}
 	return found, nil
+}
+
+type guard func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error)
+
+// guardsOf are the guards that a change has to pass. Who makes a customer of an
+// employee takes them from under the guards for employees, so these are asked
+// before.
+func guardsOf(d *directory.Draft) []guard {
+	switch {
+	case d.Leaves():
+		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
+	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
+		return []guard{rank, teamLeader}
+	case d.Was != d.Is:
+		return []guard{rank}
+	}
+	return nil
 }
 
 // rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).

@@ -29,7 +29,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	if !d.Leaves() && !d.Erase { // who leaves now has had it done
 		blocked, _ := d.Before.Bool(schemas.Usher.BlockListed)
 		returns, _ := d.Before.Bool(schemas.Usher.ReactivateOnPurchase)
-		if _, err := directory.KeepAddresses(ctx, r, d, blocked, returns); err != nil {
+		if _, err := directory.KeepAddresses(ctx, r, d, or(d.Before.Text(schemas.Usher.DeactivatedBy), d.Actor.Name()), blocked, returns); err != nil {
 			return nil, err
 		}
 	}

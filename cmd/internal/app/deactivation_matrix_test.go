@@ -271,6 +271,8 @@ func TestOwnerAndLastAdminAtEveryDoor(t *testing.T) {
 	h.api(200, "PUT", "/users/"+ada+"/standing", `{"role":"admin","rank":1}`)
 	const last = "At least one administrator is required in the organization; make somebody else an administrator first."
 	h.refusedEverywhere(doors(adminSecret), ada, 409, "deactivation.last_admin", last)
+	h.api(200, "GET", "/users/"+ada+"/export", "") // S3-29: nor can they close their account
+	h.same(h.api(409, "POST", "/users/"+ada+"/close", `{"confirm":"ada@example.com"}`), "code", "deactivation.last_admin")
 	h.api(200, "PUT", "/users/"+bob+"/standing", `{"role":"admin","rank":1}`)
 	h.api(200, "POST", "/users/"+bob+"/suspend", "")
 	h.same(h.setActive(409, ada, false), "detail", last) // who is frozen holds no office
@@ -280,6 +282,7 @@ func TestOwnerAndLastAdminAtEveryDoor(t *testing.T) {
 	h.api(200, "POST", "/organization/owner", `{"to":"`+ada+`"}`)
 	const owner = "The owner of the organization cannot be deactivated; transfer the ownership first."
 	h.refusedEverywhere(doors(adminSecret), ada, 409, "deactivation.org_owner", owner)
+	h.same(h.api(409, "POST", "/users/"+ada+"/close", `{"confirm":"ada@example.com"}`), "code", "deactivation.org_owner")
 	h.same(h.api(403, "POST", "/organization/owner", `{"to":"`+bob+`"}`), "code", "permission.denied")
 	time.Sleep(1100 * time.Millisecond) // access tokens tell time in seconds
 	s.as("ada@example.com", 200, "POST", "/organization/owner", `{"to":"`+bob+`"}`)

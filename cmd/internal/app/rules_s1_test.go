@@ -196,7 +196,8 @@ func TestS1WhatEndsStaysEnded(t *testing.T) {
 	if got := h.api(200, "GET", "/teams/"+team, "").at("members"); got != `["`+bob+`"]` {
 		t.Errorf("S1-14: members %s", got)
 	}
-	h.same(h.prov(200, "GET", "/Groups/"+group, ""), "members/0/value", ada)
+	h.same(h.prov(200, "GET", "/Groups/"+group, ""), "members/0/value", "") // hidden there
+	h.same(h.user(ada), "groups/0/value", group)                            // and kept
 	h.api(409, "POST", "/subscriptions", `{"user":"`+ada+`","plan":"gold","active":true}`)
 	h.api(200, "POST", "/users/"+ada+"/activate", "")
 	h.same(h.api(200, "GET", "/subscriptions/"+gold, ""), "active", "false")
@@ -302,4 +303,31 @@ func TestOnlyAWordLetsIn(t *testing.T) {
 	if h.standing(ada) != "active" {
 		t.Error("an explicit active=true must let in")
 	}
+}
+
+// S1-3, S1-4, S1-21: nobody gets past the guards for employees by making a customer of
+// one first; and customers lead no team.
+func TestS1CustomersOfEmployees(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.connection(`,"rankCeiling":10`)
+	ada, bob := h.person("ada@example.com"), h.person("bob@example.com")
+	eve := h.person("eve@example.com", `,"userType":"customer"`)
+	h.api(200, "PUT", "/users/"+ada+"/standing", `{"rank":11}`)
+	team := h.team("Sales", bob, 1)
+	const patch = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"userType","value":"customer"}]}`
+	for id, want := range map[string]struct {
+		status int
+		detail string
+	}{ada: {403, "ada@example.com has a higher role than you; ask somebody of at least the same rank."},
+		bob: {409, "bob@example.com leads the team Sales; remove them from the teams they lead first."}} {
+		h.same(h.prov(want.status, "PATCH", "/Users/"+id, patch), "detail", want.detail)
+		both := strings.Replace(patch, "}]}", `},{"op":"replace","path":"active","value":false}]}`, 1)
+		h.same(h.prov(want.status, "PATCH", "/Users/"+id, both), "detail", want.detail)
+		h.same(h.user(id), "userType", "")
+		h.same(h.user(id), "active", "true")
+	}
+	h.same(h.api(400, "PATCH", "/teams/"+team, `{"leader":"`+eve+`"}`), "detail", "The leader of a team must be an employee; choose another person.")
+	h.api(200, "PATCH", "/teams/"+team, `{"leader":""}`)
+	h.prov(200, "PATCH", "/Users/"+bob, patch)
 }
