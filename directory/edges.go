@@ -260,9 +260,7 @@ func edgeValues(ctx context.Context, r Memberships, org OrgID, res *scim.Resourc
 			if err != nil {
 				return nil, err
 			}
-			if !m.Hidden {
-				element(m.ID, m.Type, "")
-			}
+			element(m.ID, m.Type, "")
 		}
 		return list, nil
 	}

@@ -44,8 +44,6 @@ type Page struct {
 type Member struct {
 	ID   string
 	Type string // name of the resource type
-	// Hidden tells that the member is a person who is inactive: kept, and not shown.
-	Hidden bool
 }
 
 // Membership is the other end: a group that somebody belongs to.

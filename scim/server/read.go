@@ -122,9 +122,6 @@ func (x *exchange) appendMembers(dst []byte, r directory.Reader, group directory
 		if err != nil {
 			return dst, err
 		}
-		if m.Hidden {
-			continue
-		}
 		if !first {
 			dst = append(dst, ',')
 		}

@@ -169,35 +169,3 @@ func TestBulkSeats(t *testing.T) {
 	h.same(done, "Operations/2/status", "403")
 	h.same(done, "Operations/2/response/detail", "You are trying to activate more users than the allowed license limit of '2' users")
 }
-
-// Domain 3.3: groups of an identity provider keep an inactive member and do not
-// show them; a repeated addition changes nothing, and the return shows them again.
-func TestInactiveMembersAreHidden(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	ada, bob := h.person("ada@example.com"), h.person("bob@example.com", `,"active":false`)
-	group := h.prov(201, "POST", "/Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everybody","members":[{"value":"`+ada+`"},{"value":"`+bob+`"}]}`).at("id")
-	shown := func(want ...string) {
-		t.Helper()
-		got := h.prov(200, "GET", "/Groups/"+group, "")
-		for i, id := range append(want, "") {
-			h.same(got, "members/"+strconv.Itoa(i)+"/value", id)
-		}
-		for _, id := range []string{ada, bob} {
-			n := h.prov(200, "GET", `/Groups?filter=members.value+eq+"`+id+`"`, "").at("totalResults")
-			if want := map[bool]string{true: "1", false: "0"}[strings.Contains(strings.Join(want, " "), id)]; n != want {
-				t.Errorf("the filter finds %s in %s groups, want %s", id, n, want)
-			}
-		}
-	}
-	shown(ada)
-	h.setActive(200, ada, false)
-	shown()
-	h.prov(204, "PATCH", "/Groups/"+group, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":"`+ada+`"}]}]}`)
-	shown()
-	h.setActive(200, ada, true)
-	h.setActive(200, bob, true)
-	shown(ada, bob)
-	h.prov(200, "PUT", "/Groups/"+group, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everybody","members":[{"value":"`+bob+`"}]}`)
-	shown(bob)
-}

@@ -207,7 +207,7 @@ func compare(t *testing.T, s *running, workers []*provisioner, everybody string)
 		lost += p.lost
 		for name, u := range p.users {
 			want[name] = fmt.Sprintf("%s %s %t %t", u.id, u.display, u.active, u.member)
-			if u.member && u.active { // inactive ones are kept and not shown
+			if u.member {
 				members++
 			}
 		}

@@ -3,14 +3,11 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/scim"
-	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // Members walks the members of a group in the order they were created.
@@ -22,11 +19,11 @@ func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[direc
 				var id [16]byte
 				s.ColumnBytes(0, id[:])
 				kind := r.store.names.byNum[s.ColumnInt64(1)]
-				if kind != nil && !yield(directory.Member{ID: formatID(id), Type: kind.rt.Name, Hidden: s.ColumnInt64(2) == 1}, nil) {
+				if kind != nil && !yield(directory.Member{ID: formatID(id), Type: kind.rt.Name}, nil) {
 					return errStop
 				}
 				return nil
-			}, "SELECT id, kind, hidden FROM edge WHERE grp=? ORDER BY member", row)
+			}, "SELECT id, kind FROM edge WHERE grp=? ORDER BY member", row)
 		}
 		if err != nil {
 			yield(directory.Member{}, err)
@@ -123,28 +120,11 @@ func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta)
 	}
 	for _, m := range d.Add {
 		id, _ := parseID(m.ID)
-		if err := run(t.conn, `INSERT OR IGNORE INTO edge (grp, member, kind, id, hidden)
-			SELECT ?, row, kind, id, coalesce(json_extract(CAST(body AS TEXT), ?), '')='inactive' FROM resource WHERE org=? AND id=?`, row, statusPath, org, id); err != nil {
+		if err := run(t.conn, "INSERT OR IGNORE INTO edge (grp, member, kind, id) SELECT ?, row, kind, id FROM resource WHERE org=? AND id=?", row, org, id); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// statusPath is where the body of a person says where they stand.
-var statusPath = fmt.Sprintf("$.%q.status", schemas.UsherUserSchema.ID)
-
-// hide keeps with a person's memberships whether they are shown.
-func (t *tx) hide(row int64, before, after *scim.Resource) error {
-	was, is := directory.StatusOf(before) == directory.Inactive, directory.StatusOf(after) == directory.Inactive
-	if before == nil || was == is || !directory.IsPerson(after.Type) {
-		return nil
-	}
-	hidden := 0
-	if is {
-		hidden = 1
-	}
-	return run(t.conn, "UPDATE edge SET hidden=? WHERE member=?", hidden, row)
 }
 
 // unlinkAll ends the memberships of a row on both sides; groups that lose it as

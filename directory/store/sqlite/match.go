@@ -304,7 +304,7 @@ func (s *search) byEdge(n *filter.Leaf) (candidates, bool, error) {
 	err := each(s.conn, func(stmt *sqlite.Stmt) error {
 		c.rows = append(c.rows, stmt.ColumnInt64(0))
 		return nil
-	}, "SELECT e.grp FROM resource m CROSS JOIN edge e ON e.member = m.row WHERE m.org=? AND m.id=? AND e.hidden=0", s.org, id)
+	}, "SELECT e.grp FROM resource m CROSS JOIN edge e ON e.member = m.row WHERE m.org=? AND m.id=?", s.org, id)
 	return c, true, err
 }
 

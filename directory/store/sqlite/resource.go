@@ -173,8 +173,8 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 	var row int64
 	if before == nil {
 		row, err = t.insert(k, num, id, after)
-	} else if row, err = t.update(num, id, before, after); err == nil {
-		err = t.hide(row, before, after)
+	} else {
+		row, err = t.update(num, id, before, after)
 	}
 	if err != nil {
 		return err
