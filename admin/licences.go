@@ -157,6 +157,14 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 	if err != nil {
 		return nil, unknownUser(err, "user")
 	}
+	for have, err := range directory.Each[directory.Grant](ctx, r, directory.DocumentQuery{Org: d.Org, Key: byUser(g.User)}) {
+		if err != nil {
+			return nil, err
+		}
+		if have.Extension == g.Extension {
+			return nil, directory.ErrExists // nobody takes two licences of one extension
+		}
+	}
 	if directory.StatusOf(p) == directory.Inactive {
 		return []directory.Finding{{Rule: "extension.inactive", Verdict: directory.Refuse, Class: directory.State, Firm: true, Reason: "The person is inactive; activate them first."}}, nil
 	}

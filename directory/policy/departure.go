@@ -224,6 +224,9 @@ func (l *leaving) addresses(ctx context.Context) error {
 	}
 	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
 	all := directory.AddressesOf(l.d.Before)
+	if l.d.Erase {
+		return l.forget(ctx, all)
+	}
 	for _, key := range all {
 		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
 		if err != nil {
@@ -241,6 +244,20 @@ func (l *leaving) addresses(ctx context.Context) error {
 		l.d.Do("address.returns", l.d.Before.ID, len(all))
 	} else if len(all) > 0 {
 		l.d.Do("address.blocked", l.d.Before.ID, len(all))
+	}
+	return nil
+}
+
+// forget drops what is known of addresses: those of a closed account are erased
+// with it (S3-21), and it stays out by the digest that the account keeps.
+func (l *leaving) forget(ctx context.Context, all []string) error {
+	for _, key := range all {
+		entry, err := directory.Load[directory.Address](ctx, l, l.d.Org, key)
+		if err == nil {
+			directory.Drop(l.d, l.d.Org, &entry)
+		} else if !isNotFound(err) {
+			return err
+		}
 	}
 	return nil
 }
