@@ -60,12 +60,14 @@ func NewAPI(p Ports) *API {
 	a.huma.UseMiddleware(a.authenticate)
 	a.people()
 	a.departures()
+	a.plans()
 	a.groups()
 	a.licences()
 	a.domains()
 	a.estate()
 	a.commerce()
 	a.credentials()
+	a.passwords()
 	a.organization()
 	a.trail()
 	return a
@@ -78,7 +80,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	id := uuid.NewString()
 	h.Set("X-Request-Id", id)
-	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
+	r = r.WithContext(context.WithValue(context.WithValue(r.Context(), requestKey{}, id), acceptKey{}, r.Header.Get("Accept-Language")))
 	defer func() {
 		if p := recover(); p != nil {
 			a.Logger.Error("panic", "request_id", id, "panic", p)
@@ -114,7 +116,19 @@ func (a *API) missing(w http.ResponseWriter, r *http.Request, id string) {
 type (
 	requestKey struct{}
 	callerKey  struct{}
+	acceptKey  struct{}
 )
+
+// language is the one that the caller is told refusals in.
+func (a *API) language(ctx context.Context) directory.Language {
+	accept, _ := ctx.Value(acceptKey{}).(string)
+	l := directory.English
+	_ = a.read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
+		l, err = directory.LanguageOf(ctx, r, org, accept)
+		return err // then it is English
+	})
+	return l
+}
 
 func requestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestKey{}).(string)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -26,7 +27,7 @@ type blockInput struct {
 // commerce registers what people buy, and the addresses that may not.
 func (a *API) commerce() {
 	const tag = "Commerce"
-	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, key: byUser,
+	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, of: byUser,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
 			if !v.Active {
 				return nil, nil
@@ -45,7 +46,9 @@ func (a *API) commerce() {
 		})
 		return out, err
 	})
-	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks})
+	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks, find: func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (directory.Address, error) {
+		return directory.FindAddress(ctx, r, typeNamed(r, "User"), org, id) // in any spelling
+	}})
 	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
 		return a.block(ctx, in, true)
 	})
@@ -54,23 +57,27 @@ func (a *API) commerce() {
 	})
 }
 
-// block changes an entry of the block list by hand.
+// block changes an entry of the block list by hand. A block that a person's own
+// record holds is lifted there.
 func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[directory.Address], error) {
 	action := "block.lift"
 	if on {
 		action = "block.add"
 	}
+	rt := a.typed(ctx, "User")
 	var v directory.Address
 	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email))
-		if err != nil {
+		v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email)
+		switch {
+		case errors.Is(err, directory.ErrNotFound) && on:
+			v.ID = directory.MailKey(in.Body.Email)
+		case err != nil:
 			return nil, err
-		}
-		if !on && !v.Blocked {
+		case !on && !v.Blocked:
 			return nil, directory.ErrNotFound
 		}
 		d.Subject = v.ID
-		v.Blocked, v.Returns, v.By = on, false, d.Actor
+		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
 		if on {
 			v.Reason, v.Lifted = in.Body.Reason, time.Time{}
 		} else {
@@ -78,5 +85,9 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 		}
 		return nil, directory.Save(d, d.Org, &v)
 	})
+	if err != nil || on || v.User == "" {
+		return one(v, v.Version), err
+	}
+	_, err = a.do(ctx, directory.Unblock(rt, v.User), false, "")
 	return one(v, v.Version), err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/usher-scim/usher/auth"
@@ -19,6 +20,7 @@ type Services struct {
 	Registry directory.Registry
 	Service  *directory.Service
 	Tokens   *token.Manager
+	URL      string // public, without path
 	Backup   func(ctx context.Context, path string) error
 	// SCIM is the protocol with the operator's rights in the organization that
 	// OrganizationHeader names; import and export go through it.
@@ -39,6 +41,7 @@ const Operator directory.ConnectionID = "operator"
 func Handler(s Services) http.Handler {
 	a := api{s}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /url", handle(func(*http.Request) (any, error) { return a.URL, nil }))
 	mux.HandleFunc("GET /organizations", handle(a.organizations))
 	mux.HandleFunc("POST /organizations", handle(a.addOrganization))
 	mux.HandleFunc("GET /connections", handle(a.connections))
@@ -131,6 +134,10 @@ func (a api) putConnection(r *http.Request) (any, error) {
 	}
 	if _, err := auth.ParseScopes(c.Scopes); err != nil {
 		return nil, badRequest(err.Error())
+	}
+	if !slices.Contains([]directory.OnBlocked{"", directory.RefuseBlocked, directory.Contain, directory.Accept}, c.OnBlocked) ||
+		!slices.Contains([]directory.OnSeatExhausted{"", directory.RefuseSeat, directory.Waitlist}, c.OnSeatExhausted) || c.RankCeiling < 0 {
+		return nil, badRequest("A refused deactivation leads to refuse, contain or accept; a missing seat to refuse or waitlist; a rank is not negative.")
 	}
 	if _, err := a.Registry.Organization(r.Context(), c.Org); err != nil {
 		return nil, badRequest("There is no organization " + string(c.Org) + ".")

@@ -100,8 +100,7 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 			return nil, err
 		}
 		if err := directory.Admit(p, d.Now.Add(time.Millisecond)); err != nil {
-			return []directory.Finding{{Rule: "credential.not_admitted", Verdict: directory.Refuse, Class: directory.State, Firm: true,
-				Reason: "This person may not sign in now, so no session or token can be given; activate them first."}}, nil
+			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
 		}
 		c.Head = directory.Head{ID: directory.SecretHash(plain)}
 		if _, err := directory.Load[directory.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {

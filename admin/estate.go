@@ -37,15 +37,20 @@ func (a *API) estate() {
 		}
 		return nil, activeUser(ctx, r, d, v.Owner, "owner")
 	}})
-	keep(a, nouns[directory.Assignment]{path: "/assignments", tag: tag, view: ViewPeople, key: byUser})
+	keep(a, nouns[directory.Assignment]{path: "/assignments", tag: tag, view: ViewPeople, of: byUser})
 	add(a, place{"put-app-assignment", http.MethodPut, "/applications/{app}/assignments/{user}", tag, "Give an application, or enable, disable or change the role", Apps, 0}, a.assign)
-	keep(a, nouns[directory.Integration]{path: "/integrations", tag: "Integrations", view: ViewPeople, change: Records, key: func(u string) string { return "owner:" + u },
-		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Integration) ([]directory.Finding, error) {
+	keep(a, nouns[directory.Integration]{path: "/integrations", tag: "Integrations", view: ViewPeople, change: Records, of: byOwner,
+		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Integration) ([]directory.Finding, error) {
 			if v.App == "" || v.PeerApp == "" || v.Owner == "" {
 				return nil, badRequest("An integration needs app, peerApp and owner.")
 			}
+			if before != nil {
+				if found, err := lacksRole(ctx, r, d, before); err != nil || found != nil {
+					return found, err
+				}
+			}
 			return nil, activeUser(ctx, r, d, v.Owner, "owner")
-		}})
+		}, drop: lacksRole})
 	add(a, place{"disable-integration", http.MethodPost, "/integrations/{id}/disable", "Integrations", "Switch an integration off", Integrations, 0}, func(ctx context.Context, in *integrationVerb) (*single[directory.Integration], error) {
 		return a.integrate(ctx, in, "integration.disable", func(_ context.Context, _ directory.Reader, _ *directory.Draft, i *directory.Integration) error {
 			i.Enabled = false
@@ -65,7 +70,7 @@ func (a *API) estate() {
 			return activeUser(ctx, r, d, i.Owner, "owner")
 		})
 	})
-	keep(a, nouns[directory.Record]{path: "/records", tag: "Records", view: ViewPeople, change: Records, key: func(u string) string { return "owner:" + u },
+	keep(a, nouns[directory.Record]{path: "/records", tag: "Records", view: ViewPeople, change: Records, of: directory.RecordsOf,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Record) ([]directory.Finding, error) {
 			if before != nil && before.Owner == v.Owner && !v.Open {
 				return nil, nil
@@ -74,7 +79,13 @@ func (a *API) estate() {
 		}})
 }
 
-func byUser(user string) string { return "user:" + user }
+func byUser(org directory.OrgID, user string) directory.DocumentQuery {
+	return directory.DocumentQuery{Org: org, Key: "user:" + user}
+}
+
+func byOwner(org directory.OrgID, user string) directory.DocumentQuery {
+	return directory.DocumentQuery{Org: org, Key: "owner:" + user}
+}
 
 // activeUser refuses to give something to somebody who is not an active person of
 // the organization: nothing may be left with who is gone.
@@ -152,7 +163,10 @@ func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[director
 		}
 		return found, directory.Save(d, d.Org, &v)
 	}}
-	_, err := a.do(ctx, change, in.Preview, "")
+	p, err := a.do(ctx, change, in.Preview, "")
+	if err == nil {
+		err = p.Err() // of a preview
+	}
 	return one(v, v.Version), err
 }
 
@@ -163,9 +177,25 @@ func or(err error, p *Problem) error {
 	return p
 }
 
-// integrate changes an integration. Only who has the role that the fix needs may,
-// owners and administrators not excepted (S0-9, S0-11, S0-12); an administrator
-// token stands for the operator's own systems and may.
+// lacksRole refuses a member who does not have the role that the fix of an
+// integration needs, owners and administrators not excepted (S0-9, S0-11, S0-12),
+// and names who has it (S0-20); an administrator token stands for the operator's
+// own systems and may.
+func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *directory.Integration) ([]directory.Finding, error) {
+	if d.Actor.User == "" || i.Fix.RoleNeeded == "" {
+		return nil, nil
+	}
+	ok, err := holdsRole(ctx, r, d.Org, d.Actor.User, i.Fix.RoleNeeded)
+	if err != nil || ok {
+		return nil, err
+	}
+	f, err := policy.IntegrationFinding(ctx, r, d.Org, *i)
+	needed := directory.Refused("integration.role_needed", directory.Authority, "This needs the role %s, which you do not have; ask somebody who does.", i.Fix.RoleNeeded)
+	needed.Blocker = f.Blocker
+	return []directory.Finding{needed}, err
+}
+
+// integrate changes an integration, if the caller has the role that it takes.
 func (a *API) integrate(ctx context.Context, in *integrationVerb, action string, change func(context.Context, directory.Reader, *directory.Draft, *directory.Integration) error) (*single[directory.Integration], error) {
 	var i directory.Integration
 	c := callerOf(ctx)
@@ -177,19 +207,11 @@ func (a *API) integrate(ctx context.Context, in *integrationVerb, action string,
 		if err := matches(in.IfMatch, i.Version); err != nil {
 			return nil, err
 		}
-		if c.actor.User != "" && i.Fix.RoleNeeded != "" {
-			ok, err := holdsRole(ctx, r, d.Org, c.actor.User, i.Fix.RoleNeeded)
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				f, err := policy.IntegrationFinding(ctx, r, d.Org, i)
-				f.Rule, f.Class = "integration.role_needed", directory.Authority
-				f.Reason = fmt.Sprintf("This needs the role %s, which you do not have; ask somebody who does.", i.Fix.RoleNeeded)
-				return []directory.Finding{f}, err
-			}
-		} else if c.role == AsSelf {
+		if c.role == AsSelf && i.Fix.RoleNeeded == "" {
 			return nil, forbidden(Integrations, c.role)
+		}
+		if found, err := lacksRole(ctx, r, d, &i); err != nil || found != nil {
+			return found, err
 		}
 		if err := change(ctx, r, d, &i); err != nil {
 			return nil, err

@@ -65,7 +65,7 @@ func (a *API) invite(ctx context.Context, id string, preview bool) (invited, sci
 	if err != nil {
 		return invited{}, 0, err
 	}
-	out := invited{Decision: decisionOf(p, !preview)}
+	out := invited{Decision: decisionOf(p, !preview, a.language(ctx))}
 	if out.Done {
 		out.Token = token
 	}
@@ -96,5 +96,5 @@ func (a *API) accept(ctx context.Context, in *acceptInput) (*decided, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true), p.After.Version), nil
+	return one(decisionOf(p, true, a.language(ctx)), p.After.Version), nil
 }

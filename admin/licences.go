@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
@@ -90,7 +89,7 @@ func (a *API) licences() {
 		})
 		return nil, err
 	})
-	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, key: func(u string) string { return "user:" + u }, check: grantExtension, drop: func(_ context.Context, _ directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
+	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, of: byUser, check: grantExtension, drop: func(_ context.Context, _ directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
 		directory.FreeSeat(d, g.Extension)
 		return nil, nil
 	}})
@@ -120,8 +119,9 @@ func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], e
 			return nil, err
 		}
 		if in.Body.Purchased < seats.Used && !in.Billing {
-			return []directory.Finding{{Rule: "licence.in_use", Verdict: directory.Refuse, Class: directory.State, Firm: true, Seats: &seats,
-				Reason: fmt.Sprintf("%d seats are in use, so %d cannot be enough; deactivate people first.", seats.Used, in.Body.Purchased)}}, nil
+			f := directory.Refused("licence.in_use", directory.State, "%d seats are in use, so %d cannot be enough; deactivate people first.", seats.Used, in.Body.Purchased)
+			f.Seats = &seats
+			return []directory.Finding{f}, nil
 		}
 		pool.Purchased, pool.CountExternals = in.Body.Purchased, in.Body.CountExternals
 		return nil, directory.Save(d, d.Org, &pool)
@@ -157,7 +157,7 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 	if err != nil {
 		return nil, unknownUser(err, "user")
 	}
-	for have, err := range directory.Each[directory.Grant](ctx, r, directory.DocumentQuery{Org: d.Org, Key: byUser(g.User)}) {
+	for have, err := range directory.Each[directory.Grant](ctx, r, byUser(d.Org, g.User)) {
 		if err != nil {
 			return nil, err
 		}
@@ -166,15 +166,16 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 		}
 	}
 	if directory.StatusOf(p) == directory.Inactive {
-		return []directory.Finding{{Rule: "extension.inactive", Verdict: directory.Refuse, Class: directory.State, Firm: true, Reason: "The person is inactive; activate them first."}}, nil
+		return []directory.Finding{directory.Refused("extension.inactive", directory.State, "The person is inactive; activate them first.")}, nil
 	}
 	ok, seats, err := directory.TakeSeat(ctx, r, d, g.Extension)
 	if err != nil {
 		return nil, err
 	}
 	if !ok || !seats.Limited {
-		return []directory.Finding{{Rule: "extension.not_licensed", Verdict: directory.Refuse, Class: directory.Quota, Firm: true, Seats: &seats,
-			Reason: fmt.Sprintf("There is no licence left for the extension %s; buy more, or take it away from somebody.", g.Extension)}}, nil
+		f := directory.Refused("extension.not_licensed", directory.Quota, "There is no licence left for the extension %s; buy more, or take it away from somebody.", g.Extension)
+		f.Seats = &seats
+		return []directory.Finding{f}, nil
 	}
 	return nil, nil
 }

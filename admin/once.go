@@ -98,7 +98,7 @@ func (a *API) begin(ctx context.Context, org directory.OrgID, m *remembered) (be
 		case !errors.Is(err, directory.ErrNotFound):
 			return nil, err
 		default:
-			m.Version = 0
+			m.Head = directory.Head{ID: m.ID}
 		}
 		m.Until = d.Now.Add(keyLife)
 		return nil, directory.Save(d, org, m)

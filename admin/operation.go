@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,10 +28,14 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
 	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict)
+	op.RequestBody = optionalBody[I]()
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
 			p := problemOf(err, requestID(ctx))
+			if p.refusal != nil {
+				p.tell(a.language(ctx))
+			}
 			if p.Status == http.StatusInternalServerError {
 				a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
 			}
@@ -38,6 +43,18 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		}
 		return out, nil
 	})
+	if op.RequestBody != nil {
+		op.RequestBody.Required = false // the framework asks for every body that is no pointer
+	}
+}
+
+// optionalBody is for the operations that go without a body; nil for all others.
+func optionalBody[I any]() *huma.RequestBody {
+	body, has := reflect.TypeFor[I]().FieldByName("Body")
+	if !has || body.Tag.Get("required") != "false" {
+		return nil
+	}
+	return &huma.RequestBody{}
 }
 
 // Inputs and outputs that many operations share.
@@ -87,10 +104,12 @@ func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
 
 // nouns describes the operations on one kind of document.
 type nouns[T any] struct {
-	path, name, tag string
-	view, change    Action
-	// key makes the key of a query parameter, such as owner; nil: none.
-	key func(user string) string
+	path, tag    string
+	view, change Action
+	// of makes the query for what belongs to a person; nil: none.
+	of func(org directory.OrgID, user string) directory.DocumentQuery
+	// find reads one where its id alone does not; nil: by its id.
+	find func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error)
 	// check decides on a new or changed document; before is nil for a new one. It
 	// may correct what the caller sent.
 	check func(ctx context.Context, r directory.Reader, d *directory.Draft, before, after *T) ([]directory.Finding, error)
@@ -125,10 +144,11 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	kind := string(P(new(T)).Kind())
 	add(a, place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}, func(ctx context.Context, in *nounList) (out *list[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			q := directory.DocumentQuery{Org: org, After: in.After, Limit: in.Limit + 1}
-			if in.User != "" && n.key != nil {
-				q.Key = n.key(in.User)
+			q := directory.DocumentQuery{Org: org}
+			if in.User != "" && n.of != nil {
+				q = n.of(org, in.User)
 			}
+			q.After, q.Limit = in.After, in.Limit+1
 			items, err := directory.All[T, P](ctx, r, q)
 			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
 			return err
@@ -137,7 +157,13 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	})
 	add(a, place{"get-" + kind, http.MethodGet, n.path + "/{id}", n.tag, "Read one", n.view, 0}, func(ctx context.Context, in *byID) (out *single[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			v, err := directory.Load[T, P](ctx, r, org, in.ID)
+			find := n.find
+			if find == nil {
+				find = func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error) {
+					return directory.Load[T, P](ctx, r, org, id)
+				}
+			}
+			v, err := find(ctx, r, org, in.ID)
 			out = one(v, P(&v).Meta().Version)
 			return err
 		})

@@ -110,8 +110,7 @@ func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[direc
 			return nil, err
 		}
 		if s.Height() > c.actor.Rank || in.Body.Rank > c.actor.Rank || s.Role == directory.Owner {
-			return []directory.Finding{{Rule: "standing.higher_role", Verdict: directory.Refuse, Class: directory.Authority, Firm: true,
-				Reason: "You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership."}}, nil
+			return []directory.Finding{directory.Refused("standing.higher_role", directory.Authority, "You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership.")}, nil
 		}
 		d.Subject = in.ID
 		s.Role, s.Rank, s.PrimaryTeam = directory.Role(in.Body.Role), in.Body.Rank, in.Body.PrimaryTeam
@@ -182,19 +181,19 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 		org := callerOf(ctx).org
 		lists := []func() error{
 			func() (err error) {
-				out.Records, err = directory.All[directory.Record](ctx, r, directory.DocumentQuery{Org: org, Key: "owner:" + in.ID})
+				out.Records, err = directory.All[directory.Record](ctx, r, directory.RecordsOf(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Orders, err = directory.All[directory.Subscription](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Orders, err = directory.All[directory.Subscription](ctx, r, byUser(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Apps, err = directory.All[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Apps, err = directory.All[directory.Assignment](ctx, r, byUser(org, in.ID))
 				return err
 			},
 			func() (err error) {
-				out.Lost, err = directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: org, Key: byUser(in.ID)})
+				out.Lost, err = directory.All[directory.Departure](ctx, r, byUser(org, in.ID))
 				return err
 			},
 		}
@@ -221,7 +220,7 @@ func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error
 		return nil, err
 	}
 	if err := p.Err(); err != nil || in.Preview {
-		return one(decisionOf(p, false), 0), err
+		return one(decisionOf(p, false, a.language(ctx)), 0), err
 	}
 	if err := a.leaveOthers(ctx, rt, p.Before, c.org, self); err != nil {
 		return nil, err
@@ -229,7 +228,7 @@ func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error
 	if p, err = a.Service.Execute(ctx, req); err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true), 0), nil
+	return one(decisionOf(p, true, a.language(ctx)), 0), nil
 }
 
 // leaveOthers removes the person from the organizations that they are external in.

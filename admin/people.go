@@ -63,14 +63,15 @@ type Decision struct {
 	Person   *Person             `json:"person,omitempty"`
 }
 
-func decisionOf(p *directory.Plan, done bool) Decision {
-	d := Decision{Allowed: true, Done: done, Blockers: p.Blockers(), Effects: p.Effects}
+func decisionOf(p *directory.Plan, done bool, l directory.Language) Decision {
+	d := Decision{Allowed: true, Done: done, Blockers: p.BlockersIn(l), Effects: p.Effects}
 	if d.Effects == nil {
 		d.Effects = []directory.Effect{}
 	}
 	if err := p.Err(); err != nil {
 		d.Allowed, d.Done = false, false
 		pr := problemOf(err, "")
+		pr.tell(l)
 		d.Code, d.Detail = pr.Code, pr.Detail
 	}
 	if p.After != nil && directory.IsPerson(p.After.Type) {
@@ -200,7 +201,7 @@ func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) 
 	if p.After != nil {
 		v = p.After.Version
 	}
-	return one(decisionOf(p, !in.Preview), v), nil
+	return one(decisionOf(p, !in.Preview, a.language(ctx)), v), nil
 }
 
 func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person], err error) {
@@ -280,7 +281,7 @@ func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, !in.Preview), p.After.Version), nil
+	return one(decisionOf(p, !in.Preview, a.language(ctx)), p.After.Version), nil
 }
 
 func emails(address string) scim.Value {
@@ -376,7 +377,7 @@ func (a *API) each(ctx context.Context, in *manyInput, change func(id string) di
 		o := outcome{ID: id}
 		switch {
 		case p != nil && err == nil:
-			o.Decision = decisionOf(p, !in.Preview)
+			o.Decision = decisionOf(p, !in.Preview, a.language(ctx))
 		case err != nil:
 			pr := problemOf(err, requestID(ctx))
 			if pr.Status >= 500 {

@@ -29,6 +29,7 @@ const (
 	ViewBlocks   Action = "blocklist.view"
 	Sessions     Action = "credentials"
 	Introspect   Action = "introspect"
+	Passwords    Action = "passwords" // check one at sign-in, reset one for somebody
 	Domains      Action = "domains"
 	Settings     Action = "settings"
 	ViewSettings Action = "settings.view"
@@ -88,6 +89,7 @@ var permissions = map[Action][]Who{
 	ViewBlocks:   {AsOwner, AsAdmin, AsAuditor},
 	Sessions:     {AsOwner, AsAdmin},
 	Introspect:   {AsOwner, AsAdmin},
+	Passwords:    {AsOwner, AsAdmin},
 	Domains:      {AsOwner, AsAdmin},
 	Settings:     {AsOwner, AsAdmin},
 	ViewSettings: {AsOwner, AsAdmin, AsAuditor},

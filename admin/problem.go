@@ -30,6 +30,7 @@ type Problem struct {
 	Contained bool                `json:"contained,omitempty"`
 
 	challenge string
+	refusal   *directory.Refusal
 }
 
 // Error is the detail.
@@ -88,7 +89,8 @@ func problemOf(err error, requestID string) *Problem {
 }
 
 func refused(p *Problem, e *directory.Refusal) {
-	p.Status, p.Code, p.Detail, p.Blockers, p.Contained = http.StatusForbidden, string(e.Code()), e.Error(), e.Blockers(), e.Contained
+	p.Status, p.Code, p.Contained, p.refusal = http.StatusForbidden, string(e.Code()), e.Contained, e
+	p.tell(directory.English)
 	switch e.Findings[0].Class {
 	case directory.State:
 		p.Status = http.StatusConflict
@@ -102,6 +104,13 @@ func refused(p *Problem, e *directory.Refusal) {
 	}
 	if e.Problem != "" {
 		p.Instance = Prefix + "/problems/" + e.Problem
+	}
+}
+
+// tell puts the sentences of a refusal into a language.
+func (p *Problem) tell(l directory.Language) {
+	if p.refusal != nil {
+		p.Detail, p.Blockers = p.refusal.In(l), p.refusal.Blockers(l)
 	}
 }
 

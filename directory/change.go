@@ -169,6 +169,8 @@ type Draft struct {
 	// it can.
 	Deferred bool
 	Blocked  []Blocker // what a deferred departure waits for
+	// Held tells that the person was frozen before their departure was accepted.
+	Held bool
 
 	Quiet   bool   // leaves no event
 	Verb    string // of the audit, where it is not create, update or delete

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -106,7 +107,7 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 		if err != nil {
 			return nil, err
 		}
-		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers()
+		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers(English)
 		return nil, Save(d, d.Org, &k)
 	}})
 }
@@ -212,15 +213,17 @@ func (c clockwork) tombstones(ctx context.Context) error {
 // Idempotency is the kind of the answers that are kept for repeated requests.
 const Idempotency Kind = "idempotency"
 
-// answers are forgotten after their time.
+// answers and plans that nobody committed are forgotten after their time.
 func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
 	err = c.store.View(ctx, func(r Reader) error {
-		for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: Idempotency, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
-			if err != nil {
-				return err
+		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind()} {
+			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
+				if err != nil {
+					return err
+				}
+				old = append(old, d)
 			}
-			old = append(old, d)
 		}
 		return nil
 	})
@@ -229,8 +232,38 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 	}
 	return c.do(ctx, Command{Quiet: true, Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
 		for _, one := range old {
-			d.Writes = append(d.Writes, dropDocument{one, one.Version})
+			d.Writes = append(d.Writes, dropDocument{one})
 		}
 		return nil, nil
 	}})
+}
+
+// Settle gives the people of an organization who were stored before there were
+// rules what the rules say of them: status, classification, seat.
+func (s *Service) Settle(ctx context.Context, org OrgID) error {
+	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
+	rt, err := c.people(ctx)
+	if err != nil {
+		return err
+	}
+	f, _, err := filter.Compile("not ("+schemas.Usher.Status.Path()+" pr)", rt, scim.Strict)
+	if err != nil {
+		return err
+	}
+	for {
+		var page Page
+		err := s.store.View(ctx, func(r Reader) error {
+			page, err = r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 10_000})
+			return err
+		})
+		if err != nil || len(page.Resources) == 0 {
+			return err
+		}
+		for _, p := range page.Resources {
+			err := c.do(ctx, SetState{Type: rt, ID: p.ID, Verb: "user.settle", Plan: func(context.Context, Reader, *Draft) ([]Finding, error) { return nil, nil }})
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return fmt.Errorf("settle %s: %w", p.ID, err)
+			}
+		}
+	}
 }

@@ -52,7 +52,7 @@ func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
 		if a.ID == "" {
 			a = Account{Head: Head{ID: d.NewID("account")}, EmailKey: SecretHash(MailKey(address))}
 		}
-		a.State, a.Email, a.Members = Closed, "", nil
+		a.State, a.Email, a.Members, a.Password = Closed, "", nil, ""
 		d.After, d.Is, d.Erase = nil, "", true
 		d.Do("account.closed", a.ID, 1)
 		return nil, Save(d, "", &a)

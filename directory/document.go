@@ -31,7 +31,8 @@ type Document struct {
 type DocumentQuery struct {
 	Org   OrgID
 	Kind  Kind
-	Key   string // exactly this key
+	Key   string // exactly this key …
+	Or    string // … or this one
 	From  string // keys from this one …
 	Below string // … and below this one; used when Below is not empty
 	After string // ids above this one; not with a range
@@ -54,6 +55,8 @@ type Head struct {
 	Version  scim.Version `json:"version" readOnly:"true" required:"false"`
 	Created  time.Time    `json:"created" readOnly:"true" required:"false"`
 	Modified time.Time    `json:"modified" readOnly:"true" required:"false"`
+
+	keys []string // as they are stored
 }
 
 // Meta is the head itself, for whoever keeps the document.
@@ -119,7 +122,8 @@ func decodeDocument[T any, P Noun[T]](d Document, v *T) error {
 	if err := json.Unmarshal(d.Data, v); err != nil {
 		return fmt.Errorf("document %s/%s: %w", d.Kind, d.ID, err)
 	}
-	P(v).Meta().ID, P(v).Meta().Version = d.ID, d.Version
+	h := P(v).Meta()
+	h.ID, h.Version, h.keys = d.ID, d.Version, d.Keys
 	return nil
 }
 
@@ -137,13 +141,16 @@ func Save[T any, P Noun[T]](d *Draft, org OrgID, v P) error {
 	if err != nil {
 		return fmt.Errorf("document %s/%s: %w", v.Kind(), h.ID, err)
 	}
-	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, keys, data}, was})
+	before := Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: was, Keys: h.keys}
+	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, keys, data}, before})
+	h.keys = keys
 	return nil
 }
 
 // Drop adds the removal of a document to the draft.
 func Drop[T any, P Noun[T]](d *Draft, org OrgID, v P) {
-	d.Writes = append(d.Writes, dropDocument{Document{Org: org, Kind: v.Kind(), ID: v.Meta().ID}, v.Meta().Version})
+	h := v.Meta()
+	d.Writes = append(d.Writes, dropDocument{Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: h.Version, Keys: h.keys}})
 }
 
 // Write is one thing that a plan does beside its resource. Which, is decided
@@ -152,22 +159,16 @@ type Write interface {
 	apply(ctx context.Context, tx Tx) error
 }
 
-type putDocument struct {
-	doc Document
-	was scim.Version
-}
+type putDocument struct{ doc, before Document }
 
 func (w putDocument) apply(ctx context.Context, tx Tx) error {
-	return tx.PutDocument(ctx, w.doc, w.was)
+	return tx.PutDocument(ctx, w.doc, w.before)
 }
 
-type dropDocument struct {
-	doc Document
-	was scim.Version
-}
+type dropDocument struct{ doc Document }
 
 func (w dropDocument) apply(ctx context.Context, tx Tx) error {
-	return tx.DeleteDocument(ctx, w.doc.Org, w.doc.Kind, w.doc.ID, w.was)
+	return tx.DeleteDocument(ctx, w.doc)
 }
 
 // Count adds a change of a running total to the draft; it must not rise above

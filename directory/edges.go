@@ -66,7 +66,7 @@ func (p *Plan) edges(ctx context.Context, r Reader, req Request, d *Draft, ops [
 			for _, m := range op.Members {
 				if kind, ok := kinds[m.ID]; ok {
 					will[m.ID] = true
-					order = append(order, Member{m.ID, kind})
+					order = append(order, Member{ID: m.ID, Type: kind})
 				}
 			}
 		case patch.RemoveEdges:

@@ -104,13 +104,17 @@ type Record struct {
 // Kind is "record".
 func (*Record) Kind() Kind { return "record" }
 
-// Keys are the owner, and again while it is open.
+// Keys is the owner, of an open record or of a closed one.
 func (r *Record) Keys() []string {
-	keys := []string{"owner:" + r.Owner}
 	if r.Open {
-		keys = append(keys, "open:"+r.Owner)
+		return []string{"open:" + r.Owner}
 	}
-	return keys
+	return []string{"closed:" + r.Owner}
+}
+
+// RecordsOf asks for all records of a person.
+func RecordsOf(org OrgID, user string) DocumentQuery {
+	return DocumentQuery{Org: org, Key: "open:" + user, Or: "closed:" + user}
 }
 
 // Subscription is what a person has bought (C5).
@@ -151,25 +155,6 @@ func (*Purchase) Kind() Kind { return "purchase" }
 // Keys is the address.
 func (p *Purchase) Keys() []string { return []string{"email:" + MailKey(p.Email)} }
 
-// Address is what became of an address at its person's deactivation: blocked, or
-// free to come back with a purchase (S1-6, S1-7). Its id is the MailKey.
-type Address struct {
-	Head
-	User    string `json:"user,omitempty"`
-	Blocked bool   `json:"blocked"`
-	Returns bool   `json:"returns"`
-	Reason  string `json:"reason,omitempty"`
-	By      Actor  `json:"by"`
-	// Lifted is when the block was lifted; the entry stays (S1-23).
-	Lifted time.Time `json:"liftedAt,omitzero"`
-}
-
-// Kind is "address".
-func (*Address) Kind() Kind { return "address" }
-
-// Keys are none: it is found by its id.
-func (*Address) Keys() []string { return nil }
-
 // Departure is what a deactivation took away, for undo and for the offer of
 // restoring it (C1). Its id is that of the event.
 type Departure struct {
@@ -178,6 +163,7 @@ type Departure struct {
 	By            Actor     `json:"by"`
 	UndoUntil     time.Time `json:"undoUntil,omitzero"`
 	Undone        time.Time `json:"undoneAt,omitzero"`
+	Restored      []string  `json:"restored,omitempty"` // parts that were given back one by one
 	TransferredTo string    `json:"transferredTo,omitempty"`
 	Records       []string  `json:"records,omitempty"`
 	Teams         []string  `json:"teams,omitempty"`
@@ -204,6 +190,9 @@ type Case struct {
 	Open     bool      `json:"open"`
 	Blockers []Blocker `json:"blockers,omitempty"`
 	Closed   time.Time `json:"closedAt,omitzero"`
+	By       Actor     `json:"by"` // who asked for the departure
+	// Frozen tells that the person was suspended before.
+	Frozen bool `json:"frozen,omitempty"`
 }
 
 // Kind is "case".
@@ -222,6 +211,7 @@ type Schedule struct {
 	Head
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"` // termination or contractEnd
+	By     Actor     `json:"by"`     // who set the date
 	// Next is when something is to be done: a reminder, or the departure.
 	Next time.Time `json:"next"`
 }

@@ -33,6 +33,11 @@ func HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, add
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Home{}, err
 	}
+	return a.HomeOf(ctx, r, rt, org, address)
+}
+
+// HomeOf is HomeOf for an address whose account is known, or known to be missing.
+func (a *Account) HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Home, error) {
 	if a.Home != "" && a.Home != org {
 		return Home{Org: a.Home, External: true}, nil
 	}

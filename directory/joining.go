@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/usher-scim/usher/scim"
@@ -26,7 +25,9 @@ const (
 )
 
 func refusal(rule RuleID, class Class, format string, args ...any) []Finding {
-	return []Finding{{Rule: rule, Verdict: Refuse, Class: class, Firm: true, Reason: fmt.Sprintf(format, args...)}}
+	f := Refused(rule, class, format, args...)
+	f.Firm = true
+	return []Finding{f}
 }
 
 // SecretHash is how secrets that others keep are remembered.

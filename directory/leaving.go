@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/usher-scim/usher/scim"
@@ -26,11 +27,13 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		switch {
 		case p.User != user:
 			return nil, ErrNotFound
-		case !p.Undone.IsZero():
+		case !p.Undone.IsZero() || !restore && len(p.Restored) > 0:
 			return refusal(RuleUndo, State, "This deactivation was undone already."), nil
+		case slices.ContainsFunc(parts, func(one string) bool { return slices.Contains(p.Restored, one) }):
+			return refusal(RuleUndo, State, "This was restored already."), nil
 		case restore && d.Was != Active:
 			return refusal(RuleUndo, State, "%s is not active; activate them first, then restore what was lost.", DisplayOf(d.Before)), nil
-		case !restore && (d.Was != Inactive || !d.Now.Before(p.UndoUntil)):
+		case !restore && (d.Was != Inactive || !d.Now.Before(p.UndoUntil) || p.Created.Before(deactivatedAt(d.Before))): // a later one has taken its place
 			return refusal(RuleUndo, State, "The time to undo this deactivation is over; activate the person, then restore what was lost."), nil
 		}
 		if !restore {
@@ -46,9 +49,20 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 				return nil, err
 			}
 		}
-		p.Undone = d.Now
+		if restore {
+			p.Restored = append(p.Restored, parts...)
+		} else {
+			p.Undone = d.Now
+		}
 		return nil, Save(d, d.Org, &p)
 	}}
+}
+
+// deactivatedAt is when an inactive person was deactivated.
+func deactivatedAt(r *scim.Resource) time.Time {
+	v, _ := r.Get(schemas.Usher.DeactivatedAt)
+	t, _ := scim.ParseTime(v.Text())
+	return t
 }
 
 type undoing struct {
@@ -105,7 +119,7 @@ func (u undoing) teams(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		u.d.Relink(team, EdgeDelta{Add: []Member{{u.p.User, "User"}}})
+		u.d.Relink(team, EdgeDelta{Add: []Member{{ID: u.p.User, Type: "User"}}})
 		u.d.Do("team.joined", id, 1)
 	}
 	return nil

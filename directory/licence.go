@@ -96,9 +96,17 @@ func (v *Reservation) Left(ctx context.Context, r Documents, org OrgID, now time
 // Takes reports whether external people take seats of this licence as well.
 func (s Seats) Takes() bool { return s.externals }
 
-// SeatText is the text of S2-18.
-func SeatText(n int64) string {
-	return fmt.Sprintf("You are trying to activate more users than the allowed license limit of '%d' users", n)
+// seatText is the text of S2-18.
+const seatText = "You are trying to activate more users than the allowed license limit of '%d' users"
+
+// SeatText is the text of S2-18 for n seats bought.
+func SeatText(n int64) string { return fmt.Sprintf(seatText, n) }
+
+// NoSeat is the refusal for want of a seat.
+func NoSeat(s Seats) Finding {
+	f := Refused(RuleSeatLimit, Quota, seatText, s.Purchased)
+	f.Firm, f.Seats = true, &s
+	return f
 }
 
 // TakeSeat is the only way to a seat: it adds the taking to the draft, and
@@ -183,7 +191,7 @@ func Reserve(ctx context.Context, r Documents, d *Draft, sku string, n int64, mi
 		return v, nil, err
 	}
 	if seats.Limited && seats.Free < n {
-		return v, []Finding{{Rule: RuleSeatLimit, Verdict: Refuse, Class: Quota, Firm: true, Seats: &seats, Reason: SeatText(seats.Purchased)}}, nil
+		return v, []Finding{NoSeat(seats)}, nil
 	}
 	v = Reservation{Head: Head{ID: d.NewID("reservation")}, SKU: sku, Seats: n, Purpose: purpose, Expires: d.Now.Add(time.Duration(minutes) * time.Minute)}
 	d.Subject = v.ID

@@ -142,14 +142,6 @@ func ValidAfter(r *scim.Resource) time.Time {
 	return t
 }
 
-func setTime(r *scim.Resource, a *scim.Attribute, t time.Time) {
-	if t.IsZero() {
-		r.SetPath(a, scim.Value{})
-		return
-	}
-	r.SetPath(a, scim.TimeValue(t, scim.FormatTime(t)))
-}
-
 func setText(r *scim.Resource, a *scim.Attribute, s string) {
 	if s == "" {
 		r.SetPath(a, scim.Value{})

@@ -216,7 +216,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 		if err = start(c.Type, c.ID, Active); err == nil {
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
 			d.Purchase = c.Purchase
-			if d.Was == Suspended {
+			if d.frozen() {
 				d.Is = Suspended
 			}
 		}
@@ -227,6 +227,8 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 	case Resume:
 		if err = start(c.Type, c.ID, Active); err == nil && d.Was == Inactive {
 			d.Is = Inactive
+		} else if err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(true)) // also where a departure was accepted
 		}
 	case SetState:
 		if err = start(c.Type, c.ID, ""); err == nil {
@@ -252,7 +254,12 @@ func (s *Service) begin(ctx context.Context, r Reader, req Request, d *Draft, rt
 	if IsPerson(rt) {
 		d.Was = StatusOf(cur)
 	}
-	return cur.Load()
+	if err := cur.Load(); err != nil || !d.pending() {
+		return err
+	}
+	c, err := LoadOr[Case](ctx, r, req.Org, id)
+	d.Held = c.Frozen
+	return err
 }
 
 // settle works out where the person will stand, from what was asked.
@@ -275,11 +282,30 @@ func (d *Draft) settle() {
 		if before, _ := d.beforeActive(); !before && d.Was == Suspended {
 			d.Is = Suspended // accepted and under way already
 		}
-	case d.Was == Suspended:
+	case d.frozen():
 		d.Is = Suspended
 	default:
 		d.Is = Active
 	}
+}
+
+// pending reports whether the departure of the person was accepted and waits.
+func (d *Draft) pending() bool {
+	on, _ := d.beforeActive()
+	return d.Was == Suspended && !on
+}
+
+// frozen reports whether the person is suspended for another reason than an
+// accepted departure: a client cannot end that by saying active.
+func (d *Draft) frozen() bool { return d.Was == Suspended && (!d.pending() || d.Held) }
+
+// TakesBack reports whether an accepted departure that waits is not to be.
+func (d *Draft) TakesBack() bool {
+	if d.After == nil || !d.pending() {
+		return false
+	}
+	on, set := d.After.Bool(schemas.User.Active)
+	return on || !set
 }
 
 func (d *Draft) beforeActive() (on, set bool) {
@@ -339,7 +365,7 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 
 // event is the record of a change without its outcome.
 func (p *Plan) event(req Request, at stamp, d *Draft) Event {
-	e := Event{ID: at.event, Time: at.now, Org: p.Org, Actor: req.Actor, RequestID: req.RequestID, Resource: d.Subject}
+	e := Event{ID: at.event, Time: at.now, Org: p.Org, Actor: d.Actor, RequestID: req.RequestID, Resource: d.Subject}
 	if p.Type != nil {
 		e.Type = p.Type.Name
 	}
@@ -375,7 +401,8 @@ func (p *Plan) stamp(req Request, at stamp, d *Draft) {
 	} else if p.Before != nil {
 		e.Resource = p.Before.ID
 	}
-	if e.Action = d.action(p); !d.Quiet {
+	if !d.Quiet {
+		e.Action = d.action(p)
 		p.Events = []Event{e}
 	}
 }

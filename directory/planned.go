@@ -29,7 +29,10 @@ type Plan struct {
 func (p *Plan) Unchanged() bool { return len(p.Events) == 0 && len(p.Writes) == 0 }
 
 // Blockers are the reasons against the change that can be cleared.
-func (p *Plan) Blockers() []Blocker { return blockers(p.Findings) }
+func (p *Plan) Blockers() []Blocker { return p.BlockersIn(English) }
+
+// BlockersIn are Blockers in a language.
+func (p *Plan) BlockersIn(l Language) []Blocker { return blockers(p.Findings, l) }
 
 func (p *Plan) refused() []Finding {
 	var refused []Finding

@@ -37,11 +37,19 @@ type Finding struct {
 	Verdict Verdict
 	Class   Class
 	Path    string   // of the attribute in question, if it is one
-	Reason  string   // one complete sentence for a person
+	Reason  string   // one complete sentence for a person, in English
+	Says    Message  // the same in other languages
 	Err     error    // the typed error that a refusal ends in, where there is one
 	Firm    bool     // never to be contained: waiting would not make it right
 	Seats   *Seats   // where the licence is what refuses
 	Blocker *Blocker // what is in the way, and how to clear it
+}
+
+// Refused is the finding of a rule that refuses. The sentence is in English; every
+// one has its French in french.go.
+func Refused(rule RuleID, class Class, format string, args ...any) Finding {
+	m := Message{format, args}
+	return Finding{Rule: rule, Verdict: Refuse, Class: class, Reason: m.In(English), Says: m}
 }
 
 // Blocker is one reason against a deactivation, with its fix.
@@ -64,6 +72,8 @@ type Fix struct {
 	Holders      []string `json:"holders,omitempty"`
 	Precondition string   `json:"precondition,omitempty"`
 	Href         string   `json:"href,omitempty"`
+	// Support is whom to ask when the fix cannot be made (S0-7).
+	Support string `json:"support,omitempty"`
 }
 
 // Policy is one rule. It reports all that it finds; an error means that it
@@ -87,30 +97,41 @@ type Refusal struct {
 	Contained bool   // the person is suspended meanwhile
 }
 
-// Error joins the sentences of the findings of the first one's class.
-func (e *Refusal) Error() string {
+// Error joins the sentences of all findings, in English.
+func (e *Refusal) Error() string { return e.In(English) }
+
+// In joins the sentences of all findings in a language.
+func (e *Refusal) In(l Language) string {
 	if len(e.Findings) == 0 {
 		return "refused"
 	}
 	var all []string
 	for _, f := range e.Findings {
-		all = append(all, f.Reason)
+		all = append(all, f.In(l))
 	}
 	return strings.Join(all, " ")
+}
+
+// In is the sentence of a finding in a language.
+func (f Finding) In(l Language) string {
+	if l == English || f.Says.Format == "" {
+		return f.Reason
+	}
+	return f.Says.In(l)
 }
 
 // Code is the reason code of the first finding.
 func (e *Refusal) Code() RuleID { return e.Findings[0].Rule }
 
-// Blockers are those of the findings.
-func (e *Refusal) Blockers() []Blocker { return blockers(e.Findings) }
+// Blockers are those of the findings, in a language.
+func (e *Refusal) Blockers(l Language) []Blocker { return blockers(e.Findings, l) }
 
-func blockers(findings []Finding) []Blocker {
+func blockers(findings []Finding, l Language) []Blocker {
 	all := []Blocker{}
 	for _, f := range findings {
 		if f.Verdict == Refuse && f.Blocker != nil {
 			b := *f.Blocker
-			b.Code, b.Detail = f.Rule, f.Reason
+			b.Code, b.Detail = f.Rule, f.In(l)
 			all = append(all, b)
 		}
 	}

@@ -46,3 +46,22 @@ type Actor struct {
 	// MayLiftBlock lets the actor add blocked addresses.
 	MayLiftBlock bool `json:"-"`
 }
+
+// Name tells actors apart in few letters: the kind, a colon, and the person or
+// connection.
+func (a Actor) Name() string {
+	who := a.User
+	if who == "" {
+		who = string(a.Connection)
+	}
+	return string(a.Kind) + ":" + who
+}
+
+// Signature tells apart whoever must not be the same where two are needed: people,
+// or else credentials.
+func (a Actor) Signature() string {
+	if a.User != "" {
+		return a.User
+	}
+	return string(a.Kind) + ":" + a.Credential
+}

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -33,14 +32,13 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 		return nil, err // told already: nothing happens
 	}
 	p := Purchase{Head: Head{ID: c.ID}, Email: c.Email, Channel: c.Channel, Outcome: "recorded"}
-	entry, err := Load[Address](ctx, r, d.Org, MailKey(c.Email))
+	entry, err := FindAddress(ctx, r, c.Type, d.Org, c.Email)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		return nil, err
 	case entry.Blocked:
-		return []Finding{{Rule: RuleEmailBlocked, Verdict: Refuse, Class: Authority, Firm: true,
-			Reason: fmt.Sprintf("The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email))}}, nil
+		return refusal(RuleEmailBlocked, Authority, "The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email)), nil
 	case entry.Returns:
 		if err := s.comeBack(ctx, r, req, d, c, entry.User); err != nil {
 			return nil, err

@@ -53,11 +53,13 @@ type Tx interface {
 	Delete(ctx context.Context, org OrgID, before *scim.Resource) error
 	// Link changes the members of a group.
 	Link(ctx context.Context, group Ref, d EdgeDelta) error
-	// PutDocument writes a document in place of the version that was read, 0 for
-	// a new one. It fails with ErrVersion when that is not what is stored.
-	PutDocument(ctx context.Context, d Document, was scim.Version) error
-	// DeleteDocument fails with ErrVersion when the version is not what is stored.
-	DeleteDocument(ctx context.Context, org OrgID, kind Kind, id string, was scim.Version) error
+	// PutDocument writes a document in place of the one that was read, whose
+	// version is 0 for a new one. It fails with ErrVersion when that is not what is
+	// stored.
+	PutDocument(ctx context.Context, d, before Document) error
+	// DeleteDocument removes a document that was read. It fails with ErrVersion
+	// when that is not what is stored.
+	DeleteDocument(ctx context.Context, before Document) error
 	// Count adds to a running total. It fails with ErrLimit when the total would
 	// rise above most, unless that is negative.
 	Count(ctx context.Context, org OrgID, name string, by, most int64) error

@@ -20,17 +20,40 @@ func TeamsOf(ctx context.Context, r Reader, org OrgID, user string) ([]*scim.Res
 	if err != nil || len(groups[user]) == 0 {
 		return nil, err
 	}
-	rt, err := r.Type("Group")
-	if err != nil {
-		return nil, err
-	}
 	standing, err := LoadOr[Standing](ctx, r, org, user)
 	if err != nil {
 		return nil, err
 	}
-	var teams []*scim.Resource
+	var ids []string
 	for _, m := range groups[user] {
-		g, err := r.Get(ctx, Ref{org, rt, m.Group})
+		ids = append(ids, m.Group)
+	}
+	return teamsAmong(ctx, r, org, ids, standing.PrimaryTeam)
+}
+
+// LedTeams are the teams of the organization that have a leader, by rank, then by
+// name (S1-13).
+func LedTeams(ctx context.Context, r Reader, org OrgID) ([]*scim.Resource, error) {
+	led, err := All[Leadership](ctx, r, DocumentQuery{Org: org})
+	var ids []string
+	for _, l := range led {
+		ids = append(ids, l.ID)
+	}
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return teamsAmong(ctx, r, org, ids, "")
+}
+
+// teamsAmong are those of the groups that are teams, in their order.
+func teamsAmong(ctx context.Context, r Reader, org OrgID, groups []string, primaryTeam string) ([]*scim.Resource, error) {
+	rt, err := r.Type("Group")
+	if err != nil {
+		return nil, err
+	}
+	var teams []*scim.Resource
+	for _, id := range groups {
+		g, err := r.Get(ctx, Ref{org, rt, id})
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +66,7 @@ func TeamsOf(ctx context.Context, r Reader, org OrgID, user string) ([]*scim.Res
 	}
 	order := func(g *scim.Resource) (primary int, ranked int, rank int64) {
 		v, set := g.Get(schemas.UsherGroup.Rank)
-		if g.ID != standing.PrimaryTeam {
+		if g.ID != primaryTeam {
 			primary = 1
 		}
 		if !set {

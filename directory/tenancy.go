@@ -14,6 +14,9 @@ type Profile struct {
 	Language       string `json:"language,omitempty"`
 	// Brake holds a client that deactivates too many (K62).
 	Brake Brake `json:"brake"`
+	// TwoPeople asks for a second person's approval before an administrator or an
+	// auditor is deactivated (G9).
+	TwoPeople bool `json:"twoPeople,omitempty"`
 	// UndoMinutes is how long a deactivation can be undone; 0: not at all.
 	UndoMinutes int `json:"undoMinutes"`
 	// SelfClose lets members at home close their own account (C4).
@@ -103,6 +106,8 @@ type Account struct {
 	EmailKey string       `json:"emailKey,omitempty"`
 	Home     OrgID        `json:"homeOrganization,omitempty"`
 	State    AccountState `json:"state" enum:"open,closed,spam"`
+	// Password is the hash of the password, where Usher keeps one.
+	Password string `json:"password,omitempty"`
 	// Members are the places where the account is a member.
 	Members []Place `json:"members,omitempty"`
 }

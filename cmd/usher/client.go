@@ -22,6 +22,8 @@ type client struct {
 	http  http.Client
 	types *schemas.Registry
 	close func() error
+	// reservation names the seats that people are given who are created.
+	reservation string
 }
 
 // unreachable says that a server which was there is not any more.
@@ -43,7 +45,7 @@ func (o *options) client(ctx context.Context) (*client, error) {
 	}
 	if conn, err := dial(ctx, "", ""); err == nil {
 		t := &http.Transport{DialContext: dial}
-		return &client{http.Client{Transport: t}, types, func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
+		return &client{http: http.Client{Transport: t}, types: types, close: func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
 	}
 	a, err := app.New(ctx, cfg, io.Discard)
 	if err != nil {
@@ -52,7 +54,7 @@ func (o *options) client(ctx context.Context) (*client, error) {
 	if err := a.Prepare(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	return &client{http.Client{Transport: inProcess{a.Control()}}, types, a.Close}, nil
+	return &client{http: http.Client{Transport: inProcess{a.Control()}}, types: types, close: a.Close}, nil
 }
 
 // inProcess answers requests from a handler in this process.

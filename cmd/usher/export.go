@@ -259,6 +259,9 @@ func (c *client) scim(ctx context.Context, org, method, path string, body []byte
 		return 0, err
 	}
 	r.Header.Set(admin.OrganizationHeader, org)
+	if c.reservation != "" {
+		r.Header.Set("Usher-Reservation", c.reservation)
+	}
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return 0, unreachable{err}

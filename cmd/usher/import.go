@@ -45,12 +45,13 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 	f.BoolVar(&im.dry, "dry-run", false, "check every row and say what would happen, without changing anything")
 	f.BoolVar(&im.update, "update", false, "change resources that exist already (same externalId, or same name)")
 	f.BoolVar(&im.resume, "resume", false, "go on after the last row of an import that was interrupted")
+	f.BoolVar(&im.reserve, "reserve", false, "reserve a seat of the licence for every row first, so that all of them find one")
 	f.StringVar(&im.errorsFile, "errors", "", "write the rows that failed to this file as well")
 	return cmd
 }
 
 const (
-	importers = 8    // rows under way at once, so that they share commits
+	importers = 24   // rows under way at once, so that they share commits
 	keepEvery = 100  // rows between two notes of the place to resume at
 	tellEvery = 5000 // rows between two counts where there is no terminal
 )
@@ -61,14 +62,17 @@ type importer struct {
 	rt                  *scim.ResourceType
 	org, path           string
 	dry, update, resume bool
+	reserve             bool
 	errorsFile          string
 	out, errs           io.Writer
 	terminal            bool
 
 	mu    sync.Mutex
 	count map[string]int
-	done  map[int]bool // rows that are finished beyond the last in sequence
-	last  int          // all rows up to this one are finished
+	done  map[int]bool    // rows that are finished beyond the last in sequence
+	last  int             // all rows up to this one are finished
+	fresh bool            // there was nothing when the import began
+	seen  map[string]bool // externalIds of the file so far, where nothing else can be in the way
 }
 
 // run reads the file and imports it.
@@ -79,9 +83,13 @@ func (im *importer) run(ctx context.Context) (err error) {
 	}
 	defer file.Close()
 	im.count, im.done = map[string]int{}, map[int]bool{}
-	if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?count=0", nil, nil); err != nil {
+	var have struct {
+		Total int `json:"totalResults"`
+	}
+	if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?count=0", nil, &have); err != nil {
 		return err
 	}
+	im.fresh, im.seen = have.Total == 0, map[string]bool{}
 	if im.resume {
 		if im.last, err = readState(im.state()); err != nil {
 			return err
@@ -95,6 +103,11 @@ func (im *importer) run(ctx context.Context) (err error) {
 		defer func() { err = firstError(err, mistakes.Close()) }()
 		im.errs = io.MultiWriter(im.errs, mistakes)
 	}
+	release, err := im.reserveSeats(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, release()) }()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	rows := make(chan row)
@@ -110,6 +123,48 @@ func (im *importer) run(ctx context.Context) (err error) {
 		return err
 	}
 	return firstError(err, im.summary(ctx))
+}
+
+// reserveSeats reserves a seat for every row that is still to be imported, and
+// returns what gives back those that were not needed.
+func (im *importer) reserveSeats(ctx context.Context, file *os.File) (release func() error, err error) {
+	nothing := func() error { return nil }
+	if !im.reserve || im.dry {
+		return nothing, nil
+	}
+	rows := 0
+	count := func(r row) bool {
+		if r.number > im.last {
+			rows++
+		}
+		return true
+	}
+	if err := im.rows(file, count); err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil || rows == 0 {
+		return nothing, err
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	ask := map[string]any{"seats": rows, "minutes": 24 * 60, "purpose": "import of " + im.path}
+	if err := im.client.api(ctx, im.org, http.MethodPost, "/reservations", ask, &made); err != nil {
+		return nil, fmt.Errorf("%d seats cannot be reserved: %w", rows, err)
+	}
+	im.client.reservation = made.ID
+	return func() error {
+		im.client.reservation = ""
+		return im.client.api(context.WithoutCancel(ctx), im.org, http.MethodDelete, "/reservations/"+made.ID, nil, nil)
+	}, nil
+}
+
+// rows calls fn with every row of the file.
+func (im *importer) rows(file io.Reader, fn func(row) bool) error {
+	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
+		return readCSV(file, im.rt, fn)
+	}
+	return readLines(file, fn)
 }
 
 // progress shows on a terminal how much of the file is read.
@@ -270,26 +325,49 @@ func withMembers(res *scim.Resource, edges []patch.EdgeOp) []byte {
 }
 
 // existing finds a resource of the same externalId, or else of the same name.
+// Where there was nothing when the import began, only an earlier row of the file
+// can be in the way, and then names are left to the server to refuse.
 func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, error) {
+	if im.fresh && !im.met(res.Text(scim.ExternalID)) {
+		return "", nil
+	}
+	var parts []string
 	for _, a := range append([]*scim.Attribute{scim.ExternalID}, im.rt.UniqueAttributes()...) {
-		text := res.Text(a)
-		if text == "" || !a.Required && a != scim.ExternalID {
-			continue
-		}
-		var page struct {
-			Resources []struct {
-				ID string `json:"id"`
-			} `json:"Resources"`
-		}
-		filter := a.Path() + " eq " + string(scim.AppendString(nil, text))
-		if err := im.send(ctx, http.MethodGet, im.rt.Endpoint+"?attributes=id&filter="+url.QueryEscape(filter), nil, &page); err != nil {
-			return "", err
-		}
-		if len(page.Resources) > 0 {
-			return page.Resources[0].ID, nil
+		if text := res.Text(a); text != "" && (a.Required || a == scim.ExternalID) {
+			parts = append(parts, a.Path()+" eq "+string(scim.AppendString(nil, text)))
 		}
 	}
-	return "", nil
+	if parts == nil {
+		return "", nil
+	}
+	var page struct {
+		Resources []struct {
+			ID         string `json:"id"`
+			ExternalID string `json:"externalId"`
+		} `json:"Resources"`
+	}
+	path := im.rt.Endpoint + "?attributes=id,externalId&filter=" + url.QueryEscape(strings.Join(parts, " or "))
+	if err := im.send(ctx, http.MethodGet, path, nil, &page); err != nil || len(page.Resources) == 0 {
+		return "", err
+	}
+	for _, r := range page.Resources {
+		if r.ExternalID != "" && r.ExternalID == res.Text(scim.ExternalID) {
+			return r.ID, nil
+		}
+	}
+	return page.Resources[0].ID, nil
+}
+
+// met notes an externalId and reports whether an earlier row had it.
+func (im *importer) met(externalID string) bool {
+	if externalID == "" {
+		return false
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	before := im.seen[externalID]
+	im.seen[externalID] = true
+	return before
 }
 
 // read sends the rows of the file, without those of an earlier run.
@@ -306,8 +384,5 @@ func (im *importer) read(ctx context.Context, file io.Reader, rows chan<- row) e
 			return false
 		}
 	}
-	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
-		return readCSV(file, im.rt, send)
-	}
-	return readLines(file, send)
+	return im.rows(file, send)
 }

@@ -35,7 +35,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"Resources":[{"id":"%d"}]}`, at)
 			return
 		}
-		_, _ = w.Write([]byte(`{}`))
+		fmt.Fprintf(w, `{"totalResults":%d}`, len(p.users))
 		return
 	}
 	if p.posts++; p.fail != nil && p.fail(p.posts, w) {

@@ -76,6 +76,11 @@ func connectionPut(o *options, use string) *cobra.Command {
 	f.BoolVar(&given.IgnoreUnknownMembers, "ignore-unknown-members", false, "drop unknown member ids instead of refusing them")
 	f.Float64Var(&given.RatePerSecond, "rate", 0, "requests a second, 0 for no limit")
 	f.IntVar(&given.Burst, "burst", 0, "requests that may come at once above the rate")
+	f.StringVar((*string)(&given.OnBlocked), "on-blocked", "refuse", "what a refused deactivation leads to: refuse, contain, accept")
+	f.StringVar((*string)(&given.OnSeatExhausted), "on-seat-exhausted", "refuse", "what happens when there is no seat: refuse, waitlist")
+	f.BoolVar(&given.MayLiftBlock, "may-lift-block", false, "let the client add people whose address is blocked")
+	f.BoolVar(&given.ErrorExtension, "error-extension", false, "add Usher's own schema to errors")
+	f.IntVar(&given.RankCeiling, "rank-ceiling", 0, "act upon nobody above this rank, 0 for 900")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := given.Dialect.UnmarshalText([]byte(dialect)); err != nil {
 			return usageError{err}
@@ -119,6 +124,11 @@ func overlay(c *directory.Connection, given directory.Connection, changed func(f
 		"scope":                  func() { c.Scopes = given.Scopes },
 		"ignore-unknown-members": func() { c.IgnoreUnknownMembers = given.IgnoreUnknownMembers },
 		"rate":                   func() { c.RatePerSecond = given.RatePerSecond },
+		"on-blocked":             func() { c.OnBlocked = given.OnBlocked },
+		"on-seat-exhausted":      func() { c.OnSeatExhausted = given.OnSeatExhausted },
+		"may-lift-block":         func() { c.MayLiftBlock = given.MayLiftBlock },
+		"error-extension":        func() { c.ErrorExtension = given.ErrorExtension },
+		"rank-ceiling":           func() { c.RankCeiling = given.RankCeiling },
 		"burst":                  func() { c.Burst = given.Burst },
 	} {
 		if changed(flag) {
@@ -142,13 +152,13 @@ func connectionList(o *options) *cobra.Command {
 }
 
 func tokenCommand(o *options) *cobra.Command {
-	return group("token", "Provisioning tokens", tokenCreate(o), tokenList(o), tokenRotate(o), tokenRevoke(o))
+	return group("token", "Provisioning and administrator tokens", tokenCreate(o), tokenList(o), tokenRotate(o), tokenRevoke(o))
 }
 
 func tokenCreate(o *options) *cobra.Command {
 	var conn string
 	var req admin.NewToken
-	cmd := &cobra.Command{Use: "create", Short: "Make a token; it alone is printed, this once", Args: noArgs, Example: "  usher token create --connection okta --ttl 8760h",
+	cmd := &cobra.Command{Use: "create", Short: "Make a token; it alone is printed, this once", Args: noArgs, Example: "  usher token create --connection okta --ttl 8760h\n  usher token create --admin --org acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			req.Connection = directory.ConnectionID(conn)
 			var made admin.Secret
@@ -159,6 +169,8 @@ func tokenCreate(o *options) *cobra.Command {
 			return err
 		}}
 	cmd.Flags().StringVar(&conn, "connection", "default", "connection it belongs to")
+	cmd.Flags().BoolVar(&req.Admin, "admin", false, "make an administrator token of an organization instead")
+	cmd.Flags().StringVar((*string)(&req.Org), "org", "default", "organization, with --admin")
 	cmd.Flags().StringSliceVar(&req.Scopes, "scope", nil, "narrow what it may do (default: all that the connection may)")
 	cmd.Flags().StringVar(&req.TTL, "ttl", "", "how long it lives, such as 8760h (default: until revoked)")
 	return cmd

@@ -25,8 +25,6 @@ type Queue interface {
 	Ack(ctx context.Context, keys ...string) error
 	// Retry makes an envelope due again at a later time.
 	Retry(ctx context.Context, key string, at time.Time) error
-	// Drop forgets the oldest of what waits, for a server that nobody listens to.
-	Drop(ctx context.Context) error
 	// Lag is the age of the oldest envelope, and how many there are.
 	Lag(ctx context.Context) (oldest time.Duration, n int, err error)
 }

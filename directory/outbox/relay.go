@@ -43,7 +43,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// New makes a relay. Without a publisher it drops what it finds.
+// New makes a relay. Without a publisher it leaves everything where it is, and
+// only tells how much waits.
 func New(q Queue, p Publisher, o Options) *Relay { return &Relay{q, p, o.withDefaults()} }
 
 // Run relays until the context ends.
@@ -71,7 +72,7 @@ func (r *Relay) Run(ctx context.Context) error {
 // wait with it, so that order is kept.
 func (r *Relay) once(ctx context.Context) (int, error) {
 	if r.pub == nil {
-		return 0, r.queue.Drop(ctx)
+		return 0, nil
 	}
 	batch, err := r.queue.Lease(ctx, r.opts.Batch, r.opts.Lease)
 	if err != nil || len(batch) == 0 {

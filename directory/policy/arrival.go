@@ -2,8 +2,9 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -22,38 +23,71 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if !directory.IsPerson(d.Type) || d.After == nil || d.Is == directory.Inactive {
 		return nil, nil
 	}
-	comes := d.Joins() || d.Returns()
-	if !comes && d.Before != nil && sameAddresses(d.Before, d.After) {
+	if d.Returns() {
+		return comesBack(ctx, r, d)
+	}
+	if d.Before != nil && sameAddresses(d.Before, d.After) {
 		return nil, nil
 	}
 	known := directory.AddressesOf(d.Before)
 	for _, key := range directory.AddressesOf(d.After) {
-		if !comes && slices.Contains(known, key) {
+		if slices.Contains(known, key) {
 			continue
 		}
-		entry, err := directory.Load[directory.Address](ctx, r, d.Org, key)
+		entry, err := directory.FindAddress(ctx, r, d.Type, d.Org, key)
 		if isNotFound(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if entry.Blocked && !mayLift(d, entry) {
-			return []directory.Finding{refuse(RuleBlocked, directory.Authority, fmt.Sprintf("The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", key))}, nil
+		if entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(key)}, nil
 		}
-		if !entry.Blocked && !entry.Returns {
-			continue
+		if d.Joins() && entry.User != "" && entry.User != d.After.ID {
+			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
 		}
-		lifted := entry.Blocked
-		entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
-		if err := directory.Save(d, d.Org, &entry); err != nil {
+		if err := lift(d, entry); err != nil {
 			return nil, err
-		}
-		if lifted {
-			d.Do("address.lifted", key, 1)
 		}
 	}
 	return nil, nil
+}
+
+func blocked(address string) directory.Finding {
+	return refuse(RuleBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
+}
+
+// comesBack lifts the blocks of a person who returns.
+func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on && !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
+		return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
+	}
+	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on {
+		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
+	}
+	entries, err := directory.KeptAddresses(ctx, r, d)
+	for _, entry := range entries {
+		if err == nil && entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(entry.ID)}, nil
+		}
+		if err == nil {
+			err = lift(d, entry)
+		}
+	}
+	return nil, err
+}
+
+// lift ends a block, or the wait for a purchase; the entry stays (S1-23).
+func lift(d *directory.Draft, entry directory.Address) error {
+	if !entry.Blocked && !entry.Returns {
+		return nil
+	}
+	if entry.Blocked {
+		d.Do("address.lifted", entry.ID, 1)
+	}
+	entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
+	return directory.Save(d, d.Org, &entry)
 }
 
 // sameAddresses spares the common change a look at the addresses one by one.
@@ -65,14 +99,14 @@ func sameAddresses(before, after *scim.Resource) bool {
 
 // mayLift reports whether the actor may let a blocked address in: an administrator
 // by hand, a client that has the right, and who set the block.
-func mayLift(d *directory.Draft, entry directory.Address) bool {
+func mayLift(d *directory.Draft, by string) bool {
 	switch d.Actor.Kind {
 	case directory.ByMember, directory.Operator:
 		return true
 	case directory.Client:
-		return d.Actor.MayLiftBlock || entry.By.Kind == directory.Client && entry.By.Connection == d.Actor.Connection
+		return d.Actor.MayLiftBlock || by == d.Actor.Name()
 	case directory.BySchedule:
-		return entry.By.Kind == directory.Client // from the waitlist
+		return strings.HasPrefix(by, string(directory.Client)+":") // from the waitlist
 	}
 	return false
 }
@@ -136,6 +170,27 @@ func invite(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	return directory.Save(d, d.Org, &invitation)
 }
 
+// Choices follows who changes their mind about an inactive person: the box of S1-5
+// decides whether the addresses are blocked or may return, whenever it is ticked.
+type Choices struct{}
+
+// Review amends the draft.
+func (Choices) Review(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) {
+		return nil, nil
+	}
+	if d.After != nil && d.Was == directory.Inactive && d.Is == directory.Inactive {
+		before, _ := d.Before.Bool(schemas.Usher.ReactivateOnPurchase)
+		after, _ := d.After.Bool(schemas.Usher.ReactivateOnPurchase)
+		gone := d.Before.Text(schemas.Usher.DeactivatedAt) != ""
+		if gone && before != after {
+			setFlag(d.After, schemas.Usher.BlockListed, !after)
+		}
+	}
+	d.CountGone()
+	return nil, nil
+}
+
 // Schedules keeps the date on which a person leaves (T12), and the case of a
 // departure that had to wait.
 type Schedules struct{}
@@ -146,18 +201,12 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		return nil, nil
 	}
 	if on, _ := d.Person().Bool(schemas.User.Active); d.Deferred && on {
-		if err := dropSchedule(ctx, r, d); err != nil {
+		return nil, openCase(ctx, r, d)
+	}
+	if d.TakesBack() {
+		if err := closeCase(ctx, r, d); err != nil {
 			return nil, err
 		}
-		c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
-		if err != nil {
-			return nil, err
-		}
-		c.Open, c.Reason, c.Blockers = true, "accepted", d.Blocked
-		if err := directory.Save(d, d.Org, &c); err != nil {
-			return nil, err
-		}
-		d.Do("case.opened", d.Before.ID, len(d.Blocked))
 	}
 	if d.After == nil || d.Leaves() || d.Deferred {
 		return nil, nil // Departure ends it
@@ -177,10 +226,58 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		}
 		return nil, nil
 	}
-	s.At, s.Reason = at, reason
+	s.At, s.Reason, s.By = at, reason, d.Actor
 	s.Plan(d.Now)
 	d.Do("departure.scheduled", d.After.ID, 1)
 	return nil, directory.Save(d, d.Org, &s)
+}
+
+// openCase keeps a departure that was accepted and has to wait.
+func openCase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	by, err := askedBy(ctx, r, d)
+	if err != nil {
+		return err
+	}
+	if err := dropSchedule(ctx, r, d); err != nil {
+		return err
+	}
+	c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
+	if err != nil {
+		return err
+	}
+	c.Open, c.Reason, c.Blockers, c.By, c.Frozen, c.Closed = true, "accepted", d.Blocked, by, d.Was == directory.Suspended, time.Time{}
+	d.Do("case.opened", d.Before.ID, len(d.Blocked))
+	return directory.Save(d, d.Org, &c)
+}
+
+// closeCase ends the case of a departure that happens, or is taken back.
+func closeCase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	c, err := directory.Load[directory.Case](ctx, r, d.Org, d.Before.ID)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil || !c.Open:
+		return err
+	}
+	c.Open, c.Closed = false, d.Now
+	return directory.Save(d, d.Org, &c)
+}
+
+// askedBy is who wants a departure: the actor, or who set its date or asked for it
+// before it had to wait, where the clock carries it out.
+func askedBy(ctx context.Context, r directory.Reader, d *directory.Draft) (directory.Actor, error) {
+	if d.Actor.Kind != directory.BySchedule {
+		return d.Actor, nil
+	}
+	c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
+	if err != nil || c.Open && c.By.Kind != "" {
+		return c.By, err
+	}
+	s, err := directory.LoadOr[directory.Schedule](ctx, r, d.Org, d.Before.ID)
+	if err != nil || s.By.Kind != "" {
+		return s.By, err
+	}
+	return d.Actor, nil
 }
 
 // dropSchedule ends a schedule whose day has come.

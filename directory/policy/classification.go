@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -29,7 +28,7 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	}
 	address := directory.PrimaryAddress(d.After)
 	switch {
-	case d.Before == nil:
+	case d.Before == nil, d.Before.Text(schemas.Usher.Classification) == "":
 		return classify(ctx, r, d, address)
 	case d.Returns():
 		_, found, err := account(ctx, r, address)
@@ -48,7 +47,7 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 		return nil, err
 	}
 	if left.Verified && !home.Verified {
-		f := refuse(RuleUnverifiedDomain, directory.Invalid, fmt.Sprintf("The new address is outside the verified domains of the organization; verify the domain %q first, or invite the person under the new address.", directory.DomainOf(address)))
+		f := refuse(RuleUnverifiedDomain, directory.Invalid, "The new address is outside the verified domains of the organization; verify the domain %q first, or invite the person under the new address.", directory.DomainOf(address))
 		f.Path = "emails"
 		return []directory.Finding{f}, nil
 	}
@@ -60,11 +59,11 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 
 // classify is for a new person.
 func classify(ctx context.Context, r directory.Reader, d *directory.Draft, address string) ([]directory.Finding, error) {
-	_, found, err := account(ctx, r, address)
+	a, found, err := account(ctx, r, address)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
+	home, err := a.HomeOf(ctx, r, d.Type, d.Org, address)
 	if err != nil {
 		return nil, err
 	}
@@ -126,17 +125,13 @@ func (ReadOnly) Review(ctx context.Context, r directory.Reader, d *directory.Dra
 		if err != nil {
 			return nil, err
 		}
-		f := refuse(RuleReadOnly, directory.ReadOnly, fmt.Sprintf("The attribute %s is managed by the home organization %s of this external person; change it there%s.", a.Path(), d.Before.Text(schemas.Usher.HomeOrganizationID), support(profile, ", or ask %s")))
+		home := d.Before.Text(schemas.Usher.HomeOrganizationID)
+		f := refuse(RuleReadOnly, directory.ReadOnly, "The attribute %s is managed by the home organization %s of this external person; change it there.", a.Path(), home)
+		if profile.SupportContact != "" {
+			f = refuse(RuleReadOnly, directory.ReadOnly, "The attribute %s is managed by the home organization %s of this external person; change it there, or ask %s.", a.Path(), home, profile.SupportContact)
+		}
 		f.Path = a.Path()
 		return []directory.Finding{f}, nil
 	}
 	return nil, nil
-}
-
-// support names the support contact where there is one.
-func support(p directory.Profile, format string) string {
-	if p.SupportContact == "" {
-		return ""
-	}
-	return fmt.Sprintf(format, p.SupportContact)
 }

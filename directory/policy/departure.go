@@ -79,8 +79,9 @@ func (l *leaving) findTeams(ctx context.Context) error {
 }
 
 // transferee is who receives the records: who was named, the leader of the
-// primary team, or the leader of the first team that has one who is active. With
-// none of them, the departure is refused rather than orphaning a record (G7).
+// primary team, or the leader of the first team that has one who is active: of
+// their own teams or, for who has none, of all (S1-13). With none of them, the
+// departure is refused rather than orphaning a record (G7).
 func (l *leaving) transferee(ctx context.Context) (string, error) {
 	named := l.d.TransferTo
 	if named == "" {
@@ -94,22 +95,28 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 		if err != nil || ok {
 			return named, err
 		}
-		l.refuse("The person named to receive the records is not an active member of the organization; name another one.")
+		l.refuse(refuse(RuleNoTransferee, directory.State, "The person named to receive the records is not an active member of the organization; name another one."))
 		return "", nil
 	}
-	for _, team := range l.memberOf {
+	teams := l.memberOf
+	if len(teams) == 0 {
+		var err error
+		if teams, err = directory.LedTeams(ctx, l, l.d.Org); err != nil {
+			return "", err
+		}
+	}
+	for _, team := range teams {
 		leader := directory.ReferenceID(team.Text(schemas.UsherGroup.Leader))
 		ok, err := l.canReceive(ctx, leader)
 		if err != nil || ok {
 			return leader, err
 		}
 	}
-	l.refuse("The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo.")
+	l.refuse(refuse(RuleNoTransferee, directory.State, "The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo."))
 	return "", nil
 }
 
-func (l *leaving) refuse(reason string) {
-	f := refuse(RuleNoTransferee, directory.State, reason)
+func (l *leaving) refuse(f directory.Finding) {
 	f.Blocker = &directory.Blocker{OwnerID: l.d.Before.ID, Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin)}}
 	l.found = append(l.found, f)
 }
@@ -189,9 +196,10 @@ func (l *leaving) subscriptions(ctx context.Context) error {
 	return nil
 }
 
-// invitation becomes void (S2-24).
+// invitation becomes void (S2-24). Erasing drops it altogether, and one document is
+// written once.
 func (l *leaving) invitation(ctx context.Context) error {
-	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+	if l.d.Erase || l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil
 	}
 	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)
@@ -222,28 +230,28 @@ func (l *leaving) addresses(ctx context.Context) error {
 	if person == nil {
 		person = l.d.Before
 	}
-	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
-	all := directory.AddressesOf(l.d.Before)
 	if l.d.Erase {
-		return l.forget(ctx, all)
+		return l.forget(ctx, directory.AddressesOf(l.d.Before))
 	}
-	for _, key := range all {
-		entry, err := directory.LoadOr[directory.Address](ctx, l, l.d.Org, key)
-		if err != nil {
-			return err
-		}
-		entry.User, entry.Blocked, entry.Returns, entry.By, entry.Lifted = l.d.Before.ID, !returns, returns, l.d.Actor, time.Time{}
-		if err := directory.Save(l.d, l.d.Org, &entry); err != nil {
-			return err
-		}
+	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
+	by, err := askedBy(ctx, l, l.d)
+	if err != nil {
+		return err
 	}
 	if l.d.After != nil {
-		setFlag(l.d.After, schemas.Usher.BlockListed, !returns && len(all) > 0)
+		set(l.d.After, schemas.Usher.DeactivatedBy, by.Name())
 	}
-	if len(all) > 0 && returns {
-		l.d.Do("address.returns", l.d.Before.ID, len(all))
-	} else if len(all) > 0 {
-		l.d.Do("address.blocked", l.d.Before.ID, len(all))
+	n, err := directory.KeepAddresses(ctx, l, l.d, by.Name(), !returns, returns)
+	if err != nil || n == 0 {
+		return err
+	}
+	if l.d.After != nil {
+		setFlag(l.d.After, schemas.Usher.BlockListed, !returns)
+	}
+	if returns {
+		l.d.Do("address.returns", l.d.Before.ID, n)
+	} else {
+		l.d.Do("address.blocked", l.d.Before.ID, n)
 	}
 	return nil
 }
@@ -267,15 +275,7 @@ func (l *leaving) schedule(ctx context.Context) error {
 	if err := dropSchedule(ctx, l, l.d); err != nil {
 		return err
 	}
-	c, err := directory.Load[directory.Case](ctx, l, l.d.Org, l.d.Before.ID)
-	switch {
-	case isNotFound(err):
-		return nil
-	case err != nil || !c.Open:
-		return err
-	}
-	c.Open, c.Closed = false, l.d.Now
-	return directory.Save(l.d, l.d.Org, &c)
+	return closeCase(ctx, l, l.d)
 }
 
 // keep remembers what was taken away, and the person who is removed.

@@ -2,14 +2,13 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8).
+// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8, G9).
 // They are asked again when the change is made, whatever a preview said (S0-19).
 type Guards struct{}
 
@@ -23,6 +22,7 @@ const (
 	RuleOrgOwner    directory.RuleID = "deactivation.org_owner"
 	RuleSelf        directory.RuleID = "deactivation.self"
 	RuleBrake       directory.RuleID = "safeguard.mass_deactivation"
+	RuleApproval    directory.RuleID = "approval.required"
 )
 
 // Review asks all guards: first those that nothing but another caller can pass.
@@ -30,15 +30,8 @@ func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 	if !directory.IsPerson(d.Type) || d.Before == nil {
 		return nil, nil
 	}
-	if !d.Leaves() {
-		if d.Was == d.Is {
-			return nil, nil
-		}
-		return rank(ctx, r, d)
-	}
 	var found []directory.Finding
-	for _, guard := range []func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error){
-		rank, owner, self, brake, integrations, teamLeader, appAdmin, appOwner} {
+	for _, guard := range guardsOf(d) {
 		f, err := guard(ctx, r, d)
 		if err != nil {
 			return nil, err
@@ -46,6 +39,23 @@ func (Guards) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 		found = append(found, f...)
 	}
 	return found, nil
+}
+
+type guard func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error)
+
+// guardsOf are the guards that a change has to pass. Who makes a customer of an
+// employee takes them from under the guards for employees, so these are asked
+// before.
+func guardsOf(d *directory.Draft) []guard {
+	switch {
+	case d.Leaves():
+		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
+	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
+		return []guard{rank, teamLeader}
+	case d.Was != d.Is:
+		return []guard{rank}
+	}
+	return nil
 }
 
 // rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).
@@ -57,7 +67,7 @@ func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && d.Leaves() {
 		return nil, err // the owner has a guard of their own
 	}
-	f := refuse(RuleHigherRole, directory.Authority, fmt.Sprintf("%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before)))
+	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before))
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
 	return []directory.Finding{f}, nil
 }
@@ -140,12 +150,16 @@ func integrations(ctx context.Context, r directory.Reader, d *directory.Draft) (
 // of S0-4 to S0-6.
 func IntegrationFinding(ctx context.Context, r directory.Documents, org directory.OrgID, i directory.Integration) (directory.Finding, error) {
 	app, peer := or(i.AppName, i.App), or(i.PeerAppName, i.PeerApp)
-	reason := fmt.Sprintf("Status cannot be changed. User's credentials are used for integration with %s.", peer)
+	f := refuse(RuleIntegration, directory.State, "Status cannot be changed. User's credentials are used for integration with %s.", peer)
 	if i.Holds == "membership" {
-		reason = fmt.Sprintf("The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
+		f = refuse(RuleIntegration, directory.State, "The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
 	}
-	f := refuse(RuleIntegration, directory.State, reason)
-	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition, Href: "/api/v1/integrations/" + i.ID}
+	profile, err := directory.ProfileOf(ctx, r, org)
+	if err != nil {
+		return f, err
+	}
+	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition,
+		Href: "/api/v1/integrations/" + i.ID, Support: profile.SupportContact}
 	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + i.Fix.RoleNeeded}) {
 		if err != nil {
 			return f, err
@@ -184,9 +198,9 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 		}
 		names, ids = append(names, team.Text(schemas.Group.DisplayName)), append(ids, team.ID)
 	}
-	refusal := refuse(RuleTeamLeader, directory.State, fmt.Sprintf("%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", ")))
+	refusal := refuse(RuleTeamLeader, directory.State, "%s leads the team %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), names[0])
 	if len(names) > 1 {
-		refusal.Reason = strings.Replace(refusal.Reason, "leads the team ", "leads the teams ", 1)
+		refusal = refuse(RuleTeamLeader, directory.State, "%s leads the teams %s; remove them from the teams they lead first.", directory.DisplayOf(d.Before), strings.Join(names, ", "))
 	}
 	refusal.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Teams: ids, Fix: &directory.Fix{Kind: "changeLeader", RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{refusal}, nil
@@ -238,9 +252,9 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 		return nil, nil
 	}
 	name := or(app.Name, leaving.App)
-	f := refuse(RuleLastAdmin, directory.State, fmt.Sprintf("At least one administrator is required in %s", name))
+	f := refuse(RuleLastAdmin, directory.State, "At least one administrator is required in %s", name)
 	if app.MinAdmins > 1 {
-		f.Reason = fmt.Sprintf("At least %d administrators are required in %s", app.MinAdmins, name)
+		f = refuse(RuleLastAdmin, directory.State, "At least %d administrators are required in %s", app.MinAdmins, name)
 	}
 	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: leaving.App + "." + directory.AppAdmin, Holders: others}}
 	return []directory.Finding{f}, nil
@@ -252,7 +266,7 @@ func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 		if err != nil {
 			return nil, err
 		}
-		f := refuse(RuleAppOwner, directory.State, fmt.Sprintf("%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID)))
+		f := refuse(RuleAppOwner, directory.State, "%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID))
 		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, Href: "/api/v1/applications/" + app.ID}}
 		found = append(found, f)
 	}
@@ -270,7 +284,27 @@ func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 	if err != nil || !held {
 		return nil, err
 	}
-	f := refuse(RuleBrake, directory.Authority, fmt.Sprintf("This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span()))
+	f := refuse(RuleBrake, directory.Authority, "This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span())
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
+	return []directory.Finding{f}, nil
+}
+
+// approval is G9: who holds a role is deactivated by two people, where the
+// organization asks for that.
+func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	if err != nil || standing.Role == "" || d.Actor.Kind == directory.BySelf {
+		return nil, err
+	}
+	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	if err != nil || !profile.TwoPeople {
+		return nil, err
+	}
+	ok, err := directory.Approved(ctx, r, d, d.Before.ID)
+	if err != nil || ok {
+		return nil, err
+	}
+	f := refuse(RuleApproval, directory.Authority, "The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before))
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
 	return []directory.Finding{f}, nil
 }

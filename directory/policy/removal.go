@@ -26,6 +26,13 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	} else if !isNotFound(err) {
 		return nil, err
 	}
+	if !d.Leaves() && !d.Erase { // who leaves now has had it done
+		blocked, _ := d.Before.Bool(schemas.Usher.BlockListed)
+		returns, _ := d.Before.Bool(schemas.Usher.ReactivateOnPurchase)
+		if _, err := directory.KeepAddresses(ctx, r, d, or(d.Before.Text(schemas.Usher.DeactivatedBy), d.Actor.Name()), blocked, returns); err != nil {
+			return nil, err
+		}
+	}
 	held, _ := d.Before.Bool(schemas.Usher.LegalHold)
 	if d.Erase && held {
 		return []directory.Finding{refuse(RuleLegalHold, directory.State, "The data of this person is under a legal hold and cannot be erased; an administrator can lift the hold.")}, nil

@@ -13,9 +13,6 @@ import (
 // more than there are (S2-18, S2-19, S3-13, K60).
 type Seats struct{}
 
-// RuleSeats names the rule.
-const RuleSeats directory.RuleID = "seat.limit_exceeded"
-
 // Review takes and frees seats.
 func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if !directory.IsPerson(d.Type) {
@@ -35,7 +32,7 @@ func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		directory.FreeSeat(d, directory.CoreSKU)
 		d.Do("seat.freed", directory.CoreSKU, 1)
 	}
-	if d.After != nil && (had != needs || d.Before == nil) {
+	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "") {
 		set(d.After, schemas.Usher.SeatState, seatState(needs))
 	}
 	return leaveQueue(ctx, r, d)
@@ -71,9 +68,7 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 	case d.Waitlist && (d.Joins() || d.Returns()):
 		return wait(ctx, r, d)
 	}
-	f := refuse(RuleSeats, directory.Quota, directory.SeatText(seats.Purchased))
-	f.Seats = &seats
-	return []directory.Finding{f}, nil
+	return []directory.Finding{directory.NoSeat(seats)}, nil
 }
 
 // wait puts a person on the waitlist instead of letting them in.

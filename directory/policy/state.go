@@ -22,11 +22,13 @@ func (State) Review(_ context.Context, _ directory.Reader, d *directory.Draft) (
 	case d.Before == nil:
 	case d.Is == directory.Inactive:
 		setTime(d, schemas.Usher.DeactivatedAt)
+		set(d.After, schemas.Usher.DeactivatedBy, d.Actor.Name())
 		setTime(d, schemas.Usher.CredentialsValidAfter)
 	case d.Is == directory.Suspended:
 		setTime(d, schemas.Usher.CredentialsValidAfter)
 	case d.Was == directory.Inactive:
 		d.After.SetPath(schemas.Usher.DeactivatedAt, scim.Value{})
+		d.After.SetPath(schemas.Usher.DeactivatedBy, scim.Value{})
 	}
 	return nil, nil
 }
@@ -54,6 +56,6 @@ func setFlag(r *scim.Resource, a *scim.Attribute, on bool) {
 	r.SetPath(a, scim.BoolValue(true))
 }
 
-func refuse(rule directory.RuleID, class directory.Class, reason string) directory.Finding {
-	return directory.Finding{Rule: rule, Verdict: directory.Refuse, Class: class, Reason: reason}
+func refuse(rule directory.RuleID, class directory.Class, format string, args ...any) directory.Finding {
+	return directory.Refused(rule, class, format, args...)
 }

@@ -99,6 +99,9 @@ func fit(ctx context.Context, r directory.Reader, d *directory.Draft, id string)
 	case directory.StatusOf(person) != directory.Active:
 		err := scim.Errorf(scim.InvalidValue, "The leader of a team must be active; activate that person first, or choose another one.")
 		return []directory.Finding{{Rule: RuleLeader, Verdict: directory.Refuse, Class: directory.Invalid, Path: schemas.UsherGroup.Leader.Path(), Reason: err.Detail, Err: err}}, nil
+	case !directory.IsEmployee(person): // whom no guard would keep from leaving the team behind
+		err := scim.Errorf(scim.InvalidValue, "The leader of a team must be an employee; choose another person.")
+		return []directory.Finding{{Rule: RuleLeader, Verdict: directory.Refuse, Class: directory.Invalid, Path: schemas.UsherGroup.Leader.Path(), Reason: err.Detail, Err: err}}, nil
 	}
 	return nil, nil
 }

@@ -116,9 +116,9 @@ var Enterprise = struct{ EmployeeNumber, Department, Manager, ManagerValue *scim
 
 // Usher are handles to the attributes of Usher's extension of users.
 var Usher = struct {
-	ReactivateOnPurchase, TransferRecordsTo, TerminationDate, ContractEndDate, SendInvitation                                 *scim.Attribute
-	Classification, InvitationState, Status, SeatState, HomeOrganizationID, DeactivatedAt, CredentialsValidAfter, BlockListed *scim.Attribute
-	LegalHold, Blockers, PendingEffects                                                                                       *scim.Attribute
+	ReactivateOnPurchase, TransferRecordsTo, TerminationDate, ContractEndDate, SendInvitation                                                *scim.Attribute
+	Classification, InvitationState, Status, SeatState, HomeOrganizationID, DeactivatedAt, DeactivatedBy, CredentialsValidAfter, BlockListed *scim.Attribute
+	LegalHold, Blockers, PendingEffects                                                                                                      *scim.Attribute
 }{
 	ReactivateOnPurchase:  attr(UsherUserSchema, "reactivateOnPurchase"),
 	TransferRecordsTo:     attr(UsherUserSchema, "transferRecordsTo"),
@@ -131,6 +131,7 @@ var Usher = struct {
 	SeatState:             attr(UsherUserSchema, "seatState"),
 	HomeOrganizationID:    attr(UsherUserSchema, "homeOrganizationId"),
 	DeactivatedAt:         attr(UsherUserSchema, "deactivatedAt"),
+	DeactivatedBy:         attr(UsherUserSchema, "deactivatedBy"),
 	CredentialsValidAfter: attr(UsherUserSchema, "credentialsValidAfter"),
 	BlockListed:           attr(UsherUserSchema, "blockListed"),
 	LegalHold:             attr(UsherUserSchema, "legalHold"),

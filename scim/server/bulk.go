@@ -53,6 +53,9 @@ func (x *exchange) bulk() error {
 			detail: "A Bulk request may hold " + strconv.Itoa(x.s.opts.BulkOperations) + " operations; send more than one."}
 	}
 	b := &bulkRun{x: x, ops: req.Operations, byID: map[string]*bulkOperation{}, limit: req.FailOnErrors}
+	if err := b.enoughSeats(); err != nil {
+		return err
+	}
 	b.run()
 	x.respond(http.StatusOK, b.response())
 	return nil
@@ -285,6 +288,9 @@ func (b *bulkRun) fail(op *bulkOperation, err error) {
 	}
 	a := answerTo(err, b.x.requestID)
 	a.extended, a.requestID = b.x.extendsErrors(), b.x.requestID
+	if a.refusal != nil {
+		a.tell(b.x.language())
+	}
 	if a.status >= 500 {
 		b.x.cause = err
 	}

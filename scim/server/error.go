@@ -25,6 +25,7 @@ type httpError struct {
 	refusal    *directory.Refusal
 	extended   bool // with Usher's own schema
 	requestID  string
+	language   directory.Language
 }
 
 func (e *httpError) Error() string { return e.detail }
@@ -90,6 +91,24 @@ func refused(e *directory.Refusal) httpError {
 	return a
 }
 
+// tell puts the sentences of a refusal into a language.
+func (a *httpError) tell(l directory.Language) {
+	if a.refusal != nil {
+		a.language, a.detail = l, a.refusal.In(l)
+	}
+}
+
+// language is the one that the caller is told refusals in.
+func (x *exchange) language() directory.Language {
+	l := directory.English
+	accept := strings.Join(x.r.Header["Accept-Language"], ",")
+	_ = x.s.dir.Read(x.ctx, func(r directory.Reader) (err error) {
+		l, err = directory.LanguageOf(x.ctx, r, x.principal.Org, accept)
+		return err // then it is English
+	})
+	return l
+}
+
 // problemLink is where a person can read of a refusal, and see when it is gone.
 func problemLink(e *directory.Refusal) string {
 	return "</api/v1/problems/" + e.Problem + `>; rel="describedby"`
@@ -111,6 +130,7 @@ func (x *exchange) fail(err error) {
 	}
 	if a.refusal != nil {
 		a.requestID = x.requestID
+		a.tell(x.language())
 		h["Usher-Error"] = []string{string(a.refusal.Code())}
 		if a.refusal.Problem != "" {
 			h["Link"] = []string{problemLink(a.refusal)}
@@ -164,7 +184,7 @@ func (a httpError) extension() []byte {
 		Blockers  []directory.Blocker `json:"blockers"`
 		Seats     *directory.Seats    `json:"seats,omitempty"`
 		Contained bool                `json:"contained"`
-	}{a.refusal.Code(), a.requestID, a.status == http.StatusConflict || a.refusal.Findings[0].Class == directory.Quota, a.refusal.Blockers(), nil, a.refusal.Contained}
+	}{a.refusal.Code(), a.requestID, a.status == http.StatusConflict || a.refusal.Findings[0].Class == directory.Quota, a.refusal.Blockers(a.language), nil, a.refusal.Contained}
 	for _, f := range a.refusal.Findings {
 		if f.Seats != nil {
 			doc.Seats = f.Seats

@@ -29,6 +29,7 @@ type exchange struct {
 	route     *route
 	id        string
 	principal auth.Principal
+	self      string // id of the person behind /Me
 	params    params
 	quirks    scim.Quirks
 	buf       *[]byte
@@ -237,6 +238,7 @@ func (x *exchange) request(c directory.Change, pre directory.Precondition) direc
 	req := directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
 		IgnoreUnknownMembers: conn.IgnoreUnknownMembers, WithGroups: x.showsGroups(), Actor: x.principal.Actor(),
 		OnBlocked: conn.OnBlocked, OnSeatExhausted: conn.OnSeatExhausted}
+	req.Actor.User = x.self
 	if v := x.r.Header["Usher-Reservation"]; len(v) == 1 {
 		req.Reservation = v[0]
 	}

@@ -17,7 +17,11 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 	notModified := false
 	out := (*x.buf)[:0]
 	var version scim.Version
-	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+	forecast, err := x.forecast(rt, id, p)
+	if err != nil {
+		return err
+	}
+	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
 		res, err := r.Get(x.ctx, directory.Ref{Org: x.principal.Org, Type: rt, ID: id})
 		if err != nil {
 			return err
@@ -26,7 +30,7 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 		if notModified, err = x.unchanged(version); notModified || err != nil {
 			return err
 		}
-		out, err = x.render(out, r, res, p)
+		out, err = x.render(out, r, forecast.on(res), p)
 		return err
 	})
 	if err != nil {

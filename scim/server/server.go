@@ -21,6 +21,7 @@ const Prefix = "/scim/v2"
 type Directory interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
 	Execute(ctx context.Context, req directory.Request) (*directory.Plan, error)
+	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
 }
 
 // Options of a Server; zero values are replaced by the defaults named.

@@ -186,6 +186,9 @@ const tick = 2 * time.Second
 
 // clock does what time brings in every organization.
 func (a *App) clock(ctx context.Context) error {
+	if err := a.settle(ctx); err != nil && ctx.Err() == nil {
+		a.log.Error("people who were stored by an earlier version could not be brought up to date; it is tried again at the next start", "error", err.Error())
+	}
 	every := time.NewTicker(tick)
 	defer every.Stop()
 	for {
@@ -236,3 +239,19 @@ func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
 
 // Check looks for damage in the store.
 func (a *App) Check(ctx context.Context) error { return a.store.Check(ctx) }
+
+// settle brings what an earlier version stored under the rules, once.
+func (a *App) settle(ctx context.Context) error {
+	const done = "settled"
+	if _, err := a.store.Setting(ctx, done); !errors.Is(err, directory.ErrNotFound) {
+		return err
+	}
+	orgs, err := a.store.Organizations(ctx)
+	for _, o := range orgs {
+		err = errors.Join(err, a.service.Settle(ctx, o.ID))
+	}
+	if err != nil {
+		return err
+	}
+	return a.store.PutSetting(ctx, done, []byte("1"))
+}

@@ -146,3 +146,26 @@ func TestSeats(t *testing.T) {
 	h.api(200, "PUT", "/licences/core", `{"purchased":3}`)
 	h.setActive(200, ada, true)
 }
+
+// S3-27, domain 3.3: Bulk takes seats in its order; with Prefer: handling=strict it
+// is refused whole when there are not enough.
+func TestBulkSeats(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.api(200, "PUT", "/licences/core", `{"purchased":2}`)
+	bulk := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[`
+	for i, name := range []string{"a", "b", "c"} {
+		if i > 0 {
+			bulk += ","
+		}
+		bulk += `{"method":"POST","path":"/Users","bulkId":"` + name + `","data":{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"` + name + `"}}`
+	}
+	bulk += "]}"
+	refused := h.prov(403, "POST", "/Bulk", bulk, "Prefer: handling=strict")
+	h.same(refused, "detail", "You are trying to activate more users than the allowed license limit of '2' users")
+	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "0")
+	done := h.prov(200, "POST", "/Bulk", bulk)
+	h.same(done, "Operations/1/status", "201")
+	h.same(done, "Operations/2/status", "403")
+	h.same(done, "Operations/2/response/detail", "You are trying to activate more users than the allowed license limit of '2' users")
+}

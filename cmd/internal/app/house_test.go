@@ -20,7 +20,6 @@ const adminSecret = "an-administrator-token-of-the-operators-own-0002"
 type house struct {
 	*testing.T
 	*running
-	n int
 }
 
 // newHouse starts a server with a provisioning and an administrator token.

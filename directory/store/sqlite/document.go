@@ -111,6 +111,8 @@ func (r *reader) Documents(_ context.Context, q directory.DocumentQuery) iter.Se
 		switch {
 		case q.Below != "":
 			err = each(r.conn, take, byKey+"AND k.key>=? AND k.key<? ORDER BY k.key, k.id LIMIT ?", num, string(q.Kind), q.From, q.Below, limit)
+		case q.Or != "":
+			err = each(r.conn, take, byKey+"AND k.key IN (?, ?) AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.Or, q.After, limit)
 		case q.Key != "":
 			err = each(r.conn, take, byKey+"AND k.key=? AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.After, limit)
 		default:
@@ -188,43 +190,50 @@ func (b *batch) writeTotals() error {
 }
 
 // PutDocument writes a document and its keys.
-func (t *tx) PutDocument(_ context.Context, d directory.Document, was scim.Version) error {
+func (t *tx) PutDocument(_ context.Context, d, before directory.Document) error {
 	num, ok := t.keeper(d.Org)
 	if !ok {
 		return directory.ErrNotFound
 	}
 	t.wrote = true
-	if was == 0 {
-		err := run(t.conn, "INSERT INTO document (org, kind, id, version, keys, data) VALUES (?, ?, ?, ?, ?, ?)",
+	var err error
+	if before.Version == 0 {
+		err = run(t.conn, "INSERT INTO document (org, kind, id, version, keys, data) VALUES (?, ?, ?, ?, ?, ?)",
 			num, string(d.Kind), d.ID, int64(d.Version), joinKeys(d.Keys), string(d.Data))
 		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
-			return directory.ErrVersion
-		}
-		if err != nil {
-			return err
+			err = directory.ErrVersion
 		}
 		t.store.sorts.note(num, d.Kind)
-		return t.rekey(num, d.Kind, d.ID, nil, d.Keys)
+	} else {
+		err = t.exactly(run(t.conn, "UPDATE document SET version=?, keys=?, data=? WHERE org=? AND kind=? AND id=? AND version=?",
+			int64(d.Version), joinKeys(d.Keys), string(d.Data), num, string(d.Kind), d.ID, int64(before.Version)))
 	}
-	before, err := t.documentKeys(num, d.Kind, d.ID, was)
 	if err != nil {
 		return err
 	}
-	if err := run(t.conn, "UPDATE document SET version=?, keys=?, data=? WHERE org=? AND kind=? AND id=?",
-		int64(d.Version), joinKeys(d.Keys), string(d.Data), num, string(d.Kind), d.ID); err != nil {
-		return err
-	}
-	return t.rekey(num, d.Kind, d.ID, before, d.Keys)
+	return t.rekey(num, d.Kind, d.ID, before.Keys, d.Keys)
 }
 
-// documentKeys are the keys of a stored document at the version given.
-func (t *tx) documentKeys(org int64, kind directory.Kind, id string, was scim.Version) (keys []string, err error) {
-	found, err := one(t.conn, func(stmt *sqlite.Stmt) { keys = splitKeys(stmt.ColumnText(0)) },
-		"SELECT keys FROM document WHERE org=? AND kind=? AND id=? AND version=?", org, string(kind), id, int64(was))
-	if err == nil && !found {
-		err = directory.ErrVersion
+// exactly turns a statement that met no row into ErrVersion.
+func (t *tx) exactly(err error) error {
+	if err == nil && t.conn.Changes() != 1 {
+		return directory.ErrVersion
 	}
-	return keys, err
+	return err
+}
+
+// DeleteDocument removes a document and its keys.
+func (t *tx) DeleteDocument(_ context.Context, before directory.Document) error {
+	num, ok := t.keeper(before.Org)
+	if !ok {
+		return directory.ErrNotFound
+	}
+	t.wrote = true
+	err := t.exactly(run(t.conn, "DELETE FROM document WHERE org=? AND kind=? AND id=? AND version=?", num, string(before.Kind), before.ID, int64(before.Version)))
+	if err != nil {
+		return err
+	}
+	return t.rekey(num, before.Kind, before.ID, before.Keys, nil)
 }
 
 // rekey removes and adds what differs between two lists of keys.
@@ -244,18 +253,4 @@ func (t *tx) rekey(org int64, kind directory.Kind, id string, before, after []st
 		}
 	}
 	return nil
-}
-
-// DeleteDocument removes a document and its keys.
-func (t *tx) DeleteDocument(_ context.Context, org directory.OrgID, kind directory.Kind, id string, was scim.Version) error {
-	num := t.store.names.org(org)
-	before, err := t.documentKeys(num, kind, id, was)
-	if err != nil {
-		return err
-	}
-	t.wrote = true
-	if err := run(t.conn, "DELETE FROM document WHERE org=? AND kind=? AND id=?", num, string(kind), id); err != nil {
-		return err
-	}
-	return t.rekey(num, kind, id, before, nil)
 }

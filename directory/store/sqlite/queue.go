@@ -81,20 +81,6 @@ func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
 	})
 }
 
-// Drop forgets what waits.
-func (s *Store) Drop(ctx context.Context) error {
-	_, n, err := s.Lag(ctx)
-	if err != nil || n == 0 {
-		return err
-	}
-	return s.change(ctx, func(conn *sqlite.Conn) error {
-		if err := run(conn, "DELETE FROM outbox"); err != nil {
-			return err
-		}
-		return run(conn, "UPDATE mark SET n=(SELECT coalesce(max(seq), 0) FROM audit) WHERE name='relayed'")
-	})
-}
-
 // Lag is the age of the oldest envelope and the number of them.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {

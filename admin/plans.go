@@ -1,0 +1,207 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+type (
+	newPlan struct {
+		IdempotencyKey string `header:"Idempotency-Key"`
+		Body           struct {
+			Verb    string                 `json:"verb" required:"true" enum:"deactivate,activate,suspend,resume,convert"`
+			IDs     []string               `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+			Options directory.BatchOptions `json:"options,omitempty"`
+		}
+	}
+	commitInput struct {
+		ID      string `path:"id"`
+		IfMatch string `header:"If-Match" required:"true" doc:"ETag of the plan as it was read."`
+		OnStale string `query:"onStale" enum:"refuse,skip" default:"refuse" doc:"What happens to people for whom something has moved since: the whole plan is refused, or they are left out."`
+	}
+)
+
+// plans registers stored plans: made without changing anybody, looked at, and
+// committed once.
+func (a *API) plans() {
+	const tag = "Plans"
+	keep(a, nouns[directory.Batch]{path: "/plans", tag: tag, view: AccessPeople})
+	add(a, place{"create-plan", http.MethodPost, "/plans", tag, "Plan a change of many people", AccessPeople, http.StatusCreated}, a.plan)
+	add(a, place{"commit-plan", http.MethodPost, "/plans/{id}/commit", tag, "Carry a plan out, once", AccessPeople, 0}, a.commit)
+}
+
+// planned is what a plan does to one person.
+func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Change {
+	switch b.Verb {
+	case "activate":
+		return directory.Activate{Type: rt, ID: id}
+	case "suspend":
+		return directory.Suspend{Type: rt, ID: id}
+	case "resume":
+		return directory.Resume{Type: rt, ID: id}
+	case "convert":
+		return directory.Convert(rt, id)
+	}
+	return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: b.Options.ReactivateOnPurchase, TransferTo: b.Options.TransferTo}
+}
+
+// forecast previews the change of one person.
+func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
+	item := directory.BatchItem{ID: id}
+	p, err := a.do(ctx, planned(b, rt, id), true, "")
+	if err == nil {
+		item.Effects, item.Blockers = p.Effects, p.Blockers()
+		if p.Before != nil {
+			item.Name = directory.DisplayOf(p.Before)
+		}
+		err = p.Err()
+	}
+	if err != nil {
+		pr := problemOf(err, requestID(ctx))
+		if pr.Status >= 500 {
+			return item, err
+		}
+		item.Code, item.Detail = pr.Code, pr.Detail
+	}
+	item.Allowed = err == nil
+	item.Seal()
+	return item, nil
+}
+
+func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], error) {
+	b := directory.Batch{Verb: in.Body.Verb, Options: in.Body.Options, By: callerOf(ctx).actor}
+	rt := a.typed(ctx, "User")
+	for _, id := range in.Body.IDs {
+		item, err := a.forecast(ctx, &b, rt, id)
+		if err != nil {
+			return nil, err
+		}
+		b.Items = append(b.Items, item)
+		if item.Allowed {
+			b.SeatsDelta += item.Seats()
+		}
+	}
+	_, err := a.command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
+		d.Subject = b.ID
+		return nil, directory.Save(d, d.Org, &b)
+	})
+	return one(b, b.Version), err
+}
+
+// commit carries a plan out. Everybody is looked at again first; for whom something
+// has moved, the plan is stale. Committing again gives the same summary.
+func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Batch], error) {
+	var b directory.Batch
+	err := a.read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
+		b, err = directory.Load[directory.Batch](ctx, r, org, in.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !b.Committed.IsZero():
+		return one(b, b.Version), nil
+	case !now().Before(b.Expires):
+		return nil, &Problem{Status: http.StatusConflict, Code: "plan.expired", Detail: "The plan has expired; make a new one."}
+	}
+	if err := matches(in.IfMatch, b.Version); err != nil {
+		return nil, err
+	}
+	rt := a.typed(ctx, "User")
+	if err := a.refresh(ctx, &b, rt, in.OnStale == "skip"); err != nil {
+		return nil, err
+	}
+	if b.Verb == "activate" || b.Verb == "convert" {
+		if err := a.roomFor(ctx, int64(b.SeatsDelta)); err != nil {
+			return nil, err
+		}
+	}
+	// The plan is taken first, so that it is carried out by one caller alone.
+	if err := a.savePlan(ctx, &b, "plan.commit"); err != nil {
+		return nil, err
+	}
+	for i := range b.Items {
+		if err := a.carryOut(ctx, &b, rt, &b.Items[i]); err != nil {
+			return nil, err
+		}
+	}
+	return one(b, b.Version), a.savePlan(ctx, &b, "")
+}
+
+// refresh looks at everybody again. Those for whom something moved are left out,
+// or make the plan stale.
+func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, skip bool) error {
+	var stale []string
+	for i := range b.Items {
+		item := &b.Items[i]
+		is, err := a.forecast(ctx, b, rt, item.ID)
+		if err != nil {
+			return err
+		}
+		if is.Digest != item.Digest {
+			stale = append(stale, item.ID)
+			item.Outcome = "skipped"
+		}
+	}
+	if len(stale) > 0 && !skip {
+		return &Problem{Status: http.StatusConflict, Code: "plan.stale", Detail: "Something has changed for " + strings.Join(stale, ", ") + " since the plan was made; make a new plan, or commit it with onStale=skip."}
+	}
+	b.Committed = now()
+	return nil
+}
+
+// roomFor refuses a whole plan that the licence has no room for.
+func (a *API) roomFor(ctx context.Context, need int64) error {
+	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, now())
+		if err == nil && seats.Limited && need > seats.Free {
+			err = &Problem{Status: http.StatusForbidden, Code: string(directory.RuleSeatLimit), Detail: directory.SeatText(seats.Purchased), Seats: &seats}
+		}
+		return err
+	})
+}
+
+// savePlan keeps the plan; without an action it leaves no event.
+func (a *API) savePlan(ctx context.Context, b *directory.Batch, action string) error {
+	var next directory.Batch
+	_, err := a.do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		next, d.Subject = *b, b.ID
+		return nil, directory.Save(d, d.Org, &next)
+	}}, false, "")
+	if err == nil {
+		b.Head = next.Head
+	}
+	return err
+}
+
+// carryOut changes one person and notes the outcome.
+func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, item *directory.BatchItem) error {
+	switch {
+	case item.Outcome != "":
+		return nil
+	case !item.Allowed:
+		item.Outcome = "refused"
+		return nil
+	}
+	p, err := a.do(ctx, planned(b, rt, item.ID), false, "")
+	var refused *directory.Refusal
+	switch {
+	case errors.As(err, &refused):
+		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.Error()
+	case errors.Is(err, directory.ErrNotFound):
+		item.Outcome = "skipped"
+	case err != nil:
+		return err
+	case p.Unchanged():
+		item.Outcome = "unchanged"
+	default:
+		item.Outcome = "done"
+	}
+	return nil
+}

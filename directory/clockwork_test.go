@@ -1,0 +1,208 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// timed is an organization whose clock the test turns.
+type timed struct {
+	*env
+	now   time.Time
+	actor directory.Actor
+}
+
+func turning(t *testing.T) *timed {
+	e := &timed{env: setup(t), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), actor: directory.Actor{Kind: directory.ByMember, Rank: directory.AdminRank}}
+	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Clock: func() time.Time { return e.now }})
+	return e
+}
+
+func (e *timed) must(c directory.Change) *directory.Plan {
+	e.Helper()
+	p, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: c})
+	if err != nil {
+		e.Fatal(err)
+	}
+	return p
+}
+
+func (e *timed) add(body string) string {
+	e.Helper()
+	return e.must(directory.Create{Resource: e.decode(user, body)}).After.ID
+}
+
+// put keeps a document.
+func put[T any, P directory.Noun[T]](e *timed, v P) {
+	e.Helper()
+	e.must(directory.Command{Action: "test.put", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		return nil, directory.Save(d, d.Org, v)
+	}})
+}
+
+// have reads a document, and reports whether there is one.
+func have[T any, P directory.Noun[T]](e *timed, id string) (v T, ok bool) {
+	e.Helper()
+	err := e.svc.Read(e.ctx, func(r directory.Reader) (err error) {
+		v, err = directory.Load[T, P](e.ctx, r, "a", id)
+		return err
+	})
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		e.Fatal(err)
+	}
+	return v, err == nil
+}
+
+func (e *timed) status(id string) directory.Status {
+	e.Helper()
+	status := directory.Status("removed")
+	err := e.svc.Read(e.ctx, func(r directory.Reader) error {
+		p, err := r.Get(e.ctx, directory.Ref{Org: "a", Type: user, ID: id})
+		if err == nil {
+			status = directory.StatusOf(p)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		e.Fatal(err)
+	}
+	return status
+}
+
+// events counts the events of one kind about somebody.
+func (e *timed) events(action, id string) int {
+	e.Helper()
+	all, err := e.store.Trail(e.ctx, directory.TrailQuery{Org: "a", Limit: 1000, Action: action, Resource: id})
+	if err != nil {
+		e.Fatal(err)
+	}
+	return len(all)
+}
+
+// at turns the clock and lets the time do its work, twice: the second finds
+// nothing left to do.
+func (e *timed) at(to time.Time) {
+	e.Helper()
+	e.now = to
+	for range 2 {
+		if err := e.svc.Tick(e.ctx, "a"); err != nil {
+			e.Fatal(err)
+		}
+	}
+}
+
+// T12: reminders 14, 7 and 1 days before, each once, then the departure; a date is
+// the end of its day.
+func TestScheduledDeparture(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31","contractEndDate":"2026-12-31T00:00:00Z"}}`)
+	end := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	for i, days := range []int{15, 14, 10, 7, 2, 1} {
+		e.at(end.AddDate(0, 0, -days).Add(time.Minute))
+		if got, want := e.events("user.reminder", ada), []int{0, 1, 1, 2, 2, 3}[i]; got != want {
+			t.Errorf("%d days before: %d reminders, want %d", days, got, want)
+		}
+	}
+	e.at(end.Add(-time.Second))
+	if e.status(ada) != directory.Active {
+		t.Error("gone before the end of the day")
+	}
+	e.at(end)
+	if e.status(ada) != directory.Inactive || e.events("user.deactivate", ada) != 1 {
+		t.Errorf("%s, with %d events", e.status(ada), e.events("user.deactivate", ada))
+	}
+	if _, ok := have[directory.Schedule](e, ada); ok {
+		t.Error("the schedule outlived the departure")
+	}
+}
+
+// T12, C3: who cannot be deactivated on the day is suspended, with a case that is
+// closed when the way is free.
+func TestScheduledDepartureWaits(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`)
+	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: ada, Enabled: true}
+	put(e, i)
+	e.at(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC))
+	c, ok := have[directory.Case](e, ada)
+	if e.status(ada) != directory.Suspended || !ok || !c.Open || len(c.Blockers) != 1 {
+		t.Fatalf("%s, case %v", e.status(ada), c)
+	}
+	version := c.Version
+	e.at(e.now.Add(time.Hour))
+	if c, _ := have[directory.Case](e, ada); c.Version != version {
+		t.Error("the case is written again and again")
+	}
+	i.Enabled = false
+	put(e, i)
+	e.at(e.now.Add(time.Hour))
+	if c, _ := have[directory.Case](e, ada); e.status(ada) != directory.Inactive || c.Open {
+		t.Errorf("%s, case %v", e.status(ada), c)
+	}
+}
+
+// 3.4, S2-18: people wait for seats in the order in which they came.
+func TestWaitlist(t *testing.T) {
+	e := turning(t)
+	put(e, &directory.Pool{Head: directory.Head{ID: directory.CoreSKU}, Purchased: 1})
+	first := e.add(`{"userName":"first"}`)
+	var waiting []string
+	for i := range 3 {
+		e.now = e.now.Add(time.Second)
+		p, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: e.actor, OnSeatExhausted: directory.Waitlist, Change: directory.Create{Resource: e.decode(user, fmt.Sprintf(`{"userName":"w%d"}`, i))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if on, _ := p.After.Bool(schemas.User.Active); on || p.After.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted {
+			t.Fatalf("waits as %s", p.After.AppendJSON(nil, nil, "", nil))
+		}
+		waiting = append(waiting, p.After.ID)
+	}
+	e.at(e.now.Add(time.Second))
+	if e.status(waiting[0]) != directory.Inactive {
+		t.Error("let in without a seat")
+	}
+	e.must(directory.Delete{Type: user, ID: waiting[1]})
+	e.must(directory.Deactivate{Type: user, ID: first})
+	e.at(e.now.Add(time.Second))
+	if e.status(waiting[0]) != directory.Active || e.status(waiting[2]) != directory.Inactive {
+		t.Errorf("the first waits no more: %s, the last does: %s", e.status(waiting[0]), e.status(waiting[2]))
+	}
+	if _, ok := have[directory.Waiting](e, waiting[1]); ok {
+		t.Error("who was removed still waits")
+	}
+}
+
+// S2-24, T10, legal hold: invitations expire; what remains of who was removed is
+// erased after the retention, and kept under a hold.
+func TestExpiryAndErasure(t *testing.T) {
+	e := turning(t)
+	ada, bob := e.add(`{"userName":"ada@x.example"}`), e.add(`{"userName":"bob@x.example"}`)
+	e.must(directory.Invite(user, ada, "hash"))
+	e.at(e.now.Add(directory.InvitationLife))
+	if i, _ := have[directory.Invitation](e, ada); i.State != directory.Expired {
+		t.Errorf("the invitation is %s", i.State)
+	}
+	e.must(directory.Hold(user, bob, true))
+	for _, id := range []string{ada, bob} {
+		e.must(directory.Delete{Type: user, ID: id})
+	}
+	e.at(e.now.AddDate(0, 0, 29))
+	if _, ok := have[directory.Tombstone](e, ada); !ok {
+		t.Error("erased before its time")
+	}
+	e.at(e.now.AddDate(0, 0, 2))
+	if _, ok := have[directory.Tombstone](e, ada); ok {
+		t.Error("not erased in time")
+	}
+	if _, ok := have[directory.Tombstone](e, bob); !ok {
+		t.Error("erased under a hold")
+	}
+}

@@ -1,0 +1,126 @@
+package directory
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Reset is a wish for a new password (S3-22 to S3-25). Its id is the person's: a
+// new one takes the place of the old, whose token is then void (S3-30).
+type Reset struct {
+	Head
+	Hash    string    `json:"hash,omitempty"` // of the token; empty until it is sent
+	Expires time.Time `json:"expiresAt"`
+	Used    time.Time `json:"usedAt,omitzero"`
+}
+
+// Kind is "reset".
+func (*Reset) Kind() Kind { return "reset" }
+
+// Keys is the hash of the token while it can be used.
+func (r *Reset) Keys() []string {
+	if r.Hash == "" || !r.Used.IsZero() {
+		return nil
+	}
+	return []string{"hash:" + r.Hash}
+}
+
+// The bounds of a password and of the wish for a new one.
+const (
+	ResetLife     = 30 * time.Minute
+	PasswordLeast = 12
+	PasswordMost  = 256
+)
+
+// RuleReset refuses a reset.
+const RuleReset RuleID = "password.reset"
+
+// RequestReset notes that somebody wants a new password. With a hash the token is
+// given to who asks; without one it is made when the mail is sent.
+func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "password.reset.request", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		switch {
+		case IsExternal(d.Before):
+			return refusal(RuleReset, Authority, "The account belongs to the organization %s; the password is reset there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+		case d.Was != Active:
+			return refusal(RuleReset, State, "%s is not active and has no password to reset.", DisplayOf(d.Before)), nil
+		}
+		v, err := LoadOr[Reset](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		if hash == "" && v.Version > 0 && d.Now.Sub(v.Modified) < time.Minute {
+			return nil, nil // nobody fills a mailbox by asking again and again
+		}
+		v.Hash, v.Expires, v.Used = hash, d.Now.Add(ResetLife), time.Time{}
+		d.Do("password.reset.sent", id, 1)
+		return nil, Save(d, d.Org, &v)
+	}}
+}
+
+// CompleteReset puts a new password in place of the old one, at once and for all
+// services, and ends every session (S3-25, S3-30). The password is hashed before.
+func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "password.reset", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		v, err := Load[Reset](ctx, r, d.Org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && (v.Hash != tokenHash || !v.Used.IsZero() || !d.Now.Before(v.Expires) || d.Was != Active || IsExternal(d.Before)) {
+			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		address := PrimaryAddress(d.Before)
+		a, err := AccountOf(ctx, r, address)
+		if errors.Is(err, ErrNotFound) {
+			a, err = Account{Head: Head{ID: d.NewID("account")}, Email: address, Home: d.Org, State: Open}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if a.State != Open {
+			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
+		}
+		a.Password, v.Used, v.Hash = passwordHash, d.Now, ""
+		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(d.Now, scim.FormatTime(d.Now)))
+		d.Do("credentials.revoked", id, 1)
+		return nil, errors.Join(Save(d, "", &a), Save(d, d.Org, &v))
+	}}
+}
+
+// The cost of a password's hash (RFC 9106 section 4, second choice, with less
+// memory so that a burst of sign-ins does not exhaust a small machine).
+const (
+	argonTime    = 3
+	argonKiB     = 19 << 10
+	argonThreads = 1
+	argonLength  = 32
+)
+
+// HashPassword makes the hash that is kept of a password, with a salt of 16 bytes.
+func HashPassword(password string, salt []byte) string {
+	sum := argon2.IDKey([]byte(password), salt, argonTime, argonKiB, argonThreads, argonLength)
+	enc := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonKiB, argonTime, argonThreads, enc(salt), enc(sum))
+}
+
+// PasswordFits reports whether a password is the one of a hash. It takes as long
+// for a hash that is none.
+func PasswordFits(password, hash string) bool {
+	salt := make([]byte, 16)
+	if parts := strings.Split(hash, "$"); len(parts) == 6 {
+		if s, err := base64.RawStdEncoding.DecodeString(parts[4]); err == nil {
+			salt = s
+		}
+	}
+	return subtle.ConstantTimeCompare([]byte(HashPassword(password, salt)), []byte(hash)) == 1
+}
