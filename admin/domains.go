@@ -80,9 +80,10 @@ func (a *API) domains() {
 		return a.verify(ctx, in.Domain)
 	})
 	add(a, place{"release-domain", http.MethodDelete, "/domains/{domain}", tag, "Give a domain up", Domains, http.StatusNoContent}, func(ctx context.Context, in *domainInput) (*empty, error) {
-		_, err := a.command(ctx, "domain.release", directory.ReleaseDomain(in.Domain))
+		name := directory.DomainOf("x@" + in.Domain) // however it is written
+		_, err := a.command(ctx, "domain.release", directory.ReleaseDomain(name))
 		if err == nil {
-			err = a.reclassify(ctx, callerOf(ctx), in.Domain)
+			err = a.reclassify(ctx, callerOf(ctx), name)
 		}
 		return nil, err
 	})

@@ -157,6 +157,14 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 	if err != nil {
 		return nil, unknownUser(err, "user")
 	}
+	for have, err := range directory.Each[directory.Grant](ctx, r, byUser(d.Org, g.User)) {
+		if err != nil {
+			return nil, err
+		}
+		if have.Extension == g.Extension {
+			return nil, directory.ErrExists // nobody takes two licences of one extension
+		}
+	}
 	if directory.StatusOf(p) == directory.Inactive {
 		return []directory.Finding{directory.Refused("extension.inactive", directory.State, "The person is inactive; activate them first.")}, nil
 	}

@@ -34,10 +34,15 @@ func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
+		home, err := HomeOf(ctx, r, d.Type, d.Org, address)
+		if err != nil {
+			return nil, err
+		}
+		managed := a.Home != "" || home.Verified // a verified domain is the organization's, joined or not (C4, C8)
 		switch {
 		case IsExternal(d.Before):
 			return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
-		case a.Home != "" && !profile.SelfClose:
+		case managed && !profile.SelfClose:
 			return refusal(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
 		case scim.Key(typed) != scim.Key(d.Before.Text(schemas.User.UserName)):
 			return refusal(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil

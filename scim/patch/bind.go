@@ -17,7 +17,7 @@ func (b *binder) bind(v verb, t target, raw []byte) error {
 		return scim.Errorf(scim.InvalidValue, "The operation %s needs a value for %s.", verbNames[v], t.last().Path())
 	case v == add && isNull(raw):
 		return nil // nothing to add (RFC 7643 section 2.5)
-	case t.last().Mutability == scim.WriteOnly:
+	case t.last().Mutability == scim.WriteOnly && !t.last().Unkept: // what asks for something is passed on
 		return b.secret(v, t.last(), raw)
 	case t.attr.Edge:
 		return b.edge(v, t, raw)
