@@ -9,16 +9,16 @@ import (
 	"github.com/usher-scim/usher/scim"
 )
 
-// invited is an invitation just sent. The token is shown this once: it goes to the
+// Invited is an invitation just sent. The token is shown this once: it goes to the
 // person, and whoever has it joins in their name.
-type invited struct {
+type Invited struct {
 	Decision
 	Token string `json:"token,omitempty"`
 }
 
 type manyInvited struct {
 	ID string `json:"id"`
-	invited
+	Invited
 }
 
 type manyOut struct {
@@ -36,9 +36,9 @@ type acceptInput struct {
 // invitations registers what concerns joining (T2, T3).
 func (a *API) invitations() {
 	const tag = "Invitations"
-	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *VerbInput) (*secret[invited], error) {
+	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *VerbInput) (*secret[Invited], error) {
 		out, v, err := a.invite(ctx, in.ID, in.Preview)
-		return &secret[invited]{v.ETag(), "token", out}, err
+		return &secret[Invited]{v.ETag(), "token", out}, err
 	})
 	add(a, place{"invite-people", http.MethodPost, "/users/invite", tag, "Send invitations to many", AddPeople, 0}, func(ctx context.Context, in *manyInput) (*secret[manyOut], error) {
 		out := &secret[manyOut]{Shown: "token"}
@@ -49,7 +49,7 @@ func (a *API) invitations() {
 				if pr.Status >= 500 {
 					return nil, err
 				}
-				one = invited{Decision: Decision{Code: pr.Code, Detail: pr.Detail, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}}
+				one = Invited{Decision: Decision{Code: pr.Code, Detail: pr.Detail, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}}
 			}
 			out.Body.Items = append(out.Body.Items, manyInvited{id, one})
 		}
@@ -59,13 +59,13 @@ func (a *API) invitations() {
 	add(a, place{"accept-invitation", http.MethodPost, "/invitations/accept", tag, "Join with the token of an invitation", Public, 0}, a.accept)
 }
 
-func (a *API) invite(ctx context.Context, id string, preview bool) (invited, scim.Version, error) {
+func (a *API) invite(ctx context.Context, id string, preview bool) (Invited, scim.Version, error) {
 	token := "usher_inv_" + rand.Text()
 	p, err := a.do(ctx, directory.Invite(a.typed(ctx, "User"), id, directory.SecretHash(token)), preview, "")
 	if err != nil {
-		return invited{}, 0, err
+		return Invited{}, 0, err
 	}
-	out := invited{Decision: decisionOf(p, !preview, a.language(ctx))}
+	out := Invited{Decision: decisionOf(p, !preview, a.language(ctx))}
 	if out.Done {
 		out.Token = token
 	}

@@ -25,9 +25,9 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 		DefaultStatus: p.status, Metadata: map[string]any{"action": p.action}, MaxBodyBytes: 1 << 20}
 	if p.action != Public {
 		op.Security = []map[string][]string{{"bearer": {}}}
-		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
+		op.Errors = []int{http.StatusUnauthorized}
 	}
-	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict)
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed)
 	op.RequestBody = optionalBody[I]()
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

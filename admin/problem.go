@@ -130,11 +130,15 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 
 // frameworkProblem is the problem of an error that the framework finds in a
 // request.
-func frameworkProblem(status int, msg string, errs ...error) huma.StatusError {
+func frameworkProblem(status int, msg string, errs ...error) *Problem {
 	p := &Problem{Status: status, Title: http.StatusText(status), Detail: msg}
 	var all []string
 	for _, err := range errs {
-		if err != nil {
+		var where *huma.ErrorDetail
+		switch {
+		case errors.As(err, &where):
+			all = append(all, where.Message+" ("+where.Location+")") // not the value, which may be a secret
+		case err != nil:
 			all = append(all, err.Error())
 		}
 	}
@@ -147,7 +151,16 @@ func frameworkProblem(status int, msg string, errs ...error) huma.StatusError {
 	return p
 }
 
-var useProblems = sync.OnceFunc(func() { huma.NewError = frameworkProblem })
+var useProblems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return frameworkProblem(status, msg, errs...)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		p := frameworkProblem(status, msg, errs...)
+		p.RequestID = requestID(ctx.Context())
+		return p
+	}
+})
 
 // versions reads If-Match.
 func versions(header string) (p directory.Precondition, err error) {

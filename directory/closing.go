@@ -38,6 +38,9 @@ func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
 		if err != nil {
 			return nil, err
 		}
+		if home.External && !IsExternal(d.Before) {
+			return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", string(home.Org)), nil
+		}
 		managed := a.Home != "" || home.Verified // a verified domain is the organization's, joined or not (C4, C8)
 		switch {
 		case IsExternal(d.Before):

@@ -55,6 +55,13 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 		case d.Was != Active:
 			return refusal(RuleReset, State, "%s is not active and has no password to reset.", DisplayOf(d.Before)), nil
 		}
+		ok, err := proved(ctx, r, d)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return refusal(RuleReset, State, "Nobody has shown that the address of %s is theirs, so no link goes to it; verify its domain first.", DisplayOf(d.Before)), nil
+		}
 		v, err := LoadOr[Reset](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
@@ -68,6 +75,26 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 	}}
 }
 
+// proved reports whether the address of a person is known to be theirs: its domain
+// is the organization's own, or its account is the one that joined. An address that
+// was only written into the record is not, and no reset goes to it (K26).
+func proved(ctx context.Context, r Reader, d *Draft) (bool, error) {
+	address := PrimaryAddress(d.Before)
+	home, err := HomeOf(ctx, r, d.Type, d.Org, address)
+	if err != nil || home.Verified || home.External {
+		return home.Verified, err
+	}
+	a, err := AccountOf(ctx, r, address)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	standing, err := LoadOr[Standing](ctx, r, d.Org, d.Before.ID)
+	return a.ID == standing.Account, err
+}
+
 // CompleteReset puts a new password in place of the old one, at once and for all
 // services, and ends every session (S3-25, S3-30). The password is hashed before.
 func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) SetState {
@@ -78,6 +105,11 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		}
 		if err != nil {
 			return nil, err
+		}
+		if ok, err := proved(ctx, r, d); err != nil {
+			return nil, err
+		} else if !ok {
+			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)

@@ -19,6 +19,7 @@ const (
 	RuleAccountClosed    directory.RuleID = "account.closed"
 	RuleAccountSpam      directory.RuleID = "account.spam"
 	RuleUnverifiedDomain directory.RuleID = "email.unverified_domain"
+	RuleOtherAccount     directory.RuleID = "email.other_account"
 )
 
 // Review amends the draft of a new person, and of one whose address changes.
@@ -38,6 +39,9 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	if directory.MailKey(was) == directory.MailKey(address) || directory.IsExternal(d.Before) {
 		return nil, nil
 	}
+	if _, found, err := account(ctx, r, address); err != nil || len(found) > 0 {
+		return found, err
+	}
 	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
 	if err != nil {
 		return nil, err
@@ -51,10 +55,26 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 		f.Path = "emails"
 		return []directory.Finding{f}, nil
 	}
-	if d.After.Text(schemas.Usher.InvitationState) != directory.Joined {
-		set(d.After, schemas.Usher.Classification, home.Class())
+	if d.After.Text(schemas.Usher.InvitationState) == directory.Joined {
+		return otherAccount(home), nil
+	}
+	set(d.After, schemas.Usher.Classification, home.Class())
+	if home.External {
+		set(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
 	}
 	return nil, nil
+}
+
+// otherAccount refuses to make somebody who joined with an account of their own the
+// holder of another organization's: whoever writes the address would have the
+// account (K26).
+func otherAccount(home directory.Home) []directory.Finding {
+	if !home.External {
+		return nil
+	}
+	f := refuse(RuleOtherAccount, directory.Invalid, "The new address belongs to an account of another organization; add the person under it instead.")
+	f.Path = "emails"
+	return []directory.Finding{f}
 }
 
 // classify is for a new person.

@@ -87,13 +87,14 @@ var rows = []struct {
 		restore-departure put-release delete-release create-team edit-team delete-team put-application delete-application create-integration
 		put-integration delete-integration create-record put-record delete-record put-licence delete-licence create-reservation release-reservation
 		create-grant put-grant delete-grant create-subscription put-subscription delete-subscription tell-purchase block-address lift-address
-		register-credential revoke-credential introspect list-domains claim-domain verify-domain release-domain put-settings put-standing`},
+		register-credential revoke-credential introspect check-password reset-password create-plan commit-plan get-plan list-plan
+		approve-departure unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
 	{"owner", `transfer-ownership`}, // an admin only while there is none, below
 	{"owner admin leader administrator", `add-team-member remove-team-member`},
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
 	{"owner admin auditor member appadmin leader administrator", `export-person close-account`},
-	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation`},
+	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation forgot-password complete-reset`},
 }
 
 // Domain 3.6, K17: every operation for every caller. An operation without a row

@@ -13,12 +13,6 @@ func (r reply) items() int {
 	return len(all)
 }
 
-// lives asks whether a session or token still is.
-func (h *house) lives(token string) string {
-	h.Helper()
-	return h.api(200, "POST", "/introspect", "token="+token, "Content-Type: application/x-www-form-urlencoded").at("active")
-}
-
 // S3-1 to S3-6, S3-8, S3-13: who is deactivated is kept, sees nothing more and
 // gives the seat to somebody else; what was bought stays bought.
 func TestS3DeactivationIsNotDeletion(t *testing.T) {
@@ -32,13 +26,13 @@ func TestS3DeactivationIsNotDeletion(t *testing.T) {
 		"The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo.")
 	h.same(h.user(ada), "active", "true")
 	h.same(h.api(200, "GET", "/records?user="+bob, ""), "items", "[]")
-	if h.lives(session) != "true" {
+	if h.alive(session) != "true" {
 		t.Error("a refusal ended a session")
 	}
 	done := h.api(200, "POST", "/users/"+ada+"/deactivate", `{"transferTo":"`+bob+`"}`)
 	h.same(done, "person/status", "inactive")
 	h.same(h.api(200, "GET", "/records?user="+bob, ""), "items/0/owner", bob)
-	if h.lives(session) != "false" {
+	if h.alive(session) != "false" {
 		t.Error("S3-3: the session outlived the deactivation")
 	}
 	h.refused(h.api(409, "POST", "/users/"+ada+"/credentials", `{"kind":"session"}`), "credential.not_admitted",
@@ -63,7 +57,7 @@ func TestS3DeactivationIsNotDeletion(t *testing.T) {
 	h.same(h.api(200, "GET", "/licences/core", ""), "purchased", "2")
 	h.api(200, "PUT", "/licences/core", `{"purchased":3}`)
 	h.same(h.api(200, "POST", "/users/"+ada+"/activate", ""), "person/active", "true")
-	if h.lives(session) != "false" {
+	if h.alive(session) != "false" {
 		t.Error("the session came back to life")
 	}
 }
@@ -200,12 +194,12 @@ func TestS3Closing(t *testing.T) {
 	h.refused(h.api(409, "POST", "/users/"+ada+"/close", typed), "retention.legal_hold", "The data of this person is under a legal hold and cannot be erased; an administrator can lift the hold.")
 	h.stands(ada, "confirmed", "joined", "active")
 	h.api(200, "POST", "/users/"+ada+"/unhold", "")
-	if h.lives(session) != "true" {
+	if h.alive(session) != "true" {
 		t.Error("a refusal ended a session")
 	}
 
 	h.same(h.api(200, "POST", "/users/"+ada+"/close", typed), "done", "true")
-	if h.lives(session) != "false" {
+	if h.alive(session) != "false" {
 		t.Error("S3-19: the session outlived the account")
 	}
 	h.prov(404, "GET", "/Users/"+ada, "")
