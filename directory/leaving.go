@@ -35,6 +35,7 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		}
 		if !restore {
 			d.Is = Active
+			d.Waitlist = false // nothing may return to somebody who only waits
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
 			parts = []string{"records", "teams", "subscriptions"}
 		} else {

@@ -227,6 +227,8 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 	case Resume:
 		if err = start(c.Type, c.ID, Active); err == nil && d.Was == Inactive {
 			d.Is = Inactive
+		} else if err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(true)) // a departure under way is called off
 		}
 	case SetState:
 		if err = start(c.Type, c.ID, ""); err == nil {

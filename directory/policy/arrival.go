@@ -162,6 +162,9 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if d.After == nil || d.Leaves() || d.Deferred {
 		return nil, nil // Departure ends it
 	}
+	if err := callOff(ctx, r, d); err != nil {
+		return nil, err
+	}
 	at, reason := directory.LeavingDate(d.After)
 	was, _ := directory.LeavingDate(d.Before)
 	if at.Equal(was) {
@@ -181,6 +184,28 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	s.Plan(d.Now)
 	d.Do("departure.scheduled", d.After.ID, 1)
 	return nil, directory.Save(d, d.Org, &s)
+}
+
+// callOff closes the case of a departure that had to wait, when the person is to
+// stay after all; the clock would finish it otherwise.
+func callOff(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	if d.Was != directory.Suspended {
+		return nil
+	}
+	was, _ := d.Before.Bool(schemas.User.Active)
+	if is, _ := d.After.Bool(schemas.User.Active); was || !is {
+		return nil
+	}
+	c, err := directory.Load[directory.Case](ctx, r, d.Org, d.Before.ID)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil || !c.Open:
+		return err
+	}
+	c.Open, c.Closed = false, d.Now
+	d.Do("case.closed", d.Before.ID, 1)
+	return directory.Save(d, d.Org, &c)
 }
 
 // dropSchedule ends a schedule whose day has come.

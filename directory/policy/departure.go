@@ -43,16 +43,14 @@ type leaving struct {
 	found     []directory.Finding
 }
 
-// records move to whoever takes over (S1-12, S1-13, S3-1, C6).
+// records move to whoever takes over (S1-12, S1-13, S3-1, C6). Customers have none,
+// as a rule; who has some was an employee before, and leaves none behind either.
 func (l *leaving) records(ctx context.Context) error {
-	if !directory.IsEmployee(l.d.Before) {
-		return nil
-	}
-	if err := l.findTeams(ctx); err != nil {
+	open, err := directory.All[directory.Record](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "open:" + l.d.Before.ID})
+	if err != nil || len(open) == 0 && !directory.IsEmployee(l.d.Before) {
 		return err
 	}
-	open, err := directory.All[directory.Record](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "open:" + l.d.Before.ID})
-	if err != nil || len(open) == 0 {
+	if err := l.findTeams(ctx); err != nil || len(open) == 0 {
 		return err
 	}
 	to, err := l.transferee(ctx)
@@ -124,6 +122,9 @@ func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
 // teams are left (S1-14); groups that an identity provider owns keep the member,
 // who has nothing from them while inactive.
 func (l *leaving) teams(context.Context) error {
+	if !directory.IsEmployee(l.d.Before) {
+		return nil
+	}
 	for _, team := range l.memberOf {
 		l.departure.Teams = append(l.departure.Teams, team.ID)
 		l.d.Do("team.left", team.ID, 1)
@@ -189,9 +190,10 @@ func (l *leaving) subscriptions(ctx context.Context) error {
 	return nil
 }
 
-// invitation becomes void (S2-24).
+// invitation becomes void (S2-24). That of a person who is erased is dropped by
+// Removal.
 func (l *leaving) invitation(ctx context.Context) error {
-	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+	if l.d.Erase || l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil
 	}
 	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)
@@ -261,9 +263,9 @@ func (l *leaving) schedule(ctx context.Context) error {
 	return directory.Save(l.d, l.d.Org, &c)
 }
 
-// keep remembers what was taken away, and the person who is removed.
+// keep remembers what was taken away, but not from a person who is erased.
 func (l *leaving) keep(ctx context.Context) error {
-	if l.departure.Empty() {
+	if l.d.Erase || l.departure.Empty() {
 		return nil
 	}
 	profile, err := directory.ProfileOf(ctx, l, l.d.Org)

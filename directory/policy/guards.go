@@ -163,11 +163,9 @@ func or(a, b string) string {
 	return b
 }
 
-// teamLeader is G3, for employees (S1-4).
+// teamLeader is G3 (S1-4). It asks who leads, not who is an employee: a leader whose
+// kind was changed still leads.
 func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if !directory.IsEmployee(d.Before) {
-		return nil, nil
-	}
 	leads, err := directory.All[directory.Leadership](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "leader:" + d.Before.ID})
 	if err != nil || len(leads) == 0 {
 		return nil, err
