@@ -156,6 +156,9 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 		if !ours && (!known || a.Home != "" && a.Home != d.Org) {
 			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
 		}
+		if known && a.State != Open {
+			return refusal(RuleConversion, Authority, "The account of %s cannot be used any more; the person must open a new one first.", DisplayOf(d.Before)), nil
+		}
 		if known {
 			a.Home = d.Org
 			if err := Save(d, "", &a); err != nil {

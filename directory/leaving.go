@@ -112,11 +112,12 @@ func (u undoing) teams(ctx context.Context) error {
 	return nil
 }
 
+// subscriptions run again which are still the person's.
 func (u undoing) subscriptions(ctx context.Context) error {
 	n := 0
 	for _, id := range u.p.Subscriptions {
 		s, err := Load[Subscription](ctx, u, u.d.Org, id)
-		if errors.Is(err, ErrNotFound) || err == nil && s.Active {
+		if errors.Is(err, ErrNotFound) || err == nil && (s.Active || s.User != u.p.User) {
 			continue
 		}
 		if err != nil {

@@ -48,9 +48,11 @@ type mill struct {
 	svc   *directory.Service
 	store *watched
 	path  string
-	ahead atomic.Int64                      // how far the clock is ahead, in nanoseconds
-	last  [len(orgs)]atomic.Pointer[string] // whom the latest step was about
-	still atomic.Int64                      // where the clock stands still, in Unix nanoseconds; 0: it runs
+	ahead atomic.Int64                         // how far the clock is ahead, in nanoseconds
+	last  [len(orgs)]atomic.Pointer[string]    // whom the latest step was about
+	left  [len(orgs)]atomic.Pointer[[2]string] // who was deactivated last, and the departure
+	ends  atomic.Int64                         // how many accounts were closed, whose addresses are used up
+	still atomic.Int64                         // where the clock stands still, in Unix nanoseconds; 0: it runs
 }
 
 // watched is a store that looks at every transaction before it is committed.
@@ -115,7 +117,17 @@ func newMill(ctx context.Context, path string) (*mill, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	return m, nil
+	return m, m.svc.Read(ctx, func(r directory.Reader) error {
+		for a, err := range directory.Each[directory.Account](ctx, r, directory.DocumentQuery{}) {
+			if err != nil {
+				return err
+			}
+			if a.State == directory.Closed {
+				m.ends.Add(1)
+			}
+		}
+		return nil
+	})
 }
 
 func (m *mill) furnish(ctx context.Context, org directory.OrgID) error {
@@ -142,7 +154,7 @@ type act struct {
 // draw is a step, decided by r and by what is there.
 func (m *mill) draw(ctx context.Context, r *rand.Rand) (a act, err error) {
 	w := wish{m: m, Rand: r, org: "a"}
-	if r.IntN(4) == 0 {
+	if r.IntN(3) == 0 {
 		w.org = "b"
 	}
 	if err := m.svc.Read(ctx, func(rd directory.Reader) error { return w.look(ctx, rd) }); err != nil {
@@ -178,12 +190,25 @@ func (m *mill) do(ctx context.Context, a act) error {
 		m.ahead.Add(int64(a.tick))
 		err = m.svc.Tick(ctx, a.req.Org)
 	} else if a.req.Change != nil {
-		_, err = m.svc.Execute(ctx, a.req)
+		var p *directory.Plan
+		if p, err = m.svc.Execute(ctx, a.req); err == nil {
+			m.note(a, p)
+		}
 	}
 	if err != nil && !isAnswer(err) {
 		return fmt.Errorf("%s: %w", a.name, err)
 	}
 	return nil
+}
+
+// note remembers what later steps begin with.
+func (m *mill) note(a act, p *directory.Plan) {
+	if a.name == "close" {
+		m.ends.Add(1)
+	}
+	if p.After != nil && len(p.Events) > 0 && p.Events[0].Action == "user.deactivate" {
+		m.left[slices.Index(orgs[:], p.Org)].Store(&[2]string{p.After.ID, p.Events[0].ID})
+	}
 }
 
 // isAnswer reports whether an error is one that the rules give. A version that
@@ -245,10 +270,14 @@ func (w *wish) look(ctx context.Context, r directory.Reader) (err error) {
 
 // person is the name of somebody: those of b are known in a as well.
 func (w *wish) person() string {
-	if w.org == "b" || w.IntN(5) == 0 {
-		return fmt.Sprintf("x%d@%s.example", w.IntN(8), []string{"both", "far"}[w.IntN(2)])
+	since := w.m.ends.Load() / 4
+	if w.IntN(3) == 0 {
+		since = w.Int64N(since + 1)
 	}
-	return fmt.Sprintf("p%d@near.example", w.IntN(16))
+	if w.org == "b" || w.IntN(3) == 0 {
+		return fmt.Sprintf("x%d.%d@%s.example", w.IntN(4), since, []string{"both", "far"}[w.IntN(2)])
+	}
+	return fmt.Sprintf("p%d.%d@near.example", w.IntN(16), since)
 }
 
 func idOf(ctx context.Context, r directory.Reader, org directory.OrgID, name string) (string, error) {
@@ -354,12 +383,16 @@ var steps = []struct {
 	{"invite", 5, func(w *wish) directory.Change { return directory.Invite(user, w.id, w.tokenHash()) }},
 	{"join", 8, func(w *wish) directory.Change { return directory.Join(user, w.id, w.tokenHash(), "") }},
 	{"withdraw", 1, func(w *wish) directory.Change { return directory.Withdraw(user, w.id) }},
-	{"convert", 2, func(w *wish) directory.Change { return directory.Convert(user, w.id) }},
+	{"convert", 5, func(w *wish) directory.Change { return directory.Convert(user, w.id) }},
 	{"reclassify", 1, func(w *wish) directory.Change { return directory.Reclassify(user, w.id) }},
 	{"hold", 1, func(w *wish) directory.Change { return directory.Hold(user, w.id, w.coin()) }},
 	{"export", 3, func(w *wish) directory.Change { return directory.NoteExport(user, w.id) }},
 	{"close", 1, func(w *wish) directory.Change { return directory.CloseAccount(user, w.id, w.name) }},
+	{"account", 2, func(w *wish) directory.Change { return w.account() }},
 	{"undo", 6, func(w *wish) directory.Change {
+		if last := w.m.left[slices.Index(orgs[:], w.org)].Load(); last != nil && w.IntN(4) > 0 {
+			return directory.Undo(user, last[0], last[1], nil)
+		}
 		return directory.Undo(user, w.id, w.one(w.departures), [][]string{nil, {"records", "teams", "subscriptions"}}[w.IntN(2)])
 	}},
 	{"purchase", 6, func(w *wish) directory.Change {
@@ -459,6 +492,19 @@ func (w *wish) assign() directory.Change {
 	}}
 }
 
+// account is one that a person has at b already, before anybody knows them.
+func (w *wish) account() directory.Change {
+	name := w.name
+	return directory.Command{Action: "test.account", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		a, err := directory.AccountOf(ctx, r, name)
+		if !errors.Is(err, directory.ErrNotFound) {
+			return nil, err
+		}
+		a = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, Home: "b", State: directory.Open}
+		return nil, directory.Save(d, "", &a)
+	}}
+}
+
 // pool is bought or, by billing, taken away, whatever is in use.
 func (w *wish) pool() directory.Change {
 	n := 6 + w.Int64N(12)
@@ -514,7 +560,7 @@ type inspection struct {
 }
 
 func (i *inspection) all(ctx context.Context) error {
-	page, err := i.Find(ctx, directory.Query{Org: i.org, Type: user, Start: 1, Count: 1000})
+	page, err := i.Find(ctx, directory.Query{Org: i.org, Type: user, Start: 1, Count: 10000})
 	if err != nil {
 		return err
 	}
@@ -668,7 +714,7 @@ func (i *inspection) leaders(ctx context.Context) error {
 			i.badly("the team %s is led by %s, who is gone", l.ID, l.Leader)
 		}
 	}
-	page, err := i.Find(ctx, directory.Query{Org: i.org, Type: group, Start: 1, Count: 1000})
+	page, err := i.Find(ctx, directory.Query{Org: i.org, Type: group, Start: 1, Count: 10000})
 	for _, g := range page.Resources {
 		if err := g.Load(); err != nil {
 			return err
@@ -704,25 +750,15 @@ func (i *inspection) addresses(ctx context.Context) error {
 }
 
 // history: every version of every person has exactly one event, and no event
-// comes twice.
-func (c *census) history(ctx context.Context, m *mill) error {
+// comes twice. It returns the ids of all events.
+func (c *census) history(ctx context.Context, t *testing.T, m *mill) map[string]bool {
+	t.Helper()
+	seen := map[string]bool{}
 	for _, org := range orgs {
-		seen, last := map[string]bool{}, map[string]scim.Version{}
-		for after := int64(0); ; {
-			page, err := m.store.Trail(ctx, directory.TrailQuery{Org: org, After: after, Limit: 1000})
-			if err != nil {
-				return err
-			}
-			if len(page) == 0 {
-				break
-			}
-			for _, entry := range page {
-				after = entry.Seq
-				c.event(entry.Event, seen, last)
-			}
-		}
+		last := map[string]scim.Version{}
+		m.trail(ctx, t, org, func(e directory.Event) { c.event(e, seen, last) })
 		err := m.svc.Read(ctx, func(r directory.Reader) error {
-			page, err := r.Find(ctx, directory.Query{Org: org, Type: user, Start: 1, Count: 1000})
+			page, err := r.Find(ctx, directory.Query{Org: org, Type: user, Start: 1, Count: 10000})
 			for _, p := range page.Resources {
 				if last[p.ID] != p.Version {
 					c.badly("%s is at version %d, the last that was told is %d", p.ID, p.Version, last[p.ID])
@@ -732,7 +768,7 @@ func (c *census) history(ctx context.Context, m *mill) error {
 			return err
 		})
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		for id, v := range last {
 			if v != 0 {
@@ -740,7 +776,25 @@ func (c *census) history(ctx context.Context, m *mill) error {
 			}
 		}
 	}
-	return nil
+	return seen
+}
+
+// trail walks the audit log of an organization.
+func (m *mill) trail(ctx context.Context, t *testing.T, org directory.OrgID, fn func(directory.Event)) {
+	t.Helper()
+	for after := int64(0); ; {
+		page, err := m.store.Trail(ctx, directory.TrailQuery{Org: org, After: after, Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			return
+		}
+		for _, e := range page {
+			after = e.Seq
+			fn(e.Event)
+		}
+	}
 }
 
 func (c *census) event(e directory.Event, seen map[string]bool, last map[string]scim.Version) {
