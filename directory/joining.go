@@ -89,13 +89,14 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 		if err != nil {
 			return nil, err
 		}
-		if address == "" {
-			address = i.Email
+		joins := address // a plan may be made again, from the same wish
+		if joins == "" {
+			joins = i.Email
 		}
-		if MailKey(address) != MailKey(i.Email) {
+		if MailKey(joins) != MailKey(i.Email) {
 			return refusal(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
 		}
-		a, found, err := joinAccount(ctx, r, d, address)
+		a, found, err := joinAccount(ctx, r, d, joins)
 		if err != nil || len(found) > 0 {
 			return found, err
 		}

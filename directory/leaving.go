@@ -22,7 +22,8 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		if err != nil {
 			return nil, err
 		}
-		restore := len(parts) > 0
+		wanted := parts // a plan may be made again, from the same wish
+		restore := len(wanted) > 0
 		switch {
 		case p.User != user:
 			return nil, ErrNotFound
@@ -37,12 +38,12 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 			d.Is = Active
 			d.Waitlist = false // nothing may return to somebody who only waits
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
-			parts = []string{"records", "teams", "subscriptions"}
+			wanted = []string{"records", "teams", "subscriptions"}
 		} else {
 			d.Verb = "user.restore"
 		}
 		u := undoing{r, d, p}
-		for _, part := range parts {
+		for _, part := range wanted {
 			if err := u.part(ctx, part); err != nil {
 				return nil, err
 			}
