@@ -22,6 +22,7 @@ const (
 	RuleOrgOwner    directory.RuleID = "deactivation.org_owner"
 	RuleSelf        directory.RuleID = "deactivation.self"
 	RuleBrake       directory.RuleID = "safeguard.mass_deactivation"
+	RuleOpenRecords directory.RuleID = "person.open_records"
 	RuleApproval    directory.RuleID = "approval.required"
 )
 
@@ -53,7 +54,7 @@ func guardsOf(d *directory.Draft) []guard {
 	case d.Deferred:
 		return []guard{rank, brake}
 	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
-		return []guard{rank, teamLeader}
+		return []guard{rank, teamLeader, openRecords}
 	case d.Was != d.Is:
 		return []guard{rank}
 	}
@@ -211,6 +212,20 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 	}
 	refusal.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Teams: ids, Fix: &directory.Fix{Kind: "changeLeader", RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{refusal}, nil
+}
+
+// openRecords keeps who answers for records among the employees, whose records move
+// when they leave (S1-12); a customer's would stay with somebody who is gone.
+func openRecords(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	for _, err := range directory.Each[directory.Record](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "open:" + d.Before.ID, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		f := refuse(RuleOpenRecords, directory.State, "%s has open records; give them to somebody else first.", directory.DisplayOf(d.Before))
+		f.Firm = true
+		return []directory.Finding{f}, nil
+	}
+	return nil, nil
 }
 
 // appAdmin is G4: every application keeps its administrators.
