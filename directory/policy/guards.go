@@ -47,18 +47,22 @@ type guard func(context.Context, directory.Reader, *directory.Draft) ([]director
 // guardsOf are the guards that a change has to pass. Who makes a customer of an
 // employee takes them from under the guards for employees, so these are asked
 // before.
-func guardsOf(d *directory.Draft) []guard {
+func guardsOf(d *directory.Draft) (all []guard) {
 	switch {
 	case d.Leaves():
 		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
 	case d.Deferred:
-		return []guard{rank, brake}
-	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
-		return []guard{rank, teamLeader, openRecords}
+		all = []guard{rank, brake}
 	case d.Was != d.Is:
-		return []guard{rank}
+		all = []guard{rank}
 	}
-	return nil
+	if d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After) {
+		if all == nil {
+			all = []guard{rank}
+		}
+		all = append(all, teamLeader, openRecords)
+	}
+	return all
 }
 
 // rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).
