@@ -153,7 +153,7 @@ func sameAgain(p *scim.Resource) []directory.Change {
 		all = append(all, directory.Suspend{Type: user, ID: p.ID})
 	case directory.StatusOf(p) == directory.Active:
 		all = append(all, directory.Activate{Type: user, ID: p.ID}, directory.Resume{Type: user, ID: p.ID})
-	default:
+	case p.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted: // who waits would leave the list
 		all = append(all, directory.Deactivate{Type: user, ID: p.ID})
 	}
 	return all
@@ -181,4 +181,56 @@ func (m *mill) tell(t *testing.T, size int64, looks int) {
 		}
 	}
 	t.Logf("%d steps, looked at %d times, %d refusals; %v", size, looks, refused, verbs)
+}
+
+// Who is deactivated while waiting for a seat is not let in when one is free.
+func TestDeactivatedWhileWaiting(t *testing.T) {
+	m := millFor(t, filepath.Join(t.TempDir(), "usher.db"))
+	buy := func(n int64) directory.Change {
+		return directory.Command{Action: "pool.update", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			p, err := directory.Load[directory.Pool](ctx, r, d.Org, directory.CoreSKU)
+			if err != nil {
+				return nil, err
+			}
+			p.Purchased = n
+			return nil, directory.Save(d, d.Org, &p)
+		}}
+	}
+	do := func(c directory.Change) *directory.Plan {
+		t.Helper()
+		p, err := m.svc.Execute(t.Context(), directory.Request{Org: "a", Change: c, OnSeatExhausted: directory.Waitlist})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	do(buy(0))
+	var ids []string
+	for _, name := range []string{"stays", "goes"} {
+		made := do(directory.Create{Resource: must(scim.Decode(user, []byte(`{"userName":"`+name+`"}`), scim.Tolerant))})
+		if made.After.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted {
+			t.Fatalf("%s does not wait", name)
+		}
+		ids = append(ids, made.After.ID)
+	}
+	do(directory.Deactivate{Type: user, ID: ids[1]})
+	do(buy(5))
+	if err := m.svc.Tick(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	err := m.svc.Read(t.Context(), func(r directory.Reader) error {
+		for i, want := range []directory.Status{directory.Active, directory.Inactive} {
+			p, err := r.Get(t.Context(), directory.Ref{Org: "a", Type: user, ID: ids[i]})
+			if err != nil {
+				return err
+			}
+			if is := directory.StatusOf(p); is != want {
+				t.Errorf("person %d is %s, want %s", i, is, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }

@@ -211,6 +211,9 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 				d.After.SetPath(schemas.Usher.ReactivateOnPurchase, scim.BoolValue(*c.ReactivateOnPurchase))
 			}
 			d.TransferTo = c.TransferTo
+			if d.Before.Text(schemas.Usher.SeatState) == SeatWaitlisted {
+				setText(d.After, schemas.Usher.SeatState, SeatNone) // nor is one to be let in later
+			}
 		}
 	case Activate:
 		if err = start(c.Type, c.ID, Active); err == nil {

@@ -92,7 +92,7 @@ func wait(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 
 // leaveQueue takes a person off the waitlist who came in, or is gone.
 func leaveQueue(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if !waitlisted(d.Before) || d.After != nil && d.Is == directory.Inactive {
+	if !waitlisted(d.Before) || d.Is == directory.Inactive && waitlisted(d.After) {
 		return nil, nil
 	}
 	waiting, err := directory.Load[directory.Waiting](ctx, r, d.Org, d.Before.ID)
