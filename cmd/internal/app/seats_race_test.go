@@ -82,9 +82,9 @@ func (c *crowd) returning() (id, address string) {
 	return id, address
 }
 
-// doors are the ways to a seat: each is tried for somebody who is outside, or for
+// entrances are the ways to a seat: each is tried for somebody who is outside, or for
 // somebody new, and tells whether they got in.
-var doors = []struct {
+var entrances = []struct {
 	name string
 	try  func(c *crowd, id, address string) (in bool)
 }{
@@ -152,17 +152,17 @@ func TestK60OneSeatForTwoHundred(t *testing.T) {
 }
 
 // round is one try. Who got in the first time does not try again; the others come
-// to other doors.
+// to other entrances.
 func (c *crowd) round(i, round int, ids, addresses []string) bool {
 	n := (i + 3*round) % len(ids)
-	door := doors[i%len(doors)]
+	door := entrances[i%len(entrances)]
 	if c.isIn(ids[n]) {
 		return false
 	}
 	return door.try(c, ids[n], addresses[n])
 }
 
-// R7: through all doors at once, with seats bought and taken away meanwhile, no
+// R7: through all entrances at once, with seats bought and taken away meanwhile, no
 // more get in than there are seats, and as many.
 func TestR7SeatsThroughEveryDoor(t *testing.T) {
 	tries := int64(2_000)
@@ -202,7 +202,7 @@ func (c *crowd) steady(tries int64) {
 		work.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(n), 7))
 			for left.Add(-1) >= 0 {
-				door := doors[r.IntN(len(doors))]
+				door := entrances[r.IntN(len(entrances))]
 				id, address := "", ""
 				if door.name != "SCIM POST" && door.name != "Bulk" && door.name != "admin add" {
 					id, address = c.outside()
@@ -248,7 +248,7 @@ func (c *crowd) moving(tries int64) {
 					}
 				default:
 					id, address := c.outside()
-					if !doors[r.IntN(len(doors))].try(c, id, address) {
+					if !entrances[r.IntN(len(entrances))].try(c, id, address) {
 						continue
 					}
 					won.Add(1)
