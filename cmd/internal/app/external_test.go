@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -100,4 +101,47 @@ func TestS2Conversion(t *testing.T) {
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "2")
 	h.account("cyd@corp.example", "b")
 	h.refused(h.prov(403, "POST", "/Users", `{"userName":"cyd@corp.example"}`), "seat.limit_exceeded", "You are trying to activate more users than the allowed license limit of '2' users")
+}
+
+// S3-18, S3-19, S3-29, C4: a person closes their own account, and leaves every
+// organization with it. Where one of them refuses, nothing happens anywhere.
+func TestS3ClosingLeavesEverywhereOrNowhere(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.api(200, "PUT", "/settings", `{"selfClose":true}`)
+	ada := s.person("ada@mail.example")
+	s.accept(200, s.invite(ada), "")
+	ids, scim, admins := map[string]string{}, map[string]string{}, map[string]string{}
+	for _, org := range []string{"b", "c"} {
+		scim[org] = s.tenant(t, org)
+		admins[org] = s.adminOf(org)
+		ids[org] = s.inOrg(201, scim[org], "POST", "/Users", `{"userName":"ada@mail.example"}`).at("id")
+		token := s.wanted(200, "POST", "/api/v1/users/"+ids[org]+"/invite", admins[org], "").at("token")
+		joined := s.wanted(200, "POST", "/api/v1/invitations/accept", "", `{"token":"`+token+`","organization":"`+org+`"}`)
+		s.same(joined, "person/classification", "external")
+		s.same(joined, "person/homeOrganizationId", "default")
+	}
+	team := s.wanted(201, "POST", "/api/v1/teams", admins["c"], `{"name":"Sales","leader":"`+ids["c"]+`"}`).at("id")
+	mine := s.as("ada@mail.example")
+	s.ask(200, mine, "GET", "/users/"+ada+"/export", "")
+	const typed = `{"confirm":"ada@mail.example"}`
+	refused := s.ask(409, mine, "POST", "/users/"+ada+"/close", typed)
+	s.refused(refused, "deactivation.team_leader", "ada@mail.example leads the team Sales; remove them from the teams they lead first.")
+	s.same(s.inOrg(200, scim["b"], "GET", "/Users/"+ids["b"], ""), "active", "true")
+	s.same(s.inOrg(200, scim["c"], "GET", "/Users/"+ids["c"], ""), "active", "true")
+	s.stands(ada, "confirmed", "joined", "active")
+
+	s.wanted(200, "PATCH", "/api/v1/teams/"+team, admins["c"], `{"leader":""}`)
+	s.same(s.ask(200, mine, "POST", "/users/"+ada+"/close", typed), "done", "true")
+	s.inOrg(404, scim["b"], "GET", "/Users/"+ids["b"], "")
+	s.inOrg(404, scim["c"], "GET", "/Users/"+ids["c"], "")
+	s.prov(404, "GET", "/Users/"+ada, "")
+	for _, path := range []string{"/tombstones", "/addresses", "/audit?limit=200"} {
+		if got := s.wanted(200, "GET", "/api/v1"+path, admins["b"], ""); strings.Contains(got.text, "ada@mail") {
+			t.Errorf("S3-21: %s of another organization still holds the address: %s", path, got.text)
+		}
+	}
+	s.ask(401, mine, "GET", "/users/"+ada+"/export", "")
+	s.refused(s.inOrg(403, scim["b"], "POST", "/Users", `{"userName":"ada@mail.example"}`), "account.closed",
+		"The account of this address was closed by its owner and cannot be used again; the person must open a new one first.")
 }
