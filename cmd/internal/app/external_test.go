@@ -145,3 +145,75 @@ func TestS3ClosingLeavesEverywhereOrNowhere(t *testing.T) {
 	s.refused(s.inOrg(403, scim["b"], "POST", "/Users", `{"userName":"ada@mail.example"}`), "account.closed",
 		"The account of this address was closed by its owner and cannot be used again; the person must open a new one first.")
 }
+
+// S2-6, S2-20, S2-26: who is external because another organization has their domain
+// and them can be converted once it gave the domain up, or it is verified here.
+func TestS2ExternalByDomain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	home := h.tenant(t, "b")
+	h.owns("b", "corp.example")
+	h.inOrg(201, home, "POST", "/Users", `{"userName":"ada@corp.example"}`)
+	other := h.person("other@corp.example")
+	h.stands(other, "pending", "notInvited", "active") // b does not have them
+	ada := h.person("ada@corp.example", `,"displayName":"Ada"`)
+	h.stands(ada, "external", "notInvited", "active")
+	const text = "Ada still belongs to the organization b; they must leave it first, or you verify the domain of their address."
+	h.refused(h.api(409, "POST", "/users/"+ada+"/convert", ""), "membership.not_external", text)
+	h.stands(ada, "external", "notInvited", "active")
+	h.wanted(204, "DELETE", "/api/v1/domains/corp.example", h.adminOf("b"), "")
+	h.same(h.api(200, "POST", "/users/"+ada+"/convert", ""), "person/classification", "pending")
+	h.same(h.user(ada), usherUser+"/seatState", "held")
+	h.owns("default", "corp.example")
+	h.stands(ada, "confirmed", "notInvited", "active")
+	h.stands(other, "confirmed", "notInvited", "active")
+}
+
+// C7: who is suspended, invited or not yet keeps the seat; who is inactive does
+// not.
+func TestC7WhoHoldsASeat(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.api(200, "PUT", "/licences/core", `{"purchased":3}`)
+	used := func(want string) {
+		t.Helper()
+		h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", want)
+	}
+	ada, bob, cyd := h.person("ada@mail.example"), h.person("bob@mail.example"), h.person("cyd@mail.example", `,"active":false`)
+	used("2")
+	h.same(h.user(cyd), usherUser+"/seatState", "none")
+	h.invite(bob)
+	used("2")
+	h.api(200, "POST", "/users/"+ada+"/suspend", "")
+	h.same(h.user(ada), usherUser+"/seatState", "held")
+	used("2")
+	h.api(200, "POST", "/users/"+ada+"/resume", "")
+	h.setActive(200, cyd, true)
+	used("3")
+	for range 2 {
+		h.setActive(200, bob, false)
+		used("2")
+	}
+	h.api(200, "DELETE", "/users/"+ada, "")
+	used("1")
+	h.prov(204, "DELETE", "/Users/"+bob, "")
+	used("1")
+}
+
+// C9: the manager changes by a client's own word, each time audited, and with it
+// nothing else of the person.
+func TestC9ManagerChanges(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada, one, two := h.person("ada@mail.example", `,"title":"Countess"`), h.person("one@mail.example"), h.person("two@mail.example")
+	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	for _, boss := range []string{one, two, two} {
+		h.same(h.patched(200, ada, enterprise+":manager", `{"value":"`+boss+`"}`), enterprise+"/manager/value", boss)
+	}
+	if n := h.audited("user.update", ada); n != 2 {
+		t.Errorf("%d changes are audited, want 2", n)
+	}
+	h.same(h.user(ada), "title", "Countess")
+	h.setActive(200, two, false)
+	h.same(h.user(ada), "active", "true")
+}
