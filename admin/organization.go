@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -111,6 +112,11 @@ func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[direc
 		}
 		if s.Height() > c.actor.Rank || in.Body.Rank > c.actor.Rank || s.Role == directory.Owner {
 			return []directory.Finding{directory.Refused("standing.higher_role", directory.Authority, "You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership.")}, nil
+		}
+		if s.Role == directory.Admin && in.Body.Role != string(directory.Admin) {
+			if found, err := policy.LastAdmin(ctx, r, d, in.ID); err != nil || found != nil {
+				return found, err
+			}
 		}
 		d.Subject = in.ID
 		s.Role, s.Rank, s.PrimaryTeam = directory.Role(in.Body.Role), in.Body.Rank, in.Body.PrimaryTeam

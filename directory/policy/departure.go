@@ -125,7 +125,7 @@ func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
 	if id == "" || id == l.d.Before.ID {
 		return false, nil
 	}
-	return active(ctx, l, l.d, id)
+	return active(ctx, l, l.d.Org, id)
 }
 
 // teams are left (S1-14); groups that an identity provider owns keep the member,
@@ -226,6 +226,9 @@ func (l *leaving) credentials(context.Context) error {
 
 // addresses are blocked, or may return with a purchase (S1-6, S1-7, S1-22).
 func (l *leaving) addresses(ctx context.Context) error {
+	if l.d.Erase {
+		return nil
+	}
 	person := l.d.After
 	if person == nil {
 		person = l.d.Before
@@ -280,7 +283,7 @@ func (l *leaving) schedule(ctx context.Context) error {
 
 // keep remembers what was taken away, and the person who is removed.
 func (l *leaving) keep(ctx context.Context) error {
-	if l.departure.Empty() {
+	if l.departure.Empty() || l.d.Erase {
 		return nil
 	}
 	profile, err := directory.ProfileOf(ctx, l, l.d.Org)

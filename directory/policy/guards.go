@@ -50,6 +50,8 @@ func guardsOf(d *directory.Draft) []guard {
 	switch {
 	case d.Leaves():
 		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
+	case d.Deferred:
+		return []guard{rank, brake}
 	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
 		return []guard{rank, teamLeader}
 	case d.Was != d.Is:
@@ -85,35 +87,40 @@ func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 		f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner), Holders: []string{d.Before.ID}}}
 		return []directory.Finding{f}, nil
 	case directory.Admin:
-		return lastAdmin(ctx, r, d)
+		return LastAdmin(ctx, r, d, d.Before.ID)
 	}
 	return nil, nil
 }
 
-// lastAdmin keeps an administrator of the organization in office.
-func lastAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+// LastAdmin refuses to take an administrator away from an organization that would
+// then have none (K61).
+func LastAdmin(ctx context.Context, r directory.Reader, d *directory.Draft, leaving string) ([]directory.Finding, error) {
 	for _, role := range []directory.Role{directory.Owner, directory.Admin} {
 		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(role)}) {
 			if err != nil {
 				return nil, err
 			}
-			on, err := active(ctx, r, d, s.ID)
+			on, err := active(ctx, r, d.Org, s.ID)
 			if err != nil {
 				return nil, err
 			}
-			if on && s.ID != d.Before.ID {
+			if on && s.ID != leaving {
 				return nil, nil
 			}
 		}
 	}
 	f := refuse(RuleLastAdmin, directory.State, "At least one administrator is required in the organization; make somebody else an administrator first.")
-	f.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "appointAdmin", RoleNeeded: string(directory.Admin)}}
+	f.Blocker = &directory.Blocker{OwnerID: leaving, Fix: &directory.Fix{Kind: "appointAdmin", RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{f}, nil
 }
 
 // active reports whether a person of the organization may be in.
-func active(ctx context.Context, r directory.Reader, d *directory.Draft, id string) (bool, error) {
-	person, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: d.Type, ID: id})
+func active(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (bool, error) {
+	people, err := r.Type("User")
+	if err != nil {
+		return false, err
+	}
+	person, err := r.Get(ctx, directory.Ref{Org: org, Type: people, ID: id})
 	if isNotFound(err) {
 		return false, nil
 	}

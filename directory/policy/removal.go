@@ -58,6 +58,9 @@ func erase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	if err := dropAll[directory.Departure](ctx, r, d, byUser); err != nil {
 		return err
 	}
+	if err := dropAll[directory.Address](ctx, r, d, byUser); err != nil {
+		return err
+	}
 	invitation, err := directory.Load[directory.Invitation](ctx, r, d.Org, d.Before.ID)
 	if err == nil {
 		directory.Drop(d, d.Org, &invitation)
