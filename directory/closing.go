@@ -55,9 +55,12 @@ func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
 		if a.ID == "" {
 			a = Account{Head: Head{ID: d.NewID("account")}, EmailKey: SecretHash(MailKey(address))}
 		}
-		a.State, a.Email, a.Members, a.Password = Closed, "", nil, ""
 		d.After, d.Is, d.Erase = nil, "", true
 		d.Do("account.closed", a.ID, 1)
+		if a.State == Closed {
+			return nil, nil // from another organization; it never changes again
+		}
+		a.State, a.Email, a.Members, a.Password = Closed, "", nil, ""
 		return nil, Save(d, "", &a)
 	}}
 }

@@ -59,4 +59,6 @@ var french = map[string]string{
 	"There is no licence left for the extension %s; buy more, or take it away from somebody.":                                                "Il ne reste aucune licence pour l'extension %s ; achetez-en, ou retirez-la à quelqu'un.",
 	"You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership.": "Vous ne pouvez modifier le rôle et le rang que de personnes qui ne sont pas au-dessus de vous, et pas au-delà des vôtres ; celui du propriétaire change avec la propriété.",
 	"This needs the role %s, which you do not have; ask somebody who does.":                                                                  "Ceci demande le rôle %s, que vous n'avez pas ; adressez-vous à quelqu'un qui l'a.",
+	"%s has open records; give them to somebody else first.":                                                                                 "%s a des enregistrements ouverts ; confiez-les d'abord à quelqu'un d'autre.",
+	"The account of %s cannot be used any more; the person must open a new one first.":                                                       "Le compte de %s ne peut plus servir ; la personne doit d'abord en ouvrir un nouveau.",
 }

@@ -90,13 +90,14 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 		if err != nil {
 			return nil, err
 		}
-		if address == "" {
-			address = i.Email
+		joins := address // a plan may be made again, from the same wish
+		if joins == "" {
+			joins = i.Email
 		}
-		if MailKey(address) != MailKey(i.Email) {
+		if MailKey(joins) != MailKey(i.Email) {
 			return refusal(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
 		}
-		a, found, err := joinAccount(ctx, r, d, address)
+		a, found, err := joinAccount(ctx, r, d, joins)
 		if err != nil || len(found) > 0 {
 			return found, err
 		}
@@ -160,6 +161,9 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 		}
 		if !ours && home.External {
 			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+		}
+		if known && a.State != Open {
+			return refusal(RuleConversion, Authority, "The account of %s cannot be used any more; the person must open a new one first.", DisplayOf(d.Before)), nil
 		}
 		if known {
 			a.Home = d.Org

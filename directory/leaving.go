@@ -23,7 +23,8 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		if err != nil {
 			return nil, err
 		}
-		restore := len(parts) > 0
+		wanted := parts // a plan may be made again, from the same wish
+		restore := len(wanted) > 0
 		switch {
 		case p.User != user:
 			return nil, ErrNotFound
@@ -38,13 +39,14 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		}
 		if !restore {
 			d.Is = Active
+			d.Waitlist = false // nothing may return to somebody who only waits
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
-			parts = []string{"records", "teams", "subscriptions"}
+			wanted = []string{"records", "teams", "subscriptions"}
 		} else {
 			d.Verb = "user.restore"
 		}
 		u := undoing{r, d, p}
-		for _, part := range parts {
+		for _, part := range wanted {
 			if err := u.part(ctx, part); err != nil {
 				return nil, err
 			}
@@ -85,6 +87,9 @@ func (u undoing) part(ctx context.Context, part string) error {
 
 // records return which the transferee still has.
 func (u undoing) records(ctx context.Context) error {
+	if !IsEmployee(u.d.After) {
+		return nil
+	}
 	n := 0
 	for _, id := range u.p.Records {
 		rec, err := Load[Record](ctx, u, u.d.Org, id)
@@ -125,11 +130,12 @@ func (u undoing) teams(ctx context.Context) error {
 	return nil
 }
 
+// subscriptions run again which are still the person's.
 func (u undoing) subscriptions(ctx context.Context) error {
 	n := 0
 	for _, id := range u.p.Subscriptions {
 		s, err := Load[Subscription](ctx, u, u.d.Org, id)
-		if errors.Is(err, ErrNotFound) || err == nil && s.Active {
+		if errors.Is(err, ErrNotFound) || err == nil && (s.Active || s.User != u.p.User) {
 			continue
 		}
 		if err != nil {

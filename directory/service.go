@@ -53,7 +53,7 @@ func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 	at := s.stamp()
 	req = prepare(req, at)
 	p, err := s.execute(ctx, req, at)
-	if isLast(err) {
+	if isLast(err) && p != nil && p.Err() == nil {
 		// The store's own index or limit refused what the rules had not seen: plan
 		// once more, so that the answer is the rule's own.
 		p, err = s.execute(ctx, req, at)

@@ -125,7 +125,11 @@ func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
 	if id == "" || id == l.d.Before.ID {
 		return false, nil
 	}
-	return active(ctx, l, l.d.Org, id)
+	person, err := l.Get(ctx, directory.Ref{Org: l.d.Org, Type: l.d.Type, ID: id})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil && directory.StatusOf(person) == directory.Active && directory.IsEmployee(person), err
 }
 
 // teams are left (S1-14); groups that an identity provider owns keep the member,

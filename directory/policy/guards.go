@@ -22,6 +22,7 @@ const (
 	RuleOrgOwner    directory.RuleID = "deactivation.org_owner"
 	RuleSelf        directory.RuleID = "deactivation.self"
 	RuleBrake       directory.RuleID = "safeguard.mass_deactivation"
+	RuleOpenRecords directory.RuleID = "person.open_records"
 	RuleApproval    directory.RuleID = "approval.required"
 )
 
@@ -46,18 +47,22 @@ type guard func(context.Context, directory.Reader, *directory.Draft) ([]director
 // guardsOf are the guards that a change has to pass. Who makes a customer of an
 // employee takes them from under the guards for employees, so these are asked
 // before.
-func guardsOf(d *directory.Draft) []guard {
+func guardsOf(d *directory.Draft) (all []guard) {
 	switch {
 	case d.Leaves():
 		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
 	case d.Deferred:
-		return []guard{rank, brake}
-	case d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After):
-		return []guard{rank, teamLeader}
+		all = []guard{rank, brake}
 	case d.Was != d.Is:
-		return []guard{rank}
+		all = []guard{rank}
 	}
-	return nil
+	if d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After) {
+		if all == nil {
+			all = []guard{rank}
+		}
+		all = append(all, teamLeader, openRecords)
+	}
+	return all
 }
 
 // rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).
@@ -211,6 +216,20 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 	}
 	refusal.Blocker = &directory.Blocker{OwnerID: d.Before.ID, Teams: ids, Fix: &directory.Fix{Kind: "changeLeader", RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{refusal}, nil
+}
+
+// openRecords keeps who answers for records among the employees, whose records move
+// when they leave (S1-12); a customer's would stay with somebody who is gone.
+func openRecords(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	for _, err := range directory.Each[directory.Record](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "open:" + d.Before.ID, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		f := refuse(RuleOpenRecords, directory.State, "%s has open records; give them to somebody else first.", directory.DisplayOf(d.Before))
+		f.Firm = true
+		return []directory.Finding{f}, nil
+	}
+	return nil, nil
 }
 
 // appAdmin is G4: every application keeps its administrators.

@@ -32,10 +32,14 @@ func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		directory.FreeSeat(d, directory.CoreSKU)
 		d.Do("seat.freed", directory.CoreSKU, 1)
 	}
-	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "") {
+	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "" || d.Is != directory.Inactive && waitlisted(d.Before)) {
 		set(d.After, schemas.Usher.SeatState, seatState(needs))
 	}
 	return leaveQueue(ctx, r, d)
+}
+
+func waitlisted(person *scim.Resource) bool {
+	return person != nil && person.Text(schemas.Usher.SeatState) == directory.SeatWaitlisted
 }
 
 func seatState(held bool) string {
@@ -88,7 +92,7 @@ func wait(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 
 // leaveQueue takes a person off the waitlist who came in, or is gone.
 func leaveQueue(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if d.Before == nil || d.Before.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted || d.After != nil && d.Is == directory.Inactive {
+	if !waitlisted(d.Before) || d.After != nil && d.Is == directory.Inactive {
 		return nil, nil
 	}
 	waiting, err := directory.Load[directory.Waiting](ctx, r, d.Org, d.Before.ID)

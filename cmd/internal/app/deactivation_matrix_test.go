@@ -271,7 +271,7 @@ func TestOwnerAndLastAdminAtEveryDoor(t *testing.T) {
 	h.api(200, "PUT", "/users/"+ada+"/standing", `{"role":"admin","rank":1}`)
 	const last = "At least one administrator is required in the organization; make somebody else an administrator first."
 	h.refusedEverywhere(doors(adminSecret), ada, 409, "deactivation.last_admin", last)
-	h.api(200, "PUT", "/settings", `{"selfClose":true}`)
+	h.api(200, "PUT", "/settings", `{"selfClose":true,"undoMinutes":30}`)
 	h.api(200, "GET", "/users/"+ada+"/export", "") // S3-29: nor can they close their account
 	h.same(h.api(409, "POST", "/users/"+ada+"/close", `{"confirm":"ada@example.com"}`), "code", "deactivation.last_admin")
 	h.api(200, "PUT", "/users/"+bob+"/standing", `{"role":"admin","rank":1}`)

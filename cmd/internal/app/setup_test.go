@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -49,14 +50,27 @@ func load(t *testing.T, folder, token string) config.Config {
 	return cfg
 }
 
+// freePort is an address that nothing listens on. Ports are taken from below those
+// that the system gives to clients, and each once.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
+	for range 1000 {
+		ports.next++
+		address := fmt.Sprintf("127.0.0.1:%d", 12000+(ports.next+os.Getpid()*37)%18000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("there is no free port")
+	return ""
+}
+
+var ports struct {
+	mu   sync.Mutex
+	next int
 }
 
 // running is a server that runs.

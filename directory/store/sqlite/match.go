@@ -160,9 +160,11 @@ func (r *reader) recent(l list, op filter.Op, key string) []int64 {
 	if r.batch == nil {
 		return rows
 	}
-	for _, e := range r.batch.added {
-		if e.org == l.org && e.attr == l.attr && accepts(op, e.value, key) {
-			rows = append(rows, e.row)
+	for _, c := range r.batch.indexed {
+		for _, e := range c.added {
+			if e.org == l.org && e.attr == l.attr && accepts(op, e.value, key) {
+				rows = append(rows, e.row)
+			}
 		}
 	}
 	return rows

@@ -249,7 +249,9 @@ func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error 
 			return err
 		}
 	}
-	t.batch.added, t.batch.removed = append(t.batch.added, added...), append(t.batch.removed, removed...)
+	if len(added)+len(removed) > 0 {
+		t.batch.indexed = append(t.batch.indexed, indexed{added, removed})
+	}
 	return nil
 }
 

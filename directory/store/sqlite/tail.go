@@ -180,22 +180,24 @@ func (t *tail) find(l list, op filter.Op, key string) []int64 {
 	return rows
 }
 
-// add takes over the entries of a batch, before its commit.
-func (t *tail) add(added, removed []entry) {
-	if len(added) == 0 && len(removed) == 0 {
+// add takes over what the changes of a batch did to the index, in their order and
+// before the commit: one change may remove what another has just added.
+func (t *tail) add(changes []indexed) {
+	if len(changes) == 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, e := range removed {
-		for _, g := range [...]*generation{t.active, t.frozen} {
-			if g != nil {
-				g.gone[e] = struct{}{}
+	for _, c := range changes {
+		for _, e := range c.removed {
+			t.active.gone[e] = struct{}{}
+			if t.frozen != nil {
+				t.frozen.gone[e] = struct{}{}
 			}
 		}
-	}
-	for _, e := range added {
-		t.active.add(e)
+		for _, e := range c.added {
+			t.active.add(e)
+		}
 	}
 }
 

@@ -96,16 +96,19 @@ func (s *Store) next(b *batch) *update {
 
 // batch is the transaction under way, and what it leaves to be done at its end.
 type batch struct {
-	store          *Store
-	conn           *sqlite.Conn
-	waiting        []*update
-	wrote          bool
-	err            error // the transaction could not begin
-	added, removed []entry
-	counts         map[block]int64 // not yet in the table
-	totals         map[total]sum   // running totals that were looked at
-	free           []entry         // unique keys that the change under way found free
+	store   *Store
+	conn    *sqlite.Conn
+	waiting []*update
+	wrote   bool
+	err     error // the transaction could not begin
+	indexed []indexed
+	counts  map[block]int64 // not yet in the table
+	totals  map[total]sum   // running totals that were looked at
+	free    []entry         // unique keys that the change under way found free
 }
+
+// indexed is what the change of one resource does to the index.
+type indexed struct{ added, removed []entry }
 
 // block is a row of the table block.
 type block struct{ org, kind, num int64 }
@@ -149,7 +152,7 @@ func (b *batch) take(u *update) {
 
 // rollback forgets everything that the batch has done.
 func (b *batch) rollback() {
-	b.waiting, b.added, b.removed, b.wrote = nil, nil, nil, false
+	b.waiting, b.indexed, b.wrote = nil, nil, false
 	clear(b.counts)
 	clear(b.totals)
 	if !b.conn.AutocommitEnabled() {
@@ -183,7 +186,7 @@ func (b *batch) finish() error {
 		return b.err
 	}
 	err := b.flush()
-	tail.add(b.added, b.removed)
+	tail.add(b.indexed)
 	if err == nil {
 		err = tail.along(b.conn, len(b.waiting))
 	}

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Records", func(t *testing.T) { runRecords(t, open) })
 	t.Run("Edges", func(t *testing.T) { runEdges(t, open) })
 	t.Run("Find", func(t *testing.T) { runFind(t, open) })
+	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
 	t.Run("Registry", func(t *testing.T) { runRegistry(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, open) })
 	t.Run("Differential", func(t *testing.T) { runDifferential(t, open) })
