@@ -247,17 +247,27 @@ func (a *API) leaveOthers(ctx context.Context, rt *scim.ResourceType, person *sc
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}
-	for _, place := range account.Members {
-		if err != nil {
-			return err
+	for _, step := range []func(context.Context, directory.Request) (*directory.Plan, error){a.Service.Preview, a.Service.Execute} { // nobody is left before all agree
+		for _, place := range account.Members {
+			if err != nil {
+				return err
+			}
+			if place.Org != home {
+				err = leave(ctx, step, directory.Request{Org: place.Org, Actor: directory.Actor{Kind: actor.Kind, User: place.User, Rank: actor.Rank}, RequestID: requestID(ctx), Change: directory.EraseMembership(rt, place.User)})
+			}
 		}
-		if place.Org == home {
-			continue
-		}
-		_, err = a.Service.Execute(ctx, directory.Request{Org: place.Org, Actor: directory.Actor{Kind: actor.Kind, User: place.User, Rank: actor.Rank}, RequestID: requestID(ctx), Change: directory.Delete{Type: rt, ID: place.User}})
-		if errors.Is(err, directory.ErrNotFound) {
-			err = nil
-		}
+	}
+	return err
+}
+
+// leave previews or ends one membership; who is gone already need not leave.
+func leave(ctx context.Context, step func(context.Context, directory.Request) (*directory.Plan, error), req directory.Request) error {
+	p, err := step(ctx, req)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = p.Err()
 	}
 	return err
 }

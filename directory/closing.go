@@ -65,6 +65,15 @@ func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
 	}}
 }
 
+// EraseMembership ends what a person whose account is closed is in another
+// organization, and erases what is kept there.
+func EraseMembership(rt *scim.ResourceType, id string) SetState {
+	return SetState{Type: rt, ID: id, Verb: "user.close", Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
+		d.After, d.Is, d.Erase = nil, "", true
+		return nil, nil
+	}}
+}
+
 // NoteExport remembers that the data of a person was exported.
 func NoteExport(rt *scim.ResourceType, id string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "export.create", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {

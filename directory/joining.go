@@ -155,7 +155,11 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
-		if !ours && (!known || a.Home != "" && a.Home != d.Org) {
+		home, err := HomeOf(ctx, r, d.Type, d.Org, address)
+		if err != nil {
+			return nil, err
+		}
+		if !ours && home.External {
 			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
 		}
 		if known && a.State != Open {

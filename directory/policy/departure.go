@@ -237,9 +237,6 @@ func (l *leaving) addresses(ctx context.Context) error {
 	if person == nil {
 		person = l.d.Before
 	}
-	if l.d.Erase {
-		return l.forget(ctx, directory.AddressesOf(l.d.Before))
-	}
 	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
 	by, err := askedBy(ctx, l, l.d)
 	if err != nil {
@@ -259,20 +256,6 @@ func (l *leaving) addresses(ctx context.Context) error {
 		l.d.Do("address.returns", l.d.Before.ID, n)
 	} else {
 		l.d.Do("address.blocked", l.d.Before.ID, n)
-	}
-	return nil
-}
-
-// forget drops what is known of addresses: those of a closed account are erased
-// with it (S3-21), and it stays out by the digest that the account keeps.
-func (l *leaving) forget(ctx context.Context, all []string) error {
-	for _, key := range all {
-		entry, err := directory.Load[directory.Address](ctx, l, l.d.Org, key)
-		if err == nil {
-			directory.Drop(l.d, l.d.Org, &entry)
-		} else if !isNotFound(err) {
-			return err
-		}
 	}
 	return nil
 }

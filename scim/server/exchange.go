@@ -104,6 +104,9 @@ func (x *exchange) serve() error {
 		defer cancel()
 		x.ctx = ctx
 	}
+	if err := x.admitted(); err != nil {
+		return err
+	}
 	return m.serve(x)
 }
 

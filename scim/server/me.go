@@ -8,6 +8,28 @@ import (
 	"github.com/usher-scim/usher/directory"
 )
 
+// admitted refuses a person who may not be in any more, whatever the access token
+// says of its life (K23). A subject that is no person here is a machine's.
+func (x *exchange) admitted() error {
+	if x.principal.Subject == "" {
+		return nil
+	}
+	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
+		if err == nil {
+			err = directory.Admit(person, x.principal.Issued)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return nil
+	case errors.Is(err, directory.ErrNotAdmitted):
+		return auth.Invalid(err)
+	}
+	return err
+}
+
 // me answers /Me (RFC 7644 section 3.11): the user whose externalId, or else
 // userName, is the subject of the caller's access token.
 func (x *exchange) me() error {
