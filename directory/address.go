@@ -49,11 +49,14 @@ const gone = "people.gone"
 func FindAddress(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Address, error) {
 	key := MailKey(address)
 	kept, err := Load[Address](ctx, r, org, key)
-	if !errors.Is(err, ErrNotFound) {
+	if err == nil && (kept.User == "" || !kept.Blocked && !kept.Returns) {
+		return kept, nil // by hand, or lifted
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return kept, err
 	}
 	n, err := r.Tally(ctx, org, gone)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 && kept.Version == 0 {
 		return kept, orNotFound(err)
 	}
 	quoted := string(scim.AppendString(nil, key))
@@ -63,11 +66,17 @@ func FindAddress(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID
 	}
 	page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 10})
 	for _, p := range page.Resources {
-		if a, ok := leftBehind(p, key); ok {
-			return a, nil
+		if StatusOf(p) != Inactive {
+			return Address{}, ErrNotFound // somebody else has it too, and is in
+		}
+		if a, ok := leftBehind(p, key); ok && kept.Version == 0 {
+			kept = a
 		}
 	}
-	return kept, orNotFound(err)
+	if err != nil || kept.User != "" {
+		return kept, err
+	}
+	return kept, ErrNotFound
 }
 
 func orNotFound(err error) error {

@@ -154,6 +154,10 @@ func (c clockwork) waitlist(ctx context.Context) (err error) {
 		if err != nil || seats.Limited && int64(i) >= seats.Free {
 			return err
 		}
+		p, perr := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Activate{Type: rt, ID: w.ID}})
+		if perr != nil || p.Err() != nil {
+			continue // blocked meanwhile, say: asking again and again would fill the audit
+		}
 		err = c.do(ctx, Activate{Type: rt, ID: w.ID})
 		var refused *Refusal
 		if errors.As(err, &refused) {

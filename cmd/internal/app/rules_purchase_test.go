@@ -258,3 +258,18 @@ func (h *house) departure(id, to string) string {
 	h.Fatal("there is no such departure")
 	return ""
 }
+
+// S1-7: an address that somebody else has too, who is in, is not blocked by the
+// departure of the other.
+func TestS1AddressOfTwoPeople(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const shared = `,"emails":[{"value":"desk@example.com"}]`
+	head := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":`
+	ada := h.prov(201, "POST", "/Users", head+`"ada"`+shared+`}`).at("id")
+	bob := h.prov(201, "POST", "/Users", head+`"bob"`+shared+`}`).at("id")
+	h.api(200, "POST", "/users/"+ada+"/deactivate", "{}")
+	h.same(h.api(201, "POST", "/purchases", `{"id":"1","email":"desk+shop@example.com"}`), "outcome", "recorded")
+	h.api(200, "POST", "/users/"+bob+"/deactivate", "{}")
+	h.same(h.api(403, "POST", "/purchases", `{"id":"2","email":"desk@example.com"}`), "code", "email.blocked")
+}
