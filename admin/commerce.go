@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -67,14 +66,14 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 	rt := a.typed(ctx, "User")
 	var v directory.Address
 	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email)
-		switch {
-		case errors.Is(err, directory.ErrNotFound) && on:
-			v.ID = directory.MailKey(in.Body.Email)
-		case err != nil:
+		if on {
+			v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email))
+			v.User = "" // it stands by itself, whoever has the address
+		} else if v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email); err == nil && !v.Blocked {
+			err = directory.ErrNotFound
+		}
+		if err != nil {
 			return nil, err
-		case !on && !v.Blocked:
-			return nil, directory.ErrNotFound
 		}
 		d.Subject = v.ID
 		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
