@@ -12,7 +12,7 @@ func (h *house) account(email, home string) {
 	h.control(h.T, "PUT", "/accounts", fmt.Sprintf(`{"email":%q,"homeOrganization":%q,"state":"open"}`, email, home), &struct{}{})
 }
 
-// S2-6 to S2-10, C2, C7: an external person's account is read-only, takes no seat,
+// S2-6, S2-7, S2-8, S2-9, S2-10, C2, C7: an external person's account is read-only, takes no seat,
 // and may be let in, put out and given what takes external people.
 func TestS2ExternalPeopleAreManagedAtHome(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// S3-22 to S3-25, S3-30: a reset is asked for by anybody with one and the same
+// S3-22, S3-23, S3-24, S3-25, S3-30: a reset is asked for by anybody with one and the same
 // answer, its token works once and for a while, and ends every session.
 func TestPasswordReset(t *testing.T) {
 	t.Parallel()

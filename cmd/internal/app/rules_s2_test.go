@@ -374,7 +374,7 @@ func TestS2PendingPeopleAreNotConfirmed(t *testing.T) {
 	h.same(h.api(200, "GET", "/users/"+ada+"/standing", ""), "role", "admin")
 }
 
-// S2-15 to S2-19, S2-21, S2-25: adding takes a seat at once, one activation brings
+// S2-15, S2-16, S2-17, S2-18, S2-19, S2-21, S2-25: adding takes a seat at once, one activation brings
 // back, and there is one owner.
 func TestS2AddEditActivateOwn(t *testing.T) {
 	t.Parallel()

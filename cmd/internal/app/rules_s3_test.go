@@ -13,7 +13,7 @@ func (r reply) items() int {
 	return len(all)
 }
 
-// S3-1 to S3-6, S3-8, S3-13: who is deactivated is kept, sees nothing more and
+// S3-1, S3-2, S3-3, S3-4, S3-5, S3-6, S3-8, S3-13: who is deactivated is kept, sees nothing more and
 // gives the seat to somebody else; what was bought stays bought.
 func TestS3DeactivationIsNotDeletion(t *testing.T) {
 	t.Parallel()
@@ -174,7 +174,7 @@ func TestS3PortalUsersAndRemoval(t *testing.T) {
 	}
 }
 
-// S3-18 to S3-21, S3-29: an account is closed for good, after an export and a
+// S3-18, S3-19, S3-20, S3-21, S3-29: an account is closed for good, after an export and a
 // typed confirmation, and all its data with it; nobody gets it back.
 func TestS3Closing(t *testing.T) {
 	t.Parallel()
