@@ -2,11 +2,12 @@ package directory
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/usher-scim/usher/scim"
 )

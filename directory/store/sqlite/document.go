@@ -238,6 +238,12 @@ func (t *tx) DeleteDocument(_ context.Context, before directory.Document) error 
 
 // rekey removes and adds what differs between two lists of keys.
 func (t *tx) rekey(org int64, kind directory.Kind, id string, before, after []string) error {
+	if len(before) == 1 && len(after) == 1 {
+		if before[0] == after[0] {
+			return nil
+		}
+		return run(t.conn, "UPDATE document_key SET key=? WHERE org=? AND kind=? AND key=? AND id=?", after[0], org, string(kind), before[0], id)
+	}
 	for _, key := range before {
 		if !slices.Contains(after, key) {
 			if err := run(t.conn, "DELETE FROM document_key WHERE org=? AND kind=? AND key=? AND id=?", org, string(kind), key, id); err != nil {
