@@ -170,7 +170,10 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 		if ops = takeEdges(d.After); ops == nil {
 			ops = clearEdges(c.Type)
 		}
-		err = carryOver(d.Before, d.After)
+		if err = carryOver(d.Before, d.After); err == nil {
+			_, said := c.Resource.Bool(schemas.User.Active)
+			d.stopWaiting(said)
+		}
 	case Patch:
 		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
 			break
@@ -180,6 +183,7 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 				d.After = d.After.Clone()
 				d.Invite = takeInvite(d.After)
 			}
+			d.stopWaiting(c.Patch.Names(schemas.User.Active))
 		}
 	case Delete:
 		err = s.begin(ctx, r, req, d, c.Type, c.ID)
@@ -211,9 +215,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 				d.After.SetPath(schemas.Usher.ReactivateOnPurchase, scim.BoolValue(*c.ReactivateOnPurchase))
 			}
 			d.TransferTo = c.TransferTo
-			if d.Before.Text(schemas.Usher.SeatState) == SeatWaitlisted {
-				setText(d.After, schemas.Usher.SeatState, SeatNone) // nor is one to be let in later
-			}
+			d.stopWaiting(true)
 		}
 	case Activate:
 		if err = start(c.Type, c.ID, Active); err == nil {
@@ -242,6 +244,20 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 		err = fmt.Errorf("change %T is not known", c)
 	}
 	return found, err
+}
+
+// stopWaiting takes a person off the waitlist who is said to be inactive: nor are
+// they to be let in later. Whoever does not speak of it leaves them waiting.
+func (d *Draft) stopWaiting(said bool) {
+	if !said || !IsPerson(d.Type) || d.Before.Text(schemas.Usher.SeatState) != SeatWaitlisted {
+		return
+	}
+	if on, set := d.After.Bool(schemas.User.Active); set && !on {
+		if d.After == d.Before {
+			d.After = d.Before.Clone()
+		}
+		setText(d.After, schemas.Usher.SeatState, SeatNone)
+	}
 }
 
 // begin reads the resource a change is about and checks the precondition.

@@ -8,6 +8,7 @@ package patch
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
@@ -23,6 +24,12 @@ var ErrTooManyOperations = errors.New("too many PATCH operations")
 type Patch struct {
 	Type *scim.ResourceType
 	ops  []operation
+}
+
+// Names reports whether an operation is about an attribute itself, whatever comes of
+// it.
+func (p *Patch) Names(a *scim.Attribute) bool {
+	return slices.ContainsFunc(p.ops, func(op operation) bool { return op.attr == a })
 }
 
 // verb is what an operation does (RFC 7644 section 3.5.2).

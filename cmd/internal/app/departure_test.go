@@ -169,3 +169,26 @@ func TestBulkSeats(t *testing.T) {
 	h.same(done, "Operations/2/status", "403")
 	h.same(done, "Operations/2/response/detail", "You are trying to activate more users than the allowed license limit of '2' users")
 }
+
+// 3.4: who waits for a seat is off the list when a client says that they are not to
+// be in, and only then.
+func TestWaitingEndsByAWord(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.control(t, "PUT", "/connections/default", `{"organization":"default","scopes":["*"],"dialect":"tolerant","onSeatExhausted":"waitlist"}`, &struct{}{})
+	h.api(200, "PUT", "/licences/core", `{"purchased":0}`)
+	const head = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":`
+	waits := func(id string) string { return h.user(id).at(usherUser + "/seatState") }
+	ada, bob, cyd := h.person("ada"), h.person("bob"), h.person("cyd")
+	h.setActive(200, ada, false)
+	h.prov(200, "PUT", "/Users/"+bob, head+`"bob","active":false}`)
+	h.prov(200, "PUT", "/Users/"+cyd, head+`"cyd","title":"clerk"}`)
+	if got := waits(ada) + waits(bob) + waits(cyd); got != "nonenonewaitlisted" {
+		t.Errorf("they are %s", got)
+	}
+	h.api(200, "PUT", "/licences/core", `{"purchased":9}`)
+	h.soon("nobody is let in", func() bool { return h.standing(cyd) == "active" })
+	if h.standing(ada) != "inactive" || h.standing(bob) != "inactive" {
+		t.Error("who was told to stay out is let in")
+	}
+}
