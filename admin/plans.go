@@ -118,7 +118,10 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 		return nil, err
 	}
 	if b.Verb == "activate" || b.Verb == "convert" {
-		if err := a.roomFor(ctx, int64(b.SeatsDelta)); err != nil {
+		err := a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -154,17 +157,6 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.Resource
 	}
 	b.Committed = now()
 	return nil
-}
-
-// roomFor refuses a whole plan that the licence has no room for.
-func (a *API) roomFor(ctx context.Context, need int64) error {
-	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, now())
-		if err == nil && seats.Limited && need > seats.Free {
-			err = &Problem{Status: http.StatusForbidden, Code: string(directory.RuleSeatLimit), Detail: directory.SeatText(seats.Purchased), Seats: &seats}
-		}
-		return err
-	})
 }
 
 // savePlan keeps the plan; without an action it leaves no event.

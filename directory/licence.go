@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -99,14 +98,21 @@ func (s Seats) Takes() bool { return s.externals }
 // seatText is the text of S2-18.
 const seatText = "You are trying to activate more users than the allowed license limit of '%d' users"
 
-// SeatText is the text of S2-18 for n seats bought.
-func SeatText(n int64) string { return fmt.Sprintf(seatText, n) }
-
 // NoSeat is the refusal for want of a seat.
 func NoSeat(s Seats) Finding {
 	f := Refused(RuleSeatLimit, Quota, seatText, s.Purchased)
 	f.Firm, f.Seats = true, &s
 	return f
+}
+
+// RoomFor refuses what many people at once come to when there are fewer free seats
+// than they need (S3-27). Each of them takes a seat later, by TakeSeat.
+func RoomFor(ctx context.Context, r Documents, org OrgID, n int64, now time.Time) error {
+	seats, err := SeatsOf(ctx, r, org, CoreSKU, now)
+	if err != nil || !seats.Limited || n <= seats.Free {
+		return err
+	}
+	return &Refusal{Findings: []Finding{NoSeat(seats)}}
 }
 
 // TakeSeat is the only way to a seat: it adds the taking to the draft, and

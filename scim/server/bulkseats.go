@@ -21,15 +21,9 @@ func (b *bulkRun) enoughSeats() error {
 			need++
 		}
 	}
-	var seats directory.Seats
-	err := b.x.s.dir.Read(b.x.ctx, func(r directory.Reader) (err error) {
-		seats, err = directory.SeatsOf(b.x.ctx, r, b.x.principal.Org, directory.CoreSKU, b.x.s.opts.Clock())
-		return err
+	return b.x.s.dir.Read(b.x.ctx, func(r directory.Reader) error {
+		return directory.RoomFor(b.x.ctx, r, b.x.principal.Org, need, b.x.s.opts.Clock())
 	})
-	if err != nil || !seats.Limited || need <= seats.Free {
-		return err
-	}
-	return &directory.Refusal{Findings: []directory.Finding{directory.NoSeat(seats)}}
 }
 
 // createsActive reports whether an operation makes a person who is let in.

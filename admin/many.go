@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// outcome is what became of one person of many.
+type outcome struct {
+	ID       string   `json:"id"`
+	Decision Decision `json:"decision"`
+}
+
+type manyInput struct {
+	IdempotencyKey string `header:"Idempotency-Key"`
+	Preview        bool   `query:"preview"`
+	Body           struct {
+		IDs                  []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+		ReactivateOnPurchase *bool    `json:"reactivateOnPurchase,omitempty"`
+		TransferTo           string   `json:"transferTo,omitempty"`
+	}
+}
+
+// many registers what is done to many people at once, with a report for each
+// (S3-9, S3-11, S3-27). A batch for which there are not enough seats is refused
+// whole, before anybody is let in.
+func (a *API) many() {
+	const tag = "People"
+	add(a, place{"deactivate-people", http.MethodPost, "/users/deactivate", tag, "End the access of many", AccessPeople, 0}, func(ctx context.Context, in *manyInput) (*list[outcome], error) {
+		rt := a.typed(ctx, "User")
+		return a.each(ctx, in, func(id string) directory.Change {
+			return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo}
+		})
+	})
+	add(a, place{"activate-people", http.MethodPost, "/users/activate", tag, "Let many in again", AccessPeople, 0}, func(ctx context.Context, in *manyInput) (*list[outcome], error) {
+		if err := a.enoughSeats(ctx, in.Body.IDs); err != nil {
+			return nil, err
+		}
+		rt := a.typed(ctx, "User")
+		return a.each(ctx, in, func(id string) directory.Change { return directory.Activate{Type: rt, ID: id} })
+	})
+}
+
+func (a *API) each(ctx context.Context, in *manyInput, change func(id string) directory.Change) (*list[outcome], error) {
+	out := &list[outcome]{}
+	for _, id := range in.Body.IDs {
+		p, err := a.do(ctx, change(id), in.Preview, "")
+		o := outcome{ID: id}
+		switch {
+		case p != nil && err == nil:
+			o.Decision = decisionOf(p, !in.Preview, a.language(ctx))
+		case err != nil:
+			pr := problemOf(err, requestID(ctx))
+			if pr.Status >= 500 {
+				return nil, err
+			}
+			o.Decision = Decision{Code: pr.Code, Detail: pr.Detail, Blockers: pr.Blockers, Effects: []directory.Effect{}}
+			if o.Decision.Blockers == nil {
+				o.Decision.Blockers = []directory.Blocker{}
+			}
+		}
+		out.Body.Items = append(out.Body.Items, o)
+	}
+	return out, nil
+}
+
+// enoughSeats refuses a batch that the licence has no room for.
+func (a *API) enoughSeats(ctx context.Context, ids []string) error {
+	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, now())
+		if err != nil || !seats.Limited {
+			return err
+		}
+		need := int64(0)
+		for _, id := range ids {
+			p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
+			if errors.Is(err, directory.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if !directory.HoldsSeat(p) && (!directory.IsExternal(p) || seats.Takes()) {
+				need++
+			}
+		}
+		return directory.RoomFor(ctx, r, org, need, now())
+	})
+}
