@@ -48,12 +48,10 @@ type (
 		// TransferTo receives the open records; empty: by the rules.
 		TransferTo string
 	}
-	// Activate lets a person in again (T7, T8).
+	// Activate lets a person in again (T7).
 	Activate struct {
 		Type *scim.ResourceType
 		ID   string
-		// Purchase is set when a purchase brings the person back.
-		Purchase string
 	}
 	// Suspend freezes a person, who keeps seat, teams and integrations (T4).
 	Suspend struct {
@@ -158,8 +156,6 @@ type Draft struct {
 	Invite *bool
 	// TransferTo receives the records of somebody who leaves.
 	TransferTo string
-	// Purchase brings the person back.
-	Purchase string
 	// Reservation names reserved seats that may be taken.
 	Reservation string
 	Waitlist    bool

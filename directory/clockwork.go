@@ -184,7 +184,7 @@ func (c clockwork) invitations(ctx context.Context) error {
 				return nil, err
 			}
 			i.State = Expired
-			setText(d.After, schemas.Usher.InvitationState, Expired)
+			SetText(d.After, schemas.Usher.InvitationState, Expired)
 			return nil, Save(d, d.Org, &i)
 		}})
 		if errors.Is(err, ErrNotFound) {

@@ -54,7 +54,7 @@ func Invite(rt *scim.ResourceType, id, hash string) SetState {
 			return refusal(RuleInvitation, Quota, "%s was invited %d times, which is the most; reach them in another way.", DisplayOf(d.Before), i.Sent), nil
 		}
 		i.Email, i.State, i.Hash, i.Sent, i.Expires = PrimaryAddress(d.Before), NotJoined, hash, i.Sent+1, d.Now.Add(InvitationLife)
-		setText(d.After, schemas.Usher.InvitationState, NotJoined)
+		SetText(d.After, schemas.Usher.InvitationState, NotJoined)
 		d.Do("invitation.sent", id, 1)
 		return nil, Save(d, d.Org, &i)
 	}}
@@ -71,7 +71,7 @@ func Withdraw(rt *scim.ResourceType, id string) SetState {
 			return nil, err
 		}
 		i.State = Withdrawn
-		setText(d.After, schemas.Usher.InvitationState, Withdrawn)
+		SetText(d.After, schemas.Usher.InvitationState, Withdrawn)
 		d.Do("invitation.void", id, 1)
 		return nil, Save(d, d.Org, &i)
 	}}
@@ -102,12 +102,12 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 			return found, err
 		}
 		i.State, i.Hash = Joined, ""
-		setText(d.After, schemas.Usher.InvitationState, Joined)
+		SetText(d.After, schemas.Usher.InvitationState, Joined)
 		if a.Home == d.Org {
-			setText(d.After, schemas.Usher.Classification, Confirmed)
+			SetText(d.After, schemas.Usher.Classification, Confirmed)
 		} else {
-			setText(d.After, schemas.Usher.Classification, External)
-			setText(d.After, schemas.Usher.HomeOrganizationID, string(a.Home))
+			SetText(d.After, schemas.Usher.Classification, External)
+			SetText(d.After, schemas.Usher.HomeOrganizationID, string(a.Home))
 		}
 		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
 		if err != nil {
@@ -171,12 +171,12 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 				return nil, err
 			}
 		}
-		setText(d.After, schemas.Usher.HomeOrganizationID, "")
+		SetText(d.After, schemas.Usher.HomeOrganizationID, "")
 		class := Pending
 		if ours || d.Before.Text(schemas.Usher.InvitationState) == Joined {
 			class = Confirmed
 		}
-		setText(d.After, schemas.Usher.Classification, class)
+		SetText(d.After, schemas.Usher.Classification, class)
 		d.Do("user.converted", id, 1)
 		return nil, nil
 	}}
@@ -193,7 +193,7 @@ func Reclassify(rt *scim.ResourceType, id string) SetState {
 		if err != nil || home.External {
 			return nil, err
 		}
-		setText(d.After, schemas.Usher.Classification, home.Class())
+		SetText(d.After, schemas.Usher.Classification, home.Class())
 		return nil, nil
 	}}
 }
@@ -214,7 +214,7 @@ func Hold(rt *scim.ResourceType, id string, on bool) SetState {
 	}}
 }
 
-// Confirmed refuses what can be done only for people who have joined (S2-5).
+// RequireConfirmed refuses what can be done only for people who have joined (S2-5).
 func RequireConfirmed(r *scim.Resource) []Finding {
 	if r.Text(schemas.Usher.Classification) == Confirmed {
 		return nil

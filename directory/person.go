@@ -142,7 +142,8 @@ func ValidAfter(r *scim.Resource) time.Time {
 	return t
 }
 
-func setText(r *scim.Resource, a *scim.Attribute, s string) {
+// SetText gives an attribute of a record a text; an empty one removes it.
+func SetText(r *scim.Resource, a *scim.Attribute, s string) {
 	if s == "" {
 		r.SetPath(a, scim.Value{})
 		return

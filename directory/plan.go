@@ -220,7 +220,6 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 	case Activate:
 		if err = start(c.Type, c.ID, Active); err == nil {
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
-			d.Purchase = c.Purchase
 			if d.frozen() {
 				d.Is = Suspended
 			}
@@ -256,7 +255,7 @@ func (d *Draft) stopWaiting(said bool) {
 		if d.After == d.Before {
 			d.After = d.Before.Clone()
 		}
-		setText(d.After, schemas.Usher.SeatState, SeatNone)
+		SetText(d.After, schemas.Usher.SeatState, SeatNone)
 	}
 }
 

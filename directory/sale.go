@@ -20,7 +20,8 @@ type Sale struct {
 
 func (Sale) change() {}
 
-// RuleEmailBlocked refuses a purchase with a blocked address (S1-7).
+// RuleEmailBlocked refuses a blocked address, at purchases and at every other door
+// (S1-7, S1-24).
 const RuleEmailBlocked RuleID = "email.blocked"
 
 // sell makes the draft of a sale.
@@ -73,6 +74,6 @@ func (s *Service) comeBack(ctx context.Context, r Reader, req Request, d *Draft,
 	}
 	d.After, d.Is, d.Verb = d.Before.Clone(), Active, ""
 	d.After.Set(schemas.User.Active, scim.BoolValue(true))
-	d.Purchase, d.Waitlist = c.ID, true
+	d.Waitlist = true
 	return nil
 }

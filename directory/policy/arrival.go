@@ -15,9 +15,6 @@ import (
 // K67). Who set a block, or may lift any, lifts it by letting the person in.
 type Addresses struct{}
 
-// RuleBlocked names the rule.
-const RuleBlocked directory.RuleID = "email.blocked"
-
 // Review looks at the addresses of people who are, or come, in.
 func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if !directory.IsPerson(d.Type) || d.After == nil || d.Is == directory.Inactive {
@@ -55,15 +52,15 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 }
 
 func blocked(address string) directory.Finding {
-	return refuse(RuleBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
+	return refuse(directory.RuleEmailBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
 }
 
 // comesBack lifts the blocks of a person who returns.
 func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on && !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
-		return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
-	}
 	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on {
+		if !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
+			return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
+		}
 		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
 	}
 	entries, err := directory.KeptAddresses(ctx, r, d)
@@ -156,17 +153,22 @@ func invite(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	}
 	if d.Invite == nil || !*d.Invite {
 		if state == directory.Withdrawn {
-			set(d.After, schemas.Usher.InvitationState, directory.NotInvited)
+			directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
 		}
 		return nil
 	}
-	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.Before.ID)
+	return queueInvitation(ctx, r, d)
+}
+
+// queueInvitation has an invitation sent, whose token is made when it is.
+func queueInvitation(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.After.ID)
 	if err != nil {
 		return err
 	}
 	invitation.Email, invitation.State, invitation.Hash = directory.PrimaryAddress(d.After), directory.NotJoined, ""
-	set(d.After, schemas.Usher.InvitationState, directory.NotJoined)
-	d.Do("invitation.queued", d.Before.ID, 1)
+	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotJoined)
+	d.Do("invitation.queued", d.After.ID, 1)
 	return directory.Save(d, d.Org, &invitation)
 }
 

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"errors"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -58,9 +57,9 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	if d.After.Text(schemas.Usher.InvitationState) == directory.Joined {
 		return otherAccount(home), nil
 	}
-	set(d.After, schemas.Usher.Classification, home.Class())
+	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
 	if home.External {
-		set(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
+		directory.SetText(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
 	}
 	return nil, nil
 }
@@ -87,30 +86,24 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 	if err != nil {
 		return nil, err
 	}
-	set(d.After, schemas.Usher.Classification, home.Class())
-	state := directory.NotInvited
-	if d.Invite != nil && *d.Invite && !home.Verified && d.Is == directory.Active {
-		state = directory.NotJoined
-		invitation := directory.Invitation{Head: directory.Head{ID: d.After.ID}, Email: address, State: directory.NotJoined}
-		if err := directory.Save(d, d.Org, &invitation); err != nil {
-			return nil, err
-		}
-		d.Do("invitation.queued", d.After.ID, 1)
-	}
-	set(d.After, schemas.Usher.InvitationState, state)
+	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
+	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
 	if home.External {
-		set(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
+		directory.SetText(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
 	}
-	return nil, nil
+	if d.Invite == nil || !*d.Invite || home.Verified || d.Is != directory.Active {
+		return nil, nil
+	}
+	return nil, queueInvitation(ctx, r, d)
 }
 
 // account finds the account of an address and refuses what can no longer be used.
 func account(ctx context.Context, r directory.Reader, address string) (directory.Account, []directory.Finding, error) {
 	a, err := directory.AccountOf(ctx, r, address)
-	if errors.Is(err, directory.ErrNotFound) || err != nil {
-		if errors.Is(err, directory.ErrNotFound) {
-			err = nil
-		}
+	if isNotFound(err) {
+		return a, nil, nil
+	}
+	if err != nil {
 		return a, nil, err
 	}
 	switch a.State {

@@ -43,6 +43,14 @@ type leaving struct {
 	found     []directory.Finding
 }
 
+// person is who leaves, as the change has them; who is removed, as they were.
+func (l *leaving) person() *scim.Resource {
+	if l.d.After != nil {
+		return l.d.After
+	}
+	return l.d.Before
+}
+
 // records move to whoever takes over (S1-12, S1-13, S3-1, C6).
 func (l *leaving) records(ctx context.Context) error {
 	if !directory.IsEmployee(l.d.Before) {
@@ -83,14 +91,8 @@ func (l *leaving) findTeams(ctx context.Context) error {
 // their own teams or, for who has none, of all (S1-13). With none of them, the
 // departure is refused rather than orphaning a record (G7).
 func (l *leaving) transferee(ctx context.Context) (string, error) {
-	named := l.d.TransferTo
-	if named == "" {
-		named = l.d.Person().Text(schemas.Usher.TransferRecordsTo)
-	}
-	if l.d.After != nil && l.d.TransferTo == "" {
-		named = l.d.After.Text(schemas.Usher.TransferRecordsTo)
-	}
-	if named = directory.ReferenceID(named); named != "" {
+	named := directory.ReferenceID(or(l.d.TransferTo, l.person().Text(schemas.Usher.TransferRecordsTo)))
+	if named != "" {
 		ok, err := l.canReceive(ctx, named)
 		if err != nil || ok {
 			return named, err
@@ -215,14 +217,14 @@ func (l *leaving) invitation(ctx context.Context) error {
 	}
 	invitation.State = directory.Withdrawn
 	if l.d.After != nil {
-		set(l.d.After, schemas.Usher.InvitationState, directory.Withdrawn)
+		directory.SetText(l.d.After, schemas.Usher.InvitationState, directory.Withdrawn)
 	}
 	l.d.Do("invitation.void", l.d.Before.ID, 1)
 	return directory.Save(l.d, l.d.Org, &invitation)
 }
 
-// credentials die: the record says up to when they were valid (S1-10, S3-3). Who
-// is removed takes them along.
+// credentials die: State writes up to when they were valid (S1-10, S3-3), and who
+// is removed takes them along. Here is only told that they do.
 func (l *leaving) credentials(context.Context) error {
 	l.d.Do("credentials.revoked", l.d.Before.ID, 1)
 	return nil
@@ -233,17 +235,13 @@ func (l *leaving) addresses(ctx context.Context) error {
 	if l.d.Erase {
 		return nil
 	}
-	person := l.d.After
-	if person == nil {
-		person = l.d.Before
-	}
-	returns, _ := person.Bool(schemas.Usher.ReactivateOnPurchase)
+	returns, _ := l.person().Bool(schemas.Usher.ReactivateOnPurchase)
 	by, err := askedBy(ctx, l, l.d)
 	if err != nil {
 		return err
 	}
 	if l.d.After != nil {
-		set(l.d.After, schemas.Usher.DeactivatedBy, by.Name())
+		directory.SetText(l.d.After, schemas.Usher.DeactivatedBy, by.Name())
 	}
 	n, err := directory.KeepAddresses(ctx, l, l.d, by.Name(), !returns, returns)
 	if err != nil || n == 0 {
@@ -268,7 +266,7 @@ func (l *leaving) schedule(ctx context.Context) error {
 	return closeCase(ctx, l, l.d)
 }
 
-// keep remembers what was taken away, and the person who is removed.
+// keep remembers what was taken away, for undo and restoring.
 func (l *leaving) keep(ctx context.Context) error {
 	if l.departure.Empty() || l.d.Erase {
 		return nil

@@ -33,7 +33,7 @@ func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		d.Do("seat.freed", directory.CoreSKU, 1)
 	}
 	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "" || d.Is != directory.Inactive && waitlisted(d.Before)) {
-		set(d.After, schemas.Usher.SeatState, seatState(needs))
+		directory.SetText(d.After, schemas.Usher.SeatState, seatState(needs))
 	}
 	return leaveQueue(ctx, r, d)
 }
@@ -66,7 +66,7 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 	case err != nil:
 		return nil, err
 	case ok:
-		set(d.After, schemas.Usher.SeatState, directory.SeatHeld)
+		directory.SetText(d.After, schemas.Usher.SeatState, directory.SeatHeld)
 		d.Do("seat.taken", directory.CoreSKU, 1)
 		return leaveQueue(ctx, r, d)
 	case d.Waitlist && (d.Joins() || d.Returns()):
@@ -79,8 +79,8 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 func wait(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	d.Is = directory.Inactive
 	d.After.Set(schemas.User.Active, scim.BoolValue(false))
-	set(d.After, schemas.Usher.Status, string(directory.Inactive))
-	set(d.After, schemas.Usher.SeatState, directory.SeatWaitlisted)
+	directory.SetText(d.After, schemas.Usher.Status, string(directory.Inactive))
+	directory.SetText(d.After, schemas.Usher.SeatState, directory.SeatWaitlisted)
 	waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
 	if err != nil || waiting.Version > 0 {
 		return nil, err

@@ -17,12 +17,12 @@ func (State) Review(_ context.Context, _ directory.Reader, d *directory.Draft) (
 	if !directory.IsPerson(d.Type) || d.After == nil || d.Was == d.Is && d.Before != nil && d.Before.Text(schemas.Usher.Status) != "" {
 		return nil, nil
 	}
-	set(d.After, schemas.Usher.Status, string(d.Is))
+	directory.SetText(d.After, schemas.Usher.Status, string(d.Is))
 	switch {
 	case d.Before == nil:
 	case d.Is == directory.Inactive:
 		setTime(d, schemas.Usher.DeactivatedAt)
-		set(d.After, schemas.Usher.DeactivatedBy, d.Actor.Name())
+		directory.SetText(d.After, schemas.Usher.DeactivatedBy, d.Actor.Name())
 		setTime(d, schemas.Usher.CredentialsValidAfter)
 	case d.Is == directory.Suspended:
 		setTime(d, schemas.Usher.CredentialsValidAfter)
@@ -35,16 +35,6 @@ func (State) Review(_ context.Context, _ directory.Reader, d *directory.Draft) (
 
 func setTime(d *directory.Draft, a *scim.Attribute) {
 	d.After.SetPath(a, scim.TimeValue(d.Now, scim.FormatTime(d.Now)))
-}
-
-// set gives an attribute a text; "" removes it.
-func set(r *scim.Resource, a *scim.Attribute, text string) {
-	switch {
-	case text == "":
-		r.SetPath(a, scim.Value{})
-	case r.Text(a) != text:
-		r.SetPath(a, scim.TextValue(text))
-	}
 }
 
 // setFlag gives an attribute the value true, or none.
