@@ -143,8 +143,13 @@ func (m *mill) replay(t *testing.T) {
 	}
 }
 
-// sameAgain are the changes that led a person to where they stand.
+// sameAgain are the changes that led a person to where they stand. None did so for
+// who waits for a seat: said to be inactive they would leave the list, said to be
+// active they would come in.
 func sameAgain(p *scim.Resource) []directory.Change {
+	if p.Text(schemas.Usher.SeatState) == directory.SeatWaitlisted {
+		return nil
+	}
 	w := wish{}
 	on, _ := p.Bool(schemas.User.Active)
 	all := []directory.Change{w.patch(user, p.ID, "replace", "active", map[bool]string{true: `"True"`, false: `"False"`}[on])}
@@ -153,7 +158,7 @@ func sameAgain(p *scim.Resource) []directory.Change {
 		all = append(all, directory.Suspend{Type: user, ID: p.ID})
 	case directory.StatusOf(p) == directory.Active:
 		all = append(all, directory.Activate{Type: user, ID: p.ID}, directory.Resume{Type: user, ID: p.ID})
-	case p.Text(schemas.Usher.SeatState) != directory.SeatWaitlisted: // who waits would leave the list
+	default:
 		all = append(all, directory.Deactivate{Type: user, ID: p.ID})
 	}
 	return all

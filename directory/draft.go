@@ -1,0 +1,219 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/patch"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// creation is a Create of which everything is done that needs no reader.
+type creation struct {
+	resource *scim.Resource
+	members  []patch.EdgeOp
+	invite   *bool
+}
+
+func (creation) change() {}
+
+// prepare does the part of a change that the transaction need not wait for.
+func prepare(req Request, at stamp) Request {
+	if c, ok := req.Change.(Create); ok {
+		r := c.Resource.Clone()
+		r.ID, r.Created = at.resource, at.now
+		invite := takeInvite(r)
+		defaults(r)
+		members := takeEdges(r)
+		r.Seal()
+		req.Change = creation{r, members, invite}
+	}
+	return req
+}
+
+// takeInvite takes the wish for an invitation out of a record, which never keeps it.
+func takeInvite(r *scim.Resource) *bool {
+	if !IsPerson(r.Type) {
+		return nil
+	}
+	wanted, set := r.Bool(schemas.Usher.SendInvitation)
+	if !set {
+		return nil
+	}
+	r.SetPath(schemas.Usher.SendInvitation, scim.Value{})
+	return &wanted
+}
+
+// draft reads what is there and works out what would be.
+func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
+	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist}
+	switch c := req.Change.(type) {
+	case creation:
+		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
+		return d, c.members, 0, nil, nil
+	case Replace:
+		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
+			break
+		}
+		d.After = c.Resource.Clone()
+		d.Invite = takeInvite(d.After)
+		if ops = takeEdges(d.After); ops == nil {
+			ops = clearEdges(c.Type)
+		}
+		if err = carryOver(d.Before, d.After); err == nil {
+			_, said := c.Resource.Bool(schemas.User.Active)
+			d.stopWaiting(said)
+		}
+	case Patch:
+		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
+			break
+		}
+		if d.After, ops, met, err = c.Patch.Apply(d.Before); err == nil && IsPerson(c.Type) {
+			if _, set := d.After.Bool(schemas.Usher.SendInvitation); set {
+				d.After = d.After.Clone()
+				d.Invite = takeInvite(d.After)
+			}
+			d.stopWaiting(c.Patch.Names(schemas.User.Active))
+		}
+	case Delete:
+		err = s.begin(ctx, r, req, d, c.Type, c.ID)
+	case Command:
+		d.Verb, d.Quiet = c.Action, c.Quiet
+		found, err = c.Plan(ctx, r, d)
+	case Sale:
+		found, err = s.sell(ctx, r, req, d, c)
+	default:
+		found, err = s.verb(ctx, r, req, d)
+	}
+	return d, ops, met, found, err
+}
+
+// verb makes the draft of a verb of a person's life.
+func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (found []Finding, err error) {
+	start := func(rt *scim.ResourceType, id string, to Status) error {
+		if err := s.begin(ctx, r, req, d, rt, id); err != nil {
+			return err
+		}
+		d.After, d.Is = d.Before.Clone(), to
+		return nil
+	}
+	switch c := req.Change.(type) {
+	case Deactivate:
+		if err = start(c.Type, c.ID, Inactive); err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(false))
+			if c.ReactivateOnPurchase != nil {
+				d.After.SetPath(schemas.Usher.ReactivateOnPurchase, scim.BoolValue(*c.ReactivateOnPurchase))
+			}
+			d.TransferTo = c.TransferTo
+			d.stopWaiting(true)
+		}
+	case Activate:
+		if err = start(c.Type, c.ID, Active); err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(true))
+			if d.frozen() {
+				d.Is = Suspended
+			}
+		}
+	case Suspend:
+		if err = start(c.Type, c.ID, Suspended); err == nil && d.Was == Inactive {
+			d.Is = Inactive
+		}
+	case Resume:
+		if err = start(c.Type, c.ID, Active); err == nil && d.Was == Inactive {
+			d.Is = Inactive
+		} else if err == nil {
+			d.After.Set(schemas.User.Active, scim.BoolValue(true)) // also where a departure was accepted
+		}
+	case SetState:
+		if err = start(c.Type, c.ID, ""); err == nil {
+			d.Is, d.Verb = d.Was, c.Verb
+			found, err = c.Plan(ctx, r, d)
+		}
+	default:
+		err = fmt.Errorf("change %T is not known", c)
+	}
+	return found, err
+}
+
+// stopWaiting takes a person off the waitlist who is said to be inactive: nor are
+// they to be let in later. Whoever does not speak of it leaves them waiting.
+func (d *Draft) stopWaiting(said bool) {
+	if !said || !IsPerson(d.Type) || d.Before.Text(schemas.Usher.SeatState) != SeatWaitlisted {
+		return
+	}
+	if on, set := d.After.Bool(schemas.User.Active); set && !on {
+		if d.After == d.Before {
+			d.After = d.Before.Clone()
+		}
+		SetText(d.After, schemas.Usher.SeatState, SeatNone)
+	}
+}
+
+// begin reads the resource a change is about and checks the precondition.
+func (s *Service) begin(ctx context.Context, r Reader, req Request, d *Draft, rt *scim.ResourceType, id string) error {
+	cur, err := r.Get(ctx, Ref{req.Org, rt, id})
+	if err != nil {
+		return err
+	}
+	if !req.If.Holds(cur.Version) {
+		return ErrVersion
+	}
+	d.Type, d.Before = rt, cur
+	if IsPerson(rt) {
+		d.Was = StatusOf(cur)
+	}
+	if err := cur.Load(); err != nil || !d.pending() {
+		return err
+	}
+	c, err := LoadOr[Case](ctx, r, req.Org, id)
+	d.Held = c.Frozen
+	return err
+}
+
+// defaults gives a new resource the values that its type has by default: users
+// are active unless the client says otherwise.
+func defaults(r *scim.Resource) {
+	if active, ok := r.Type.Root("active"); ok && active.Type == scim.Boolean {
+		if _, set := r.Get(active); !set {
+			r.Set(active, scim.BoolValue(true))
+		}
+	}
+}
+
+// carryOver makes a PUT body complete: what clients cannot write stays, and so
+// does active, whose absence must never change who has access. An immutable
+// value that differs is an error.
+func carryOver(before, after *scim.Resource) error {
+	after.ID, after.Created = before.ID, before.Created
+	for _, root := range before.Type.Roots() {
+		if err := carry(before, after, root); err != nil {
+			return err
+		}
+		if root.IsExtension() {
+			for _, a := range root.Sub {
+				if err := carry(before, after, a); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func carry(before, after *scim.Resource, a *scim.Attribute) error {
+	if a.Edge {
+		return nil
+	}
+	was, had := before.Get(a)
+	is, has := after.Get(a)
+	switch {
+	case a.Mutability == scim.ReadOnly && had, a.Path() == "active" && had && !has:
+		after.SetPath(a, was)
+	case a.Mutability == scim.Immutable && had && !has:
+		after.SetPath(a, was)
+	case a.Mutability == scim.Immutable && had && !was.Equal(is):
+		return scim.Errorf(scim.BadMutability, "The attribute %s cannot change once it has a value.", a.Path())
+	}
+	return nil
+}

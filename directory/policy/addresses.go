@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// Addresses keeps blocked addresses out, whichever door they come to (S1-7, S1-24,
+// K67). Who set a block, or may lift any, lifts it by letting the person in.
+type Addresses struct{}
+
+// Review looks at the addresses of people who are, or come, in.
+func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if !directory.IsPerson(d.Type) || d.After == nil || d.Is == directory.Inactive {
+		return nil, nil
+	}
+	if d.Returns() {
+		return comesBack(ctx, r, d)
+	}
+	if d.Before != nil && sameAddresses(d.Before, d.After) {
+		return nil, nil
+	}
+	known := directory.AddressesOf(d.Before)
+	for _, key := range directory.AddressesOf(d.After) {
+		if slices.Contains(known, key) {
+			continue
+		}
+		entry, err := directory.FindAddress(ctx, r, d.Type, d.Org, key)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(key)}, nil
+		}
+		if d.Joins() && entry.User != "" && entry.User != d.After.ID {
+			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
+		}
+		if err := lift(d, entry); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func blocked(address string) directory.Finding {
+	return refuse(directory.RuleEmailBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
+}
+
+// comesBack lifts the blocks of a person who returns.
+func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on {
+		if !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
+			return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
+		}
+		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
+	}
+	entries, err := directory.KeptAddresses(ctx, r, d)
+	for _, entry := range entries {
+		if err == nil && entry.Blocked && !mayLift(d, entry.By) {
+			return []directory.Finding{blocked(entry.ID)}, nil
+		}
+		if err == nil {
+			err = lift(d, entry)
+		}
+	}
+	return nil, err
+}
+
+// lift ends a block, or the wait for a purchase; the entry stays (S1-23).
+func lift(d *directory.Draft, entry directory.Address) error {
+	if !entry.Blocked && !entry.Returns {
+		return nil
+	}
+	if entry.Blocked {
+		d.Do("address.lifted", entry.ID, 1)
+	}
+	entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
+	return directory.Save(d, d.Org, &entry)
+}
+
+// sameAddresses spares the common change a look at the addresses one by one.
+func sameAddresses(before, after *scim.Resource) bool {
+	was, _ := before.Get(schemas.User.Emails)
+	is, _ := after.Get(schemas.User.Emails)
+	return before.Text(schemas.User.UserName) == after.Text(schemas.User.UserName) && was.Equal(is)
+}
+
+// mayLift reports whether the actor may let a blocked address in: an administrator
+// by hand, a client that has the right, and who set the block.
+func mayLift(d *directory.Draft, by string) bool {
+	switch d.Actor.Kind {
+	case directory.ByMember, directory.Operator:
+		return true
+	case directory.Client:
+		return d.Actor.MayLiftBlock || by == d.Actor.Name()
+	case directory.BySchedule:
+		return strings.HasPrefix(by, string(directory.Client)+":") // from the waitlist
+	}
+	return false
+}
