@@ -31,9 +31,10 @@ func New(store Store, o Options) *Service {
 	return &Service{store: store, policies: o.Policies, clock: o.Clock}
 }
 
-// Read calls fn with a snapshot.
+// Read calls fn with a snapshot, which also has the resources that are read only.
 func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
-	return s.store.View(ctx, fn)
+	now := s.now()
+	return s.store.View(ctx, func(r Reader) error { return fn(catalogue{r, now}) })
 }
 
 // Preview decides on a change without making it. A Reader cannot write.

@@ -67,6 +67,9 @@ type ResourceType struct {
 	Description string
 	Schema      *Schema
 	Extensions  []Extension
+	// ReadOnly resources are made of what the directory holds; clients cannot
+	// change them.
+	ReadOnly bool
 
 	roots []*Attribute // externalId, core attributes, extension containers
 	index map[string]*Attribute

@@ -61,6 +61,9 @@ begins with a quote; import takes it off again.`,
 func (c *client) typeNamed(kind string) (*scim.ResourceType, error) {
 	var known []string
 	for _, rt := range c.types.Types {
+		if rt.ReadOnly {
+			continue
+		}
 		name := strings.TrimPrefix(rt.Endpoint, "/")
 		if strings.EqualFold(name, kind) {
 			return rt, nil

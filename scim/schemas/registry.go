@@ -18,12 +18,14 @@ type Registry struct {
 	byName     map[string]*scim.ResourceType
 }
 
-// NewRegistry makes the registry of User, Group and the given custom documents:
-// schemas (RFC 7643 section 7) and resource types (section 6). A resource type
+// NewRegistry makes the registry of User, Group, what clients can only read, and
+// the given custom documents: schemas (RFC 7643 section 7) and resource types
+// (section 6). A resource type
 // document named User or Group adds its extensions to the built-in type.
 func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
 	r := &Registry{byEndpoint: map[string]*scim.ResourceType{}, byName: map[string]*scim.ResourceType{},
-		Schemas: []*scim.Schema{UserSchema, GroupSchema, EnterpriseSchema, UsherUserSchema, UsherGroupSchema}}
+		Schemas: []*scim.Schema{UserSchema, GroupSchema, EnterpriseSchema, UsherUserSchema, UsherGroupSchema,
+			ApplicationSchema, AppAssignmentSchema, LicencePoolSchema, IntegrationSchema}}
 	for _, data := range schemaDocs {
 		s, err := ParseSchema(data)
 		if err != nil {
@@ -39,6 +41,10 @@ func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
 			Extensions: []scim.Extension{{Schema: EnterpriseSchema}, {Schema: UsherUserSchema}}},
 		{Name: "Group", Endpoint: "/Groups", Description: "Group", Schema: GroupSchema,
 			Extensions: []scim.Extension{{Schema: UsherGroupSchema}}},
+		{Name: "Application", Endpoint: "/Applications", Description: "Application", Schema: ApplicationSchema, ReadOnly: true},
+		{Name: "AppAssignment", Endpoint: "/AppAssignments", Description: "Application of a person", Schema: AppAssignmentSchema, ReadOnly: true},
+		{Name: "LicensePool", Endpoint: "/LicensePools", Description: "Licence with its seats", Schema: LicencePoolSchema, ReadOnly: true},
+		{Name: "Integration", Endpoint: "/Integrations", Description: "Integration of two applications", Schema: IntegrationSchema, ReadOnly: true},
 	}
 	for _, data := range typeDocs {
 		if err := r.addType(data); err != nil {

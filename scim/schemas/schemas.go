@@ -24,13 +24,31 @@ var usherUserJSON []byte
 //go:embed ushergroup.json
 var usherGroupJSON []byte
 
-// The schemas of RFC 7643 sections 4.1 to 4.3, and Usher's own extensions.
+//go:embed application.json
+var applicationJSON []byte
+
+//go:embed appassignment.json
+var appAssignmentJSON []byte
+
+//go:embed licencepool.json
+var licencePoolJSON []byte
+
+//go:embed integration.json
+var integrationJSON []byte
+
+// The schemas of RFC 7643 sections 4.1 to 4.3, Usher's own extensions, and those
+// of what clients can only read.
 var (
 	UserSchema       = must(userJSON)
 	GroupSchema      = must(groupJSON)
 	EnterpriseSchema = must(enterpriseJSON)
 	UsherUserSchema  = must(usherUserJSON)
 	UsherGroupSchema = must(usherGroupJSON)
+
+	ApplicationSchema   = must(applicationJSON)
+	AppAssignmentSchema = must(appAssignmentJSON)
+	LicencePoolSchema   = must(licencePoolJSON)
+	IntegrationSchema   = must(integrationJSON)
 )
 
 // Default is the registry of a server without custom types.

@@ -13,8 +13,8 @@ import (
 // discovery holds the answers of the discovery endpoints (RFC 7644 section 4),
 // written once.
 type discovery struct {
-	config, schemas, types []byte
-	schema, typ            map[string][]byte
+	config, schemas []byte
+	schema, typ     map[string][]byte
 }
 
 func newDiscovery(reg *schemas.Registry, o Options) discovery {
@@ -26,13 +26,9 @@ func newDiscovery(reg *schemas.Registry, o Options) discovery {
 		all = append(all, doc)
 	}
 	d.schemas = listOf(all)
-	all = nil
 	for _, rt := range reg.Types {
-		doc := schemas.TypeJSON(rt, o.BaseURL)
-		d.typ[rt.Name] = doc
-		all = append(all, doc)
+		d.typ[rt.Name] = schemas.TypeJSON(rt, o.BaseURL)
 	}
-	d.types = listOf(all)
 	d.config = configJSON(o)
 	return d
 }
@@ -88,6 +84,30 @@ func (x *exchange) discover(doc []byte) error {
 
 func (x *exchange) config() error       { return x.discover(x.s.discovery.config) }
 func (x *exchange) schemas() error      { return x.discover(x.s.discovery.schemas) }
-func (x *exchange) types() error        { return x.discover(x.s.discovery.types) }
 func (x *exchange) schema() error       { return x.discover(x.s.discovery.schema[strings.ToLower(x.id)]) }
 func (x *exchange) resourceType() error { return x.discover(x.s.discovery.typ[x.id]) }
+
+// types lists the resource types. One that is read only is listed when the
+// organization has something of it.
+func (x *exchange) types() error {
+	var all []json.RawMessage
+	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+		for _, rt := range x.s.reg.Types {
+			if rt.ReadOnly {
+				some, err := directory.Offers(x.ctx, r, x.principal.Org, rt)
+				if err != nil {
+					return err
+				}
+				if !some {
+					continue
+				}
+			}
+			all = append(all, x.s.discovery.typ[rt.Name])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return x.discover(listOf(all))
+}

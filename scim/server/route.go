@@ -67,12 +67,16 @@ func newRoutes(reg *schemas.Registry) routes {
 			method{"PUT", "write", (*exchange).me}, method{"PATCH", "write", (*exchange).me}, method{"DELETE", "write", (*exchange).me}),
 	}}
 	for _, rt := range reg.Types {
+		list := []method{{"GET", "read", (*exchange).list}, {"HEAD", "read", (*exchange).list}}
+		one := []method{{"GET", "read", (*exchange).get}, {"HEAD", "read", (*exchange).get}}
+		if !rt.ReadOnly {
+			list = append(list, method{"POST", "write", (*exchange).create})
+			one = append(one, method{"PUT", "write", (*exchange).replace}, method{"PATCH", "write", (*exchange).patch}, method{"DELETE", "write", (*exchange).remove})
+		}
 		all.types[rt] = typeRoutes{
-			list: newRoute(rt.Endpoint, rt.Noun(), rt, method{"GET", "read", (*exchange).list}, method{"HEAD", "read", (*exchange).list},
-				method{"POST", "write", (*exchange).create}),
+			list:   newRoute(rt.Endpoint, rt.Noun(), rt, list...),
 			search: newRoute(rt.Endpoint+"/.search", rt.Noun(), rt, method{"POST", "read", (*exchange).search}),
-			one: newRoute(rt.Endpoint+"/{id}", rt.Noun(), rt, method{"GET", "read", (*exchange).get}, method{"HEAD", "read", (*exchange).get},
-				method{"PUT", "write", (*exchange).replace}, method{"PATCH", "write", (*exchange).patch}, method{"DELETE", "write", (*exchange).remove}),
+			one:    newRoute(rt.Endpoint+"/{id}", rt.Noun(), rt, one...),
 		}
 	}
 	return all

@@ -164,7 +164,7 @@ func (s *search) window(q directory.Query, rows []int64, keys []string) (from, t
 		for i < len(rows) {
 			c := 0
 			if keys != nil {
-				c = compareKeys(keys[i], key, q.Descending)
+				c = scim.CompareSortKeys(keys[i], key, q.Descending)
 			}
 			if c == 0 {
 				c = compareRows(rows[i], row)

@@ -43,6 +43,9 @@ func (n *names) load(conn *sqlite.Conn, reg *schemas.Registry) error {
 	n.attrs, n.caseExact = map[*scim.ResourceType]map[*scim.Attribute]int64{}, map[int64]bool{}
 	n.orgs, n.orgIDs = map[directory.OrgID]int64{}, map[int64]directory.OrgID{}
 	for _, rt := range reg.Types {
+		if rt.ReadOnly {
+			continue // not kept as resources
+		}
 		if err := n.loadKind(conn, rt); err != nil {
 			return fmt.Errorf("resource type %s: %w", rt.Name, err)
 		}
