@@ -7,6 +7,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim"
 )
 
 type assignmentInput struct {
@@ -15,7 +16,7 @@ type assignmentInput struct {
 	IfMatch string `header:"If-Match"`
 	Preview bool   `query:"preview"`
 	Body    struct {
-		Role    *string `json:"role,omitempty" doc:"Role in the application; admin counts as its administrator."`
+		Role    *string `json:"role,omitempty" pattern:"^[^.]*$" doc:"Role in the application; admin counts as its administrator."`
 		Enabled *bool   `json:"enabled,omitempty" doc:"Default true."`
 	} `required:"false"`
 }
@@ -134,40 +135,34 @@ func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[director
 		if err != nil {
 			return nil, err
 		}
-		if v, err = directory.LoadOr[directory.Assignment](ctx, r, d.Org, directory.AssignmentID(in.App, in.User)); err != nil {
-			return nil, err
-		}
-		if err := matches(in.IfMatch, v.Version); err != nil {
-			return nil, err
-		}
-		was := v
-		v.App, v.User, v.Enabled, v.Departed = in.App, in.User, in.Body.Enabled == nil || *in.Body.Enabled, false
-		if in.Body.Role != nil {
-			v.Role = *in.Body.Role
-		}
-		d.Verb = "app.assign"
-		if was.Enabled && !v.Enabled {
-			d.Verb = "app.disable"
-		} else if was.Version > 0 && !was.Enabled && v.Enabled {
-			d.Verb = "app.enable"
-		}
-		if v.Enabled && directory.StatusOf(p) == directory.Inactive {
-			return nil, &Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: "The person is inactive; activate them first, then give them applications."}
-		}
-		if v.Enabled && directory.IsExternal(p) && !app.AcceptsExternal {
-			return nil, &Problem{Status: http.StatusConflict, Code: "app.external", Detail: fmt.Sprintf("%s does not accept external people; convert the person to a member of the organization first.", app.Name)}
-		}
-		found, err := policy.DisableApp(ctx, r, d, was, v)
+		was, err := directory.LoadOr[directory.Assignment](ctx, r, d.Org, directory.AssignmentID(in.App, in.User))
 		if err != nil {
 			return nil, err
 		}
-		return found, directory.Save(d, d.Org, &v)
+		if err := matches(in.IfMatch, was.Version); err != nil {
+			return nil, err
+		}
+		var found []directory.Finding
+		v, found, err = policy.Assign(ctx, r, d, app, p, policy.Wish{Role: in.Body.Role, Enabled: in.Body.Enabled == nil || *in.Body.Enabled})
+		d.Verb = assignVerb(was, v)
+		d.Rewrite(p, func(next *scim.Resource) { policy.ShowAssigned(next, v) })
+		return found, err
 	}}
 	p, err := a.do(ctx, change, in.Preview, "")
 	if err == nil {
 		err = p.Err() // of a preview
 	}
 	return one(v, v.Version), err
+}
+
+func assignVerb(was, is directory.Assignment) string {
+	switch {
+	case was.Enabled && !is.Enabled:
+		return "app.disable"
+	case was.Version > 0 && !was.Enabled && is.Enabled:
+		return "app.enable"
+	}
+	return "app.assign"
 }
 
 func or(err error, p *Problem) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -89,8 +90,15 @@ func (a *API) licences() {
 		})
 		return nil, err
 	})
-	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, of: byUser, check: grantExtension, drop: func(_ context.Context, _ directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
+	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, of: byUser, check: grantExtension, drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
 		directory.FreeSeat(d, g.Extension)
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: g.User})
+		if err != nil {
+			return nil, err
+		}
+		d.Rewrite(p, func(next *scim.Resource) {
+			directory.Extensions.Put(next, func(value string) bool { return value == g.Extension })
+		})
 		return nil, nil
 	}})
 }
@@ -165,19 +173,11 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 			return nil, directory.ErrExists // nobody takes two licences of one extension
 		}
 	}
-	if directory.StatusOf(p) == directory.Inactive {
-		return []directory.Finding{directory.Refused("extension.inactive", directory.State, "The person is inactive; activate them first.")}, nil
-	}
-	ok, seats, err := directory.TakeSeat(ctx, r, d, g.Extension)
-	if err != nil {
-		return nil, err
-	}
-	if !ok || !seats.Limited {
-		f := directory.Refused("extension.not_licensed", directory.Quota, "There is no licence left for the extension %s; buy more, or take it away from somebody.", g.Extension)
-		f.Seats = &seats
-		return []directory.Finding{f}, nil
-	}
-	return nil, nil
+	found, err := policy.TakeExtension(ctx, r, d, p, g.Extension)
+	d.Rewrite(p, func(next *scim.Resource) {
+		directory.Extensions.Put(next, func(string) bool { return false }, g.Extension)
+	})
+	return found, err
 }
 
 // unknownUser says that a body names somebody who does not exist here.

@@ -116,6 +116,9 @@ type Request struct {
 	WithGroups bool
 	// Reservation names reserved seats that the change may take.
 	Reservation string
+	// Withheld are the attributes by which the caller may give nothing: roles,
+	// entitlements.
+	Withheld []string
 	// OnBlocked and OnSeatExhausted are the connection's policies.
 	OnBlocked       OnBlocked
 	OnSeatExhausted OnSeatExhausted
@@ -159,6 +162,7 @@ type Draft struct {
 	// Reservation names reserved seats that may be taken.
 	Reservation string
 	Waitlist    bool
+	Withheld    []string // as in Request
 	// Erase leaves nothing behind of a person who is removed.
 	Erase bool
 	// Deferred leaves a departure half done: access ends, the rest follows when

@@ -57,7 +57,8 @@ type Head struct {
 	Created  time.Time    `json:"created" readOnly:"true" required:"false"`
 	Modified time.Time    `json:"modified" readOnly:"true" required:"false"`
 
-	keys []string // as they are stored
+	keys    []string // as they are stored
+	drafted int      // place among the writes of a draft, from 1
 }
 
 // Meta is the head itself, for whoever keeps the document.
@@ -133,14 +134,22 @@ func decodeDocument[T any, P Noun[T]](d Document, v *T) error {
 func Save[T any, P Noun[T]](d *Draft, org OrgID, v P) error {
 	h := v.Meta()
 	was := h.Version
-	if was == 0 {
-		h.Created = d.Now
+	if h.drafted == 0 {
+		if was == 0 {
+			h.Created = d.Now
+		}
+		h.Version, h.Modified = was+1, d.Now
 	}
-	h.Version, h.Modified = was+1, d.Now
 	keys := v.Keys()
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("document %s/%s: %w", v.Kind(), h.ID, err)
+	}
+	if h.drafted > 0 {
+		put := d.Writes[h.drafted-1].(putDocument)
+		put.doc.Data, put.doc.Keys = data, keys
+		d.Writes[h.drafted-1] = put
+		return nil
 	}
 	before := Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: was, Keys: h.keys}
 	d.Writes = append(d.Writes, putDocument{Document{org, v.Kind(), h.ID, h.Version, keys, data}, before})
@@ -190,17 +199,16 @@ func (w count) apply(ctx context.Context, tx Tx) error {
 
 // Relink adds a change of another group's members to the draft.
 func (d *Draft) Relink(before *scim.Resource, delta EdgeDelta) {
-	d.Writes = append(d.Writes, relink{d.Org, before, before.Next(d.Now), delta})
+	d.Writes = append(d.Writes, relink{rewrite{d.Org, before, before.Next(d.Now)}, delta})
 }
 
 type relink struct {
-	org           OrgID
-	before, after *scim.Resource
-	delta         EdgeDelta
+	rewrite
+	delta EdgeDelta
 }
 
 func (w relink) apply(ctx context.Context, tx Tx) error {
-	if err := tx.Put(ctx, w.org, w.before, w.after); err != nil {
+	if err := w.rewrite.apply(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Link(ctx, Ref{w.org, w.after.Type, w.after.ID}, w.delta)

@@ -47,7 +47,7 @@ func takeInvite(r *scim.Resource) *bool {
 
 // draft reads what is there and works out what would be.
 func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
-	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist}
+	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist, Withheld: req.Withheld}
 	switch c := req.Change.(type) {
 	case creation:
 		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
@@ -182,10 +182,15 @@ func defaults(r *scim.Resource) {
 }
 
 // carryOver makes a PUT body complete: what clients cannot write stays, and so
-// does active, whose absence must never change who has access. An immutable
+// do active and what the person is given, whose absence must never change who has
+// access. An immutable
 // value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
+	if IsPerson(before.Type) {
+		Apps.keep(before, after)
+		Extensions.keep(before, after)
+	}
 	for _, root := range before.Type.Roots() {
 		if err := carry(before, after, root); err != nil {
 			return err

@@ -61,4 +61,9 @@ var french = map[string]string{
 	"This needs the role %s, which you do not have; ask somebody who does.":                                                                  "Ceci demande le rôle %s, que vous n'avez pas ; adressez-vous à quelqu'un qui l'a.",
 	"%s has open records; give them to somebody else first.":                                                                                 "%s a des enregistrements ouverts ; confiez-les d'abord à quelqu'un d'autre.",
 	"The account of %s cannot be used any more; the person must open a new one first.":                                                       "Le compte de %s ne peut plus servir ; la personne doit d'abord en ouvrir un nouveau.",
+	"This client may not change what people are given by %s; give it the scope %s:write.":                                                    "Ce client ne peut pas changer ce que les personnes reçoivent par %s ; donnez-lui la portée %s:write.",
+	"There is no application that the role %s could be of; register the application first, or write the role as application.role.":           "Il n'y a aucune application dont %s pourrait être un rôle ; enregistrez d'abord l'application, ou écrivez le rôle sous la forme application.rôle.",
+	"A person has one role in an application, and %s are several; send one of them.":                                                         "Une personne a un seul rôle dans une application, et %s en sont plusieurs ; envoyez-en un.",
+	"The person is inactive; activate them first, then give them applications.":                                                              "La personne est inactive ; activez-la d'abord, puis donnez-lui des applications.",
+	"%s does not accept external people; convert the person to a member of the organization first.":                                          "%s n'accepte pas les personnes externes ; convertissez d'abord la personne en membre de l'organisation.",
 }

@@ -104,6 +104,7 @@ func unkept(a *scim.Attribute) *scim.Attribute {
 // User are handles to the attributes of users that the directory works with.
 var User = struct {
 	UserName, DisplayName, Active, UserType, FamilyName, GivenName, Emails, EmailValue, EmailPrimary, Groups, Password *scim.Attribute
+	Roles, RoleValue, RoleType, Entitlements, EntitlementValue, EntitlementType                                        *scim.Attribute
 }{
 	UserName:     indexed(attr(UserSchema, "userName")),
 	DisplayName:  indexed(attr(UserSchema, "displayName")),
@@ -116,6 +117,13 @@ var User = struct {
 	EmailPrimary: attr(UserSchema, "emails", "primary"),
 	Groups:       edge(attr(UserSchema, "groups")),
 	Password:     attr(UserSchema, "password"),
+
+	Roles:            attr(UserSchema, "roles"),
+	RoleValue:        attr(UserSchema, "roles", "value"),
+	RoleType:         attr(UserSchema, "roles", "type"),
+	Entitlements:     attr(UserSchema, "entitlements"),
+	EntitlementValue: attr(UserSchema, "entitlements", "value"),
+	EntitlementType:  attr(UserSchema, "entitlements", "type"),
 }
 
 // Group are handles to the attributes of groups.

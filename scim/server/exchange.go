@@ -242,6 +242,11 @@ func (x *exchange) request(c directory.Change, pre directory.Precondition) direc
 		IgnoreUnknownMembers: conn.IgnoreUnknownMembers, WithGroups: x.showsGroups(), Actor: x.principal.Actor(),
 		OnBlocked: conn.OnBlocked, OnSeatExhausted: conn.OnSeatExhausted}
 	req.Actor.User = x.self
+	for _, given := range [...]directory.Given{directory.Apps, directory.Extensions} {
+		if x.self != "" || !x.principal.Scopes.Allows(given.Path(), "write") { // nobody gives themselves anything
+			req.Withheld = append(req.Withheld, given.Path())
+		}
+	}
 	if v := x.r.Header["Usher-Reservation"]; len(v) == 1 {
 		req.Reservation = v[0]
 	}
