@@ -68,3 +68,10 @@ func memberOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, a
 	}
 	return err == nil, err
 }
+
+// SetHome makes a record say which organization an external person belongs to; ""
+// is for a person of this one.
+func SetHome(r *scim.Resource, home OrgID) {
+	SetText(r, schemas.Usher.HomeOrganizationID, string(home))
+	SetText(r, schemas.Enterprise.Organization, string(home))
+}

@@ -107,7 +107,7 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 			SetText(d.After, schemas.Usher.Classification, Confirmed)
 		} else {
 			SetText(d.After, schemas.Usher.Classification, External)
-			SetText(d.After, schemas.Usher.HomeOrganizationID, string(a.Home))
+			SetHome(d.After, a.Home)
 		}
 		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
 		if err != nil {
@@ -171,7 +171,7 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 				return nil, err
 			}
 		}
-		SetText(d.After, schemas.Usher.HomeOrganizationID, "")
+		SetHome(d.After, "")
 		class := Pending
 		if ours || d.Before.Text(schemas.Usher.InvitationState) == Joined {
 			class = Confirmed

@@ -59,7 +59,7 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	}
 	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
 	if home.External {
-		directory.SetText(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
+		directory.SetHome(d.After, home.Org)
 	}
 	return nil, nil
 }
@@ -89,7 +89,7 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
 	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
 	if home.External {
-		directory.SetText(d.After, schemas.Usher.HomeOrganizationID, string(home.Org))
+		directory.SetHome(d.After, home.Org)
 	}
 	if d.Invite == nil || !*d.Invite || home.Verified || d.Is != directory.Active {
 		return nil, nil
@@ -125,12 +125,24 @@ const RuleReadOnly directory.RuleID = "external.read_only"
 // here are the members of a record that belong to the membership, not the account.
 var here = map[string]bool{"active": true, "externalid": true, "usertype": true, "title": true, "roles": true, "entitlements": true, "groups": true}
 
+// changedByHand lists what changes, with the home organization where that is one.
+func changedByHand(d *directory.Draft) []*scim.Attribute {
+	all := scim.Changed(d.Before, d.After)
+	if directory.IsExternal(d.After) && d.Before.Text(schemas.Enterprise.Organization) != d.After.Text(schemas.Enterprise.Organization) {
+		all = append(all, schemas.Enterprise.Organization)
+	}
+	return all
+}
+
 // Review looks at what changes.
 func (ReadOnly) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if !directory.IsPerson(d.Type) || d.Before == nil || d.After == nil || !directory.IsExternal(d.Before) {
 		return nil, nil
 	}
-	for _, a := range scim.Changed(d.Before, d.After) {
+	if was := d.Before.Text(schemas.Enterprise.Organization); was != "" && d.After.Text(schemas.Enterprise.Organization) == "" && directory.IsExternal(d.After) {
+		directory.SetText(d.After, schemas.Enterprise.Organization, was) // what is left out is not changed
+	}
+	for _, a := range changedByHand(d) {
 		if a.IsExtension() || here[scim.Fold(a.Name)] {
 			continue
 		}

@@ -133,9 +133,10 @@ var Group = struct{ DisplayName, Members *scim.Attribute }{
 }
 
 // Enterprise are handles to the attributes of the enterprise extension.
-var Enterprise = struct{ EmployeeNumber, Department, Manager, ManagerValue *scim.Attribute }{
+var Enterprise = struct{ EmployeeNumber, Department, Organization, Manager, ManagerValue *scim.Attribute }{
 	EmployeeNumber: attr(EnterpriseSchema, "employeeNumber"),
 	Department:     indexed(attr(EnterpriseSchema, "department")),
+	Organization:   attr(EnterpriseSchema, "organization"),
 	Manager:        attr(EnterpriseSchema, "manager"),
 	ManagerValue:   indexed(attr(EnterpriseSchema, "manager", "value")),
 }

@@ -26,6 +26,8 @@ func TestS2ExternalPeopleAreManagedAtHome(t *testing.T) {
 	before := h.user(ada)
 	h.same(before, usherUser+"/homeOrganizationId", "b")
 	h.same(before, usherUser+"/seatState", "none")
+	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	h.same(before, enterprise+"/organization", "b")
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "0")
 	theirs := h.inOrg(201, home, "POST", "/Users", `{"userName":"ada@corp.example"}`)
 	h.same(theirs, usherUser+"/classification", "pending")
@@ -34,7 +36,7 @@ func TestS2ExternalPeopleAreManagedAtHome(t *testing.T) {
 		return "The attribute " + attr + " is managed by the home organization b of this external person; change it there, or ask help@corp.example."
 	}
 	for path, value := range map[string]string{"displayName": `"Eve"`, "name": `{"givenName":"Eve"}`, "userName": `"eve@corp.example"`, "emails": `[{"value":"eve@corp.example"}]`,
-		"phoneNumbers": `[{"value":"+33 1 23"}]`, "preferredLanguage": `"fr"`, "locale": `"fr-FR"`} {
+		"phoneNumbers": `[{"value":"+33 1 23"}]`, "preferredLanguage": `"fr"`, "locale": `"fr-FR"`, enterprise + ":organization": `"a"`} {
 		got := h.prov(400, "PATCH", "/Users/"+ada, fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":%q,"value":%s}]}`, path, value))
 		h.same(got, "scimType", "mutability")
 		h.refused(got, "external.read_only", text(path))
