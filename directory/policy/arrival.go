@@ -42,6 +42,9 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 			d.Do("assignment.enabled", a.App, 1)
 		}
 	}
+	if len(directory.AddressesOf(d.After)) > 0 {
+		d.Do("mail.activated", d.After.ID, 1) // S3-12
+	}
 	return nil, invite(ctx, r, d)
 }
 

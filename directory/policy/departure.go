@@ -12,7 +12,7 @@ import (
 
 // Departure works out what goes with a person who is deactivated, in the order
 // of domain 3.2: records, teams, assignments, extensions, subscriptions,
-// invitation, credentials, addresses. The seat is the last, and Seats' business.
+// invitation, credentials, addresses, mails. The seat is Seats' business.
 type Departure struct{}
 
 // RuleNoTransferee is G7.
@@ -26,7 +26,7 @@ func (Departure) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		return nil, nil
 	}
 	l := &leaving{Reader: r, d: d, departure: directory.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID, By: d.Actor}}
-	for _, step := range []func(context.Context) error{l.records, l.teams, l.assignments, l.extensions, l.subscriptions, l.invitation, l.credentials, l.addresses, l.schedule, l.keep} {
+	for _, step := range []func(context.Context) error{l.records, l.teams, l.assignments, l.extensions, l.subscriptions, l.invitation, l.credentials, l.addresses, l.schedule, l.keep, l.mails} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -279,4 +279,21 @@ func (l *leaving) keep(ctx context.Context) error {
 		l.departure.UndoUntil = l.d.Now.Add(time.Duration(profile.UndoMinutes) * time.Minute)
 	}
 	return directory.Save(l.d, l.d.Org, &l.departure)
+}
+
+// mails tell the person, who may be about to lose the mailbox, at every address that
+// is theirs, and the manager (C10, S3-10). Whoever sends them takes the addresses
+// from the record.
+func (l *leaving) mails(ctx context.Context) error {
+	n := len(directory.AddressesOf(l.person()))
+	if l.d.Erase || n == 0 {
+		return nil
+	}
+	l.d.Do("mail.deactivated", l.d.Before.ID, n)
+	manager := directory.ReferenceID(l.person().Text(schemas.Enterprise.ManagerValue))
+	if ok, err := l.canReceive(ctx, manager); err != nil || !ok {
+		return err
+	}
+	l.d.Do("mail.copied", manager, 1)
+	return nil
 }

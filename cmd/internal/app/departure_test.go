@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func TestDepartureTakesAndReturnGivesNothing(t *testing.T) {
 	for i := range effects {
 		codes = append(codes, preview.at("effects/"+strconv.Itoa(i)+"/code"))
 	}
-	want := "records.transferred team.left assignment.disabled subscription.cancelled credentials.revoked address.blocked seat.freed"
+	want := "records.transferred team.left assignment.disabled subscription.cancelled credentials.revoked address.blocked mail.deactivated seat.freed"
 	if got := strings.Join(codes, " "); got != want {
 		t.Errorf("effects %s, want %s", got, want)
 	}
@@ -190,5 +191,36 @@ func TestWaitingEndsByAWord(t *testing.T) {
 	h.soon("nobody is let in", func() bool { return h.standing(cyd) == "active" })
 	if h.standing(ada) != "inactive" || h.standing(bob) != "inactive" {
 		t.Error("who was told to stay out is let in")
+	}
+}
+
+// C10, S3-10: the mail to who is deactivated goes to every address of theirs and to
+// the manager; the outbox holds it in the commit of the deactivation, without an
+// address in it (K72).
+func TestC10DeactivationMail(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	boss := h.person("boss@example.com")
+	const enterprise = `,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":%q}}`
+	ada := h.prov(201, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com","emails":[{"value":"ada@example.com","primary":true},{"value":"ada@home.example","type":"home"}]`+
+		fmt.Sprintf(enterprise, boss)+`}`).at("id")
+	h.setActive(200, ada, false)
+	var event string
+	for _, one := range h.items(h.api(200, "GET", "/outbox?limit=100", "")) {
+		if text := fmt.Sprint(one); strings.Contains(text, "user.deactivate") {
+			event = text
+		}
+	}
+	for _, want := range []string{"map[code:mail.deactivated count:2 value:" + ada + "]", "map[code:mail.copied count:1 value:" + boss + "]"} {
+		if !strings.Contains(event, want) {
+			t.Errorf("no %s in %s", want, event)
+		}
+	}
+	if strings.Contains(event, "ada@") {
+		t.Errorf("an address in %s", event)
+	}
+	h.setActive(200, ada, true)
+	if n := strings.Count(h.api(200, "GET", "/outbox?limit=100", "").text, "mail.activated"); n != 1 {
+		t.Errorf("%d mails about the return", n)
 	}
 }

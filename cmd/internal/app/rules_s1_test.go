@@ -224,7 +224,7 @@ func TestS1Customers(t *testing.T) {
 	h.opportunity(eve)
 	sub := h.api(201, "POST", "/subscriptions", `{"user":"`+eve+`","plan":"gold","active":true}`).at("id")
 	got := h.api(200, "POST", "/users/"+eve+"/deactivate", "{}")
-	if effects := h.effects(got); effects != "subscription.cancelled credentials.revoked address.blocked seat.freed" {
+	if effects := h.effects(got); effects != "subscription.cancelled credentials.revoked address.blocked mail.deactivated seat.freed" {
 		t.Errorf("effects %q", effects)
 	}
 	h.same(h.api(200, "GET", "/subscriptions/"+sub, ""), "active", "false")
@@ -240,11 +240,11 @@ func TestS1DialogAndIndex(t *testing.T) {
 	h.api(201, "POST", "/subscriptions", `{"user":"`+ada+`","plan":"gold","active":true}`)
 	path := "/users/" + ada + "/deactivate"
 	before := h.snapshot(ada)
-	if got := h.effects(h.api(200, "POST", path+"?preview=true", "")); got != "subscription.cancelled credentials.revoked address.blocked seat.freed" {
+	if got := h.effects(h.api(200, "POST", path+"?preview=true", "")); got != "subscription.cancelled credentials.revoked address.blocked mail.deactivated seat.freed" {
 		t.Errorf("S1-26: unchecked: %q", got)
 	}
 	checked := h.api(200, "POST", path+"?preview=true", `{"reactivateOnPurchase":true}`)
-	if got := h.effects(checked); got != "subscription.cancelled credentials.revoked address.returns seat.freed" {
+	if got := h.effects(checked); got != "subscription.cancelled credentials.revoked address.returns mail.deactivated seat.freed" {
 		t.Errorf("S1-5: checked: %q", got)
 	}
 	if h.snapshot(ada) != before {
