@@ -35,6 +35,7 @@ const (
 	ViewSettings Action = "settings.view"
 	Ownership    Action = "ownership"
 	Audit        Action = "audit"
+	OwnAudit     Action = "audit.own" // what concerns oneself, or an application one administers
 )
 
 // Who is a caller's column in the permissions table. Members without a role are
@@ -95,6 +96,7 @@ var permissions = map[Action][]Who{
 	ViewSettings: {AsOwner, AsAdmin, AsAuditor},
 	Ownership:    {AsOwner, AsAdmin}, // an admin only while there is no owner
 	Audit:        {AsOwner, AsAdmin, AsAuditor},
+	OwnAudit:     {AsOwner, AsAdmin, AsAuditor, AsSelf},
 }
 
 // Allowed reports whether a caller may do something at all.

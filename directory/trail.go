@@ -15,6 +15,7 @@ type TrailQuery struct {
 	Limit    int
 	Resource string // about this one; "": all
 	Action   string // of this kind; "": all
+	About    string // whose resource, actor or an effect's value this is; "": all
 	Waiting  bool   // only those that are not delivered yet
 }
 

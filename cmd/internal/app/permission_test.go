@@ -81,7 +81,7 @@ var rows = []struct {
 		list-waiting get-waiting list-departures list-invitation get-invitation list-teams get-team list-application get-application list-assignment
 		get-assignment list-integration get-integration list-record get-record list-subscription get-subscription list-purchase get-purchase
 		list-credentials get-standing list-licences get-licence list-reservation get-reservation list-grant get-grant list-address get-address
-		get-settings list-release get-release list-audit list-outbox get-problem`},
+		get-settings list-release get-release list-outbox get-problem`},
 	{"owner admin administrator", `add-person edit-person remove-person deactivate-person activate-person suspend-person resume-person
 		convert-person withdraw-person hold-person unhold-person invite-person invite-people deactivate-people activate-people undo-departure
 		restore-departure put-release delete-release create-team edit-team delete-team put-application delete-application create-integration
@@ -93,7 +93,7 @@ var rows = []struct {
 	{"owner admin leader administrator", `add-team-member remove-team-member`},
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
-	{"owner admin auditor member appadmin leader administrator", `export-person close-account`},
+	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-audit`},
 	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation forgot-password complete-reset`},
 }
 
@@ -207,6 +207,24 @@ func TestPermissionsEndAtOnesOwn(t *testing.T) {
 	if n := s.api(200, "GET", "/assignments?user="+other, "").items(); n != 1 {
 		t.Errorf("%d assignments, want 1", n)
 	}
+
+	// Of the audit, everybody sees what concerns themselves, and who administers an
+	// application what concerns it.
+	for _, one := range s.ask(200, token, "GET", "/audit?limit=200", "").list() {
+		if text := fmt.Sprint(one); !strings.Contains(text, ada) {
+			t.Errorf("ada sees %s", text)
+		}
+	}
+	for _, one := range s.ask(200, token, "GET", "/audit?app=books", "").list() {
+		if text := fmt.Sprint(one); !strings.Contains(text, "value:books") && !strings.Contains(text, "resource:books") {
+			t.Errorf("the administrator of books sees %s", text)
+		}
+	}
+	if n := s.ask(200, token, "GET", "/audit?app=books", "").items(); n != 3 {
+		t.Errorf("%d events concern books, want its making and two assignments", n)
+	}
+	s.ask(403, token, "GET", "/audit?app=crm", "")
+	s.ask(403, token, "GET", "/outbox", "")
 	free := s.api(201, "POST", "/integrations", `{"app":"books","peerApp":"crm","owner":"`+ada+`","enabled":true}`).at("id")
 	s.ask(403, token, "POST", "/integrations/"+free+"/disable", `{}`)
 	s.same(s.api(200, "GET", "/integrations/"+free, ""), "enabled", "true")

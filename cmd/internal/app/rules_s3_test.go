@@ -7,10 +7,13 @@ import (
 )
 
 // items counts what a list of the admin API holds.
-func (r reply) items() int {
+func (r reply) items() int { return len(r.list()) }
+
+// list is what an answer of the admin API lists.
+func (r reply) list() []any {
 	doc, _ := r.doc.(map[string]any)
 	all, _ := doc["items"].([]any)
-	return len(all)
+	return all
 }
 
 // S3-1, S3-2, S3-3, S3-4, S3-5, S3-6, S3-8, S3-13: who is deactivated is kept, sees nothing more and

@@ -22,11 +22,15 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	if q.Action != "" {
 		query += " AND json_extract(data, '$.action')=?4"
 	}
-	args = append(args, q.Action)
+	args = append(args, q.Action, q.About)
+	if q.About != "" {
+		query += ` AND (json_extract(data, '$.resource')=?5 OR json_extract(data, '$.actor.user')=?5 OR
+			EXISTS (SELECT 1 FROM json_each(data, '$.effects') AS e WHERE json_extract(e.value, '$.value')=?5))`
+	}
 	if q.Waiting {
 		query += " AND (seq > " + relayed + " OR seq IN (SELECT seq FROM outbox))"
 	}
-	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL ORDER BY seq LIMIT ?5"
+	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL ORDER BY seq LIMIT ?6"
 	args = append(args, q.Limit)
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		return each(conn, func(stmt *sqlite.Stmt) error {
