@@ -2,8 +2,10 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // plan decides on a change from a snapshot. It cannot write. A change that the
@@ -36,8 +38,8 @@ func (p *Plan) containable() bool {
 	return true
 }
 
-// instead is what a refusal writes: its record, and the suspension of the person
-// where the connection asks for containment (C3).
+// instead is what a refusal writes: its record, and what is done to the person all
+// the same.
 func (s *Service) instead(ctx context.Context, r Reader, req Request, at stamp, p *Plan, d *Draft) (*Plan, error) {
 	verb, refusals := p.refusalVerb(d)
 	if verb == "" {
@@ -48,11 +50,12 @@ func (s *Service) instead(ctx context.Context, r Reader, req Request, at stamp, 
 	if person := d.Person(); person != nil && d.Before != nil {
 		event.Resource = person.ID
 	}
-	if req.OnBlocked != Contain || !p.containable() || !d.Leaves() || d.Was == Suspended {
+	meanwhile := p.meanwhile(req, d)
+	if meanwhile == nil {
 		return &Plan{Org: p.Org, Type: p.Type, Events: []Event{event}}, nil
 	}
 	held := req
-	held.Change, held.If, held.OnBlocked = Suspend{d.Type, d.Before.ID}, Precondition{}, RefuseBlocked
+	held.Change, held.If, held.OnBlocked = meanwhile, Precondition{}, RefuseBlocked
 	contained, _, err := s.decide(ctx, r, held, at, nil)
 	if err != nil || len(contained.refused()) > 0 {
 		return &Plan{Org: p.Org, Type: p.Type, Events: []Event{event}}, err
@@ -62,6 +65,30 @@ func (s *Service) instead(ctx context.Context, r Reader, req Request, at stamp, 
 	}
 	contained.Events = append([]Event{event}, contained.Events...)
 	return contained, nil
+}
+
+// meanwhile is what happens to a person whose departure is refused: suspension where
+// the connection asks for containment (C3), the end of their credentials where the
+// organization asks for that of who is held (K62), or nothing.
+func (p *Plan) meanwhile(req Request, d *Draft) Change {
+	if !d.Leaves() || d.Was == Suspended {
+		return nil
+	}
+	if req.OnBlocked == Contain && p.containable() {
+		return Suspend{d.Type, d.Before.ID}
+	}
+	for _, f := range p.refused() {
+		if !f.Revoke && f.Class != State {
+			return nil // whoever may not deactivate may not do this either
+		}
+	}
+	if !slices.ContainsFunc(p.refused(), func(f Finding) bool { return f.Revoke }) {
+		return nil
+	}
+	return SetState{Type: d.Type, ID: d.Before.ID, Verb: "credentials.revoke", Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
+		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(d.Now, scim.FormatTime(d.Now)))
+		return nil, nil
+	}}
 }
 
 // refusalVerb is the action under which a refusal is audited; "" for mistakes in

@@ -33,6 +33,8 @@ type Brake struct {
 	Count   int `json:"count"`
 	// Minutes is the time looked at.
 	Minutes int `json:"minutes"`
+	// Revoke ends the sessions and tokens of whose deactivation is held.
+	Revoke bool `json:"revoke,omitempty"`
 }
 
 // Kind is "profile".

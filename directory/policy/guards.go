@@ -312,6 +312,7 @@ func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 	}
 	f := refuse(RuleBrake, directory.Authority, "This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span())
 	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
+	f.Revoke = profile.Brake.Revoke
 	return []directory.Finding{f}, nil
 }
 

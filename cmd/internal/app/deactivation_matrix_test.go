@@ -335,6 +335,37 @@ func TestBrakeAtEveryDoor(t *testing.T) {
 	}
 }
 
+// K62: where the organization asks for it, who is held loses sessions and tokens at
+// once, though not the account.
+func TestBrakeRevokes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	brake := func(more string) {
+		h.api(200, "PUT", "/settings", `{"language":"en","undoMinutes":30,"selfClose":false,"retentionDays":30,"brake":{"percent":20,"count":0,"minutes":10`+more+`}}`)
+	}
+	ada, bob := h.person("ada@example.com"), h.person("bob@example.com")
+	session := func(id string) string {
+		return h.api(201, "POST", "/users/"+id+"/credentials", `{"kind":"session"}`).at("secret")
+	}
+	hers, his := session(ada), session(bob)
+	brake("")
+	h.setActive(403, ada, false)
+	if h.alive(hers) != "true" {
+		t.Error("a held deactivation ended a session unasked")
+	}
+	brake(`,"revoke":true`)
+	h.setActive(403, ada, false)
+	if h.alive(hers) != "false" || h.alive(his) != "true" {
+		t.Error("a held deactivation must end the sessions of whom it is about, and no other's")
+	}
+	if h.standing(ada) != "active" || h.alive(session(ada)) != "true" {
+		t.Error("who is held may sign in again")
+	}
+	if n := h.audited("credentials.revoke", ada); n != 1 {
+		t.Errorf("%d events tell of it", n)
+	}
+}
+
 // keys are all that may let one person in.
 type keys struct {
 	*staffed
