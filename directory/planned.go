@@ -55,7 +55,7 @@ func (p *Plan) Err() error {
 	}
 	e := &Refusal{Findings: refused}
 	if p.Instead != nil && len(p.Instead.Events) > 0 {
-		e.Problem, e.Contained = p.Instead.Events[0].ID, p.Instead.After != nil
+		e.Problem, e.Contained = p.Instead.Events[0].ID, StatusOf(p.Instead.After) == Suspended
 	}
 	return e
 }

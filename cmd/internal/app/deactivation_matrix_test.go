@@ -354,7 +354,7 @@ func TestBrakeRevokes(t *testing.T) {
 		t.Error("a held deactivation ended a session unasked")
 	}
 	brake(`,"revoke":true`)
-	h.setActive(403, ada, false)
+	h.same(h.setActive(403, ada, false, "Prefer: error-extension"), extension+"/contained", "false")
 	if h.alive(hers) != "false" || h.alive(his) != "true" {
 		t.Error("a held deactivation must end the sessions of whom it is about, and no other's")
 	}
