@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,6 +142,7 @@ type caller struct {
 	actor directory.Actor
 	role  Who
 	conn  directory.Connection
+	since time.Time // when a member signed in
 }
 
 func callerOf(ctx context.Context) caller {
@@ -159,6 +161,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	c, err := a.caller(r)
 	if err == nil && !Allowed(need, c.role) {
 		err = forbidden(need, c.role)
+	}
+	if err == nil && c.actor.User != "" && slices.Contains(fresh, need) && time.Since(c.since) > freshFor {
+		err = signInAgain()
 	}
 	if err != nil {
 		writeProblem(w, problemOf(err, requestID(r.Context())))
@@ -204,7 +209,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 			return err
 		}
 		c.actor.Kind, c.actor.User, c.actor.Role, c.actor.Rank = directory.ByMember, person.ID, standing.Role, standing.Height()
-		c.role = roleOf(standing.Role)
+		c.role, c.since = roleOf(standing.Role), p.SignedIn
 		return nil
 	})
 }

@@ -53,7 +53,7 @@ type (
 // credentials registers sessions and tokens that other systems give to people.
 func (a *API) credentials() {
 	const tag = "Credentials"
-	add(a, place{"register-credential", http.MethodPost, "/users/{id}/credentials", tag, "Register a session or token", Sessions, http.StatusCreated}, a.register)
+	add(a, place{"register-credential", http.MethodPost, "/users/{id}/credentials", tag, "Register a session or token", GiveSessions, http.StatusCreated}, a.register)
 	add(a, place{"list-credentials", http.MethodGet, "/users/{id}/credentials", tag, "List a person's sessions and tokens", ViewPeople, 0}, func(ctx context.Context, in *credentialList) (out *list[directory.Credential], err error) {
 		err = a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
 			if err := confirmed(p); err != nil {

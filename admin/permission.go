@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/usher-scim/usher/directory"
 )
@@ -28,6 +29,7 @@ const (
 	BlockList    Action = "blocklist"
 	ViewBlocks   Action = "blocklist.view"
 	Sessions     Action = "credentials"
+	GiveSessions Action = "credentials.give"
 	Introspect   Action = "introspect"
 	Passwords    Action = "passwords" // check one at sign-in, reset one for somebody
 	Domains      Action = "domains"
@@ -89,6 +91,7 @@ var permissions = map[Action][]Who{
 	BlockList:    {AsOwner, AsAdmin},
 	ViewBlocks:   {AsOwner, AsAdmin, AsAuditor},
 	Sessions:     {AsOwner, AsAdmin},
+	GiveSessions: {AsOwner, AsAdmin},
 	Introspect:   {AsOwner, AsAdmin},
 	Passwords:    {AsOwner, AsAdmin},
 	Domains:      {AsOwner, AsAdmin},
@@ -107,6 +110,20 @@ func Allowed(a Action, w Who) bool {
 		}
 	}
 	return false
+}
+
+// fresh are the actions that give somebody a credential or a power over others: a
+// member does them only soon after signing in (K17).
+var fresh = []Action{GiveSessions, Passwords, Standings, Ownership}
+
+// freshFor is how long after signing in.
+const freshFor = 10 * time.Minute
+
+// signInAgain asks a member for a newer sign-in (RFC 9470 section 3).
+func signInAgain() *Problem {
+	return &Problem{Status: http.StatusUnauthorized, Title: "Unauthorized", Code: "reauthentication.required",
+		Detail:    "This needs a sign-in of the last ten minutes; sign in again and repeat the request with the new token.",
+		challenge: `Bearer error="insufficient_user_authentication", error_description="sign in again", max_age="600"`}
 }
 
 func forbidden(a Action, w Who) *Problem {

@@ -24,6 +24,9 @@ type Principal struct {
 	Issuer  string
 	// Issued is when the access token was; zero when nobody knows.
 	Issued time.Time
+	// SignedIn is when the person behind the access token last signed in, as far as
+	// it tells: its auth_time, or else when it was issued.
+	SignedIn time.Time
 	// Operator tells that this is the operator of the server, at its own door.
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.

@@ -28,6 +28,7 @@ type grant struct {
 	binding   *binding
 	subject   string
 	issued    time.Time   // iat; zero when the token does not say
+	signedIn  time.Time   // auth_time, or else iat
 	scopes    auth.Scopes // as stated by the token
 	principal auth.Principal
 	from      time.Time // when it was verified
@@ -74,7 +75,11 @@ func (v *Verifier) judge(ctx context.Context, token string, now time.Time) (*gra
 		until = exp
 	}
 	issued, _ := claims.date("iat")
-	return &grant{binding: b, subject: subject, issued: issued, scopes: b.scopes(claims), from: now, until: until}, nil
+	signedIn, ok := claims.date("auth_time")
+	if !ok || signedIn.After(issued) {
+		signedIn = issued
+	}
+	return &grant{binding: b, subject: subject, issued: issued, signedIn: signedIn, scopes: b.scopes(claims), from: now, until: until}, nil
 }
 
 // choose returns the issuer that the token names, letter for letter, and its first
@@ -136,7 +141,7 @@ func (v *Verifier) admit(ctx context.Context, g *grant, now time.Time) (*grant, 
 	fresh.read = now
 	fresh.principal = auth.Principal{
 		Org: b.Org, Connection: c, Credential: fingerprint(b.Issuer, g.subject),
-		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, Scopes: auth.Bounded(c, g.scopes),
+		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, SignedIn: g.signedIn, Scopes: auth.Bounded(c, g.scopes),
 	}
 	return &fresh, nil
 }

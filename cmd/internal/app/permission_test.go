@@ -278,3 +278,38 @@ func TestTokensStayOnTheirSide(t *testing.T) {
 	s.ask(401, s.issuer.Token(map[string]any{"sub": "admin@corp.example", "aud": "another"}), "GET", "/users", "")
 	s.ask(401, s.issuer.Token(map[string]any{"sub": "admin@corp.example", "exp": time.Now().Add(-time.Hour).Unix()}), "GET", "/users", "")
 }
+
+// K17: a member gives credentials and powers only soon after signing in; whatever
+// takes them away is not held up.
+func TestPowersNeedAFreshSignIn(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	admin, ada := s.member("admin", "admin", 10), s.member("ada", "", 0)
+	token := func(claims map[string]any) string {
+		claims["sub"], claims["exp"] = "admin@corp.example", time.Now().Add(time.Hour).Unix()
+		return s.issuer.Token(claims)
+	}
+	ago := func(minutes time.Duration) int64 { return time.Now().Add(-minutes * time.Minute).Unix() }
+	fresh := token(map[string]any{"iat": ago(9)})
+	for name, stale := range map[string]string{
+		"an old token":                  token(map[string]any{"iat": ago(11)}),
+		"a new token of an old sign-in": token(map[string]any{"iat": ago(0), "auth_time": ago(11)}),
+	} {
+		for _, c := range []struct{ method, path, body string }{
+			{"POST", "/users/" + ada + "/credentials", `{"kind":"session"}`},
+			{"PUT", "/users/" + ada + "/standing", `{"role":"admin","rank":1}`},
+			{"POST", "/organization/owner", `{"to":"` + ada + `"}`},
+		} {
+			got := s.ask(401, stale, c.method, c.path, c.body)
+			if got.at("code") != "reauthentication.required" || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="insufficient_user_authentication"`) || !strings.Contains(got.header.Get("WWW-Authenticate"), `max_age="600"`) {
+				t.Errorf("%s, %s: %v %s", name, c.path, got.header, got.text)
+			}
+		}
+		s.ask(200, stale, "GET", "/users/"+ada, "")
+		id := s.ask(201, fresh, "POST", "/users/"+ada+"/credentials", `{"kind":"session"}`).at("id")
+		s.ask(204, stale, "DELETE", "/credentials/"+id, "")
+	}
+	s.ask(200, fresh, "PUT", "/users/"+ada+"/standing", `{"role":"auditor","rank":1}`)
+	s.same(s.api(200, "GET", "/users/"+admin+"/standing", ""), "role", "admin")
+}
