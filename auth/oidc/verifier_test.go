@@ -25,7 +25,7 @@ func TestVerify(t *testing.T) {
 		t.Error("nobody knows when the token was issued")
 	}
 	want := auth.Principal{
-		Org: "A", Connection: f.conns.byID["a"], Credential: first.Credential, Issued: first.Issued,
+		Org: "A", Connection: f.conns.byID["a"], Credential: first.Credential, Issued: first.Issued, SignedIn: first.Issued,
 		Subject: "client", Issuer: i.URL, Scopes: auth.Scopes{"*"},
 	}
 	if diff := cmp.Diff(want, first); diff != "" || len(first.Credential) != 32 {
