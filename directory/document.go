@@ -48,6 +48,14 @@ type Documents interface {
 	Documents(ctx context.Context, q DocumentQuery) iter.Seq2[Document, error]
 	// Tally is a running total of the organization; 0 when nothing was counted.
 	Tally(ctx context.Context, org OrgID, name string) (int64, error)
+	// Contents lists what the organization has, for whoever copies all of it.
+	Contents(ctx context.Context, org OrgID) (Contents, error)
+}
+
+// Contents are the kinds of documents and the running totals of an organization.
+type Contents struct {
+	Kinds  []Kind
+	Totals map[string]int64
 }
 
 // Head is what every document has.

@@ -65,6 +65,8 @@ type Tx interface {
 	Count(ctx context.Context, org OrgID, name string, by, most int64) error
 	// Emit appends to the audit log and the outbox.
 	Emit(ctx context.Context, events ...Event) error
+	// Record appends to the audit log alone: events that were delivered elsewhere.
+	Record(ctx context.Context, events ...Event) error
 }
 
 // Store keeps everything. View and Update give what the weaker of the stores
@@ -94,4 +96,6 @@ type Settings interface {
 	Setting(ctx context.Context, name string) ([]byte, error)
 	// PutSetting adds or replaces.
 	PutSetting(ctx context.Context, name string, value []byte) error
+	// Settings lists the names of all.
+	Settings(ctx context.Context) ([]string, error)
 }

@@ -139,6 +139,26 @@ func (r *reader) Tally(_ context.Context, org directory.OrgID, name string) (int
 	return integer(r.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, name)
 }
 
+// Contents lists kinds and totals; those of a transaction under way are not asked
+// for.
+func (r *reader) Contents(_ context.Context, org directory.OrgID) (c directory.Contents, err error) {
+	num, ok := r.keeper(org)
+	if !ok {
+		return c, directory.ErrNotFound
+	}
+	c.Totals = map[string]int64{}
+	if err := each(r.conn, func(stmt *sqlite.Stmt) error {
+		c.Kinds = append(c.Kinds, directory.Kind(stmt.ColumnText(0)))
+		return nil
+	}, "SELECT DISTINCT kind FROM document WHERE org=? ORDER BY kind", num); err != nil {
+		return c, err
+	}
+	return c, each(r.conn, func(stmt *sqlite.Stmt) error {
+		c.Totals[stmt.ColumnText(0)] = stmt.ColumnInt64(1)
+		return nil
+	}, "SELECT name, n FROM tally WHERE org=? AND n<>0", num)
+}
+
 // total names a running total.
 type total struct {
 	org  int64

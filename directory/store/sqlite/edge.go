@@ -153,3 +153,15 @@ func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 	}
 	return nil
 }
+
+// Record appends events to the audit log. Those before them that still wait enter
+// the outbox, so that the mark can pass over these.
+func (t *tx) Record(ctx context.Context, events ...directory.Event) error {
+	if err := run(t.conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed); err != nil {
+		return err
+	}
+	if err := t.Emit(ctx, events...); err != nil {
+		return err
+	}
+	return run(t.conn, "UPDATE mark SET n=(SELECT max(seq) FROM audit) WHERE name='relayed'")
+}

@@ -190,3 +190,14 @@ func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error
 		return run(conn, "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", name, value)
 	})
 }
+
+// Settings lists the names of the settings.
+func (s *Store) Settings(ctx context.Context) (names []string, err error) {
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		return each(conn, func(stmt *sqlite.Stmt) error {
+			names = append(names, stmt.ColumnText(0))
+			return nil
+		}, "SELECT name FROM setting ORDER BY name")
+	})
+	return names, err
+}

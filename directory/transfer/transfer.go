@@ -1,0 +1,197 @@
+// Package transfer copies organizations from one store to another. It may be
+// called again and again: each time it carries over what differs, so that a long
+// first copy is made while the source is in use and a short last one when it is
+// not.
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// Store is what is copied from and to.
+type Store interface {
+	directory.Store
+	directory.Registry
+	directory.Settings
+	directory.Trail
+}
+
+// Options of a copy.
+type Options struct {
+	Orgs  []directory.OrgID    // empty: all
+	Types []*scim.ResourceType // of the resources; those that are read only are left out
+	// Progress is told how much of an organization is done, in resources,
+	// documents and events together.
+	Progress func(org directory.OrgID, done int)
+}
+
+// Report is what was carried over, and what the source and the target now agree on.
+type Report struct {
+	Resources, Members, Documents, Events int
+	Digest                                string
+}
+
+// batch is how many things are carried over in one transaction.
+const batch = 250
+
+// rounds bound how often an organization is gone through: names that people have
+// exchanged need a second one.
+const rounds = 4
+
+// Copy makes the target hold what the source holds, and compares the two. What is
+// kept for the whole server (accounts, domains, settings) is copied with any
+// organization, and nothing of it removed.
+func Copy(ctx context.Context, from, to Store, o Options) (Report, error) {
+	c := &copying{from: from, to: to, o: o}
+	orgs, err := c.organizations(ctx)
+	if err != nil {
+		return c.report, err
+	}
+	if err := c.server(ctx); err != nil {
+		return c.report, err
+	}
+	var sum digest
+	for _, org := range orgs {
+		if err := c.organization(ctx, org); err != nil {
+			return c.report, fmt.Errorf("organization %s: %w", org.ID, err)
+		}
+		one, err := c.compare(ctx, org.ID)
+		if err != nil {
+			return c.report, err
+		}
+		sum.join(one)
+	}
+	c.report.Digest = sum.String()
+	return c.report, nil
+}
+
+// copying is a copy under way.
+type copying struct {
+	from, to Store
+	o        Options
+	org      directory.OrgID
+	changed  bool // something differed in the round under way
+	done     int
+	report   Report
+}
+
+func (c *copying) step(n int) {
+	c.done += n
+	if c.o.Progress != nil {
+		c.o.Progress(c.org, c.done)
+	}
+}
+
+// organizations are those that are wanted, all of which must exist.
+func (c *copying) organizations(ctx context.Context) (list []directory.Organization, err error) {
+	if len(c.o.Orgs) == 0 {
+		return c.from.Organizations(ctx)
+	}
+	for _, id := range c.o.Orgs {
+		org, err := c.from.Organization(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("organization %s: %w", id, err)
+		}
+		list = append(list, org)
+	}
+	return list, nil
+}
+
+// server copies settings and the documents that belong to no organization.
+func (c *copying) server(ctx context.Context) error {
+	c.org = ""
+	names, err := c.from.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if isMark(name) {
+			continue
+		}
+		value, err := c.from.Setting(ctx, name)
+		if err == nil {
+			err = c.to.PutSetting(ctx, name, value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.documents(ctx, false)
+}
+
+// organization copies one of them.
+func (c *copying) organization(ctx context.Context, org directory.Organization) error {
+	c.org, c.done = org.ID, 0
+	if err := c.to.AddOrganization(ctx, org); err != nil && !errors.Is(err, directory.ErrExists) {
+		return err
+	}
+	if err := c.clients(ctx); err != nil {
+		return err
+	}
+	c.changed = true
+	for range rounds {
+		if !c.changed {
+			break
+		}
+		c.changed = false
+		for _, rt := range c.o.Types {
+			if rt.ReadOnly {
+				continue
+			}
+			if err := c.resources(ctx, rt); err != nil {
+				return err
+			}
+		}
+		if err := c.memberships(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.documents(ctx, true); err != nil {
+		return err
+	}
+	if err := c.totals(ctx); err != nil {
+		return err
+	}
+	return c.events(ctx)
+}
+
+// clients copies connections and their tokens, of which only hashes are kept.
+func (c *copying) clients(ctx context.Context) error {
+	all, err := c.from.Connections(ctx, c.org)
+	if err != nil {
+		return err
+	}
+	for _, conn := range all {
+		if err := c.to.PutConnection(ctx, conn); err != nil {
+			return err
+		}
+		tokens, err := c.from.Tokens(ctx, conn.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if err := c.to.PutToken(ctx, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compare makes the digests of both sides, which must be the same.
+func (c *copying) compare(ctx context.Context, org directory.OrgID) (digest, error) {
+	is, err := digestOf(ctx, c.from, org, c.o.Types)
+	if err != nil {
+		return is, err
+	}
+	got, err := digestOf(ctx, c.to, org, c.o.Types)
+	if err == nil && is != got {
+		err = fmt.Errorf("organization %s differs in source and target after the copy; somebody writes to one of them: stop that and copy again", org)
+	}
+	return is, err
+}

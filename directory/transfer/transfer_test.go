@@ -1,0 +1,253 @@
+package transfer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/transfer"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/patch"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+const org directory.OrgID = "acme"
+
+func open(t *testing.T) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// source is a store with a service over it.
+type source struct {
+	*testing.T
+	*sqlite.Store
+	service *directory.Service
+}
+
+func (s source) do(c directory.Change) *directory.Plan {
+	s.Helper()
+	p, err := s.service.Execute(s.Context(), directory.Request{Org: org, Actor: directory.Actor{Kind: directory.Operator, Rank: directory.OwnerRank}, Change: c})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return p
+}
+
+func rtOf(name string) *scim.ResourceType {
+	rt, _ := schemas.Default.Type(name)
+	return rt
+}
+
+func (s source) create(kind, body string) string {
+	s.Helper()
+	r, _, err := scim.Decode(rtOf(kind), []byte(body), scim.Tolerant)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.do(directory.Create{Resource: r}).After.ID
+}
+
+func (s source) patch(kind, id, operations string) {
+	s.Helper()
+	p, _, err := patch.Decode(rtOf(kind), []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[`+operations+`]}`), scim.Tolerant)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.do(directory.Patch{Type: rtOf(kind), ID: id, Patch: p})
+}
+
+func newSource(t *testing.T) source {
+	t.Helper()
+	s := source{t, open(t), nil}
+	s.service = directory.New(s.Store, directory.Options{Policies: policy.Default()})
+	ctx := t.Context()
+	for _, err := range []error{
+		s.AddOrganization(ctx, directory.Organization{ID: org, Name: "Acme", Created: time.Now()}),
+		s.AddOrganization(ctx, directory.Organization{ID: "other", Name: "Other", Created: time.Now()}),
+		s.PutConnection(ctx, directory.Connection{ID: "okta", Org: org, Scopes: []string{"*"}}),
+		s.PutToken(ctx, directory.Token{ID: "t1", Org: org, Connection: "okta", Hash: []byte("hash"), Created: time.Now()}),
+		s.PutSetting(ctx, "cursor-key", []byte("key")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// people makes users and returns their ids.
+func (s source) people(n int) (ids []string) {
+	s.Helper()
+	for i := range n {
+		ids = append(ids, s.create("User", fmt.Sprintf(`{"userName":"p%d@acme.example","emails":[{"value":"p%d@acme.example"}]}`, i, i)))
+	}
+	return ids
+}
+
+func members(ids []string) string {
+	var all []string
+	for _, id := range ids {
+		all = append(all, `{"value":"`+id+`"}`)
+	}
+	return strings.Join(all, ",")
+}
+
+var types = transfer.Options{Types: schemas.Default.Types}
+
+func (s source) copyTo(to transfer.Store) transfer.Report {
+	s.Helper()
+	r, err := transfer.Copy(s.Context(), s, to, types)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+// A copy holds everything, and a second one carries over only what has changed
+// meanwhile: names that were exchanged, people who are gone, members, documents.
+func TestCopyAgainCarriesOverWhatChanged(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	ids := s.people(600)
+	team := s.create("Group", `{"displayName":"Team","members":[`+members(ids[:400])+`]}`)
+	s.create("Group", `{"displayName":"All","members":[{"value":"`+team+`"}]}`)
+	s.patch("User", ids[1], `{"op":"replace","path":"active","value":false}`)
+	for range 300 {
+		s.do(directory.Command{Action: "record.create", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			return nil, directory.Save(d, d.Org, &directory.Record{Head: directory.Head{ID: d.NewID("record")}, Owner: ids[0], Open: true})
+		}})
+	}
+	to := open(t)
+	first := s.copyTo(to)
+	if first.Resources != 602 || first.Members != 401 || first.Documents != 300 || first.Events != 903 {
+		t.Errorf("the first copy carried over %+v", first)
+	}
+	if again := s.copyTo(to); again.Resources+again.Members+again.Documents+again.Events != 0 || again.Digest != first.Digest {
+		t.Errorf("a copy of the same carried over %+v after %+v", again, first)
+	}
+
+	s.patch("User", ids[2], `{"op":"replace","path":"userName","value":"tmp@acme.example"}`)
+	s.patch("User", ids[3], `{"op":"replace","path":"userName","value":"p2@acme.example"}`)
+	s.patch("User", ids[2], `{"op":"replace","path":"userName","value":"p3@acme.example"}`)
+	s.do(directory.Delete{Type: rtOf("User"), ID: ids[4]})
+	s.patch("Group", team, `{"op":"remove","path":"members[value eq \"`+ids[5]+`\"]"},{"op":"add","path":"members","value":[`+members(ids[500:501])+`]}`)
+	second := s.copyTo(to)
+	if second.Events != 5 || second.Resources > 10 || second.Digest == first.Digest {
+		t.Errorf("the second copy carried over %+v", second)
+	}
+	got := directory.New(to, directory.Options{Policies: policy.Default()})
+	err := got.Read(t.Context(), func(r directory.Reader) error {
+		u, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: ids[3]})
+		if err != nil || u.Text(schemas.User.UserName) != "p2@acme.example" {
+			t.Errorf("p3 is %v, %v", u, err)
+		}
+		if _, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: ids[4]}); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("who was removed: %v", err)
+		}
+		seats, err := directory.SeatsOf(t.Context(), r, org, directory.CoreSKU, time.Now())
+		if seats.Used != 598 {
+			t.Errorf("%d seats are used, want 598", seats.Used)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := to.Token(t.Context(), "t1"); err != nil || string(token.Hash) != "hash" {
+		t.Errorf("the token: %v, %v", token, err)
+	}
+}
+
+// What broke off at any moment is finished by the next copy, and no event is there
+// twice; what was delivered is not delivered again.
+func TestCopyGoesOnWhereItBrokeOff(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	ids := s.people(900)
+	s.create("Group", `{"displayName":"Team","members":[`+members(ids)+`]}`)
+	batch, err := s.Lease(t.Context(), 700, time.Minute)
+	if err != nil || len(batch) != 700 {
+		t.Fatalf("%d leased, %v", len(batch), err)
+	}
+	for _, e := range batch {
+		if err := s.Ack(t.Context(), e.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := open(t)
+	for stop := 1; ; stop++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		steps := 0
+		o := types
+		o.Progress = func(directory.OrgID, int) {
+			if steps++; steps == stop {
+				cancel()
+			}
+		}
+		_, err := transfer.Copy(ctx, s, to, o)
+		cancel()
+		if err == nil {
+			break
+		}
+		if stop > 100 {
+			t.Fatal(err)
+		}
+	}
+	if _, n, err := to.Lag(t.Context()); err != nil || n != 201 {
+		t.Errorf("%d events wait in the target, %v, want the 201 that waited", n, err)
+	}
+	if err := to.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// One organization is copied without the others; one that does not exist is told.
+func TestCopyOneOrganization(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	s.people(3)
+	to := open(t)
+	o := types
+	o.Orgs = []directory.OrgID{org}
+	if _, err := transfer.Copy(t.Context(), s, to, o); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := to.Organizations(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+	o.Orgs = []directory.OrgID{"nobody"}
+	if _, err := transfer.Copy(t.Context(), s, to, o); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("an organization that is not there: %v", err)
+	}
+}
+
+// A target that somebody writes to is found out.
+func TestCopyComparesBothSides(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	s.people(3)
+	to := open(t)
+	s.copyTo(to)
+	err := to.Update(t.Context(), func(tx directory.Tx) error {
+		return tx.Emit(t.Context(), directory.Event{ID: "stray", Org: org, Time: time.Now()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transfer.Copy(t.Context(), s, to, types); err == nil || !strings.Contains(err.Error(), "differs in source and target") {
+		t.Errorf("a stray event: %v", err)
+	}
+}
