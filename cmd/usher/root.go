@@ -38,7 +38,7 @@ func root() *cobra.Command {
 	flags.StringVar(&o.data, "data", "", "data folder (default ./usher-data)")
 	flags.StringArrayVar(&o.set, "set", nil, "set a configuration key, as in --set limits.page_size=50")
 	cmd.AddCommand(serveCommand(o), orgCommand(o), connectionCommand(o), tokenCommand(o), licenceCommand(o), domainCommand(o), accountCommand(o), demoCommand(o), exportCommand(o), importCommand(o),
-		backupCommand(o), migrateCommand(o), checkConfigCommand(o), conformanceCommand(), versionCommand())
+		backupCommand(o), copyCommand(o), migrateCommand(o), checkConfigCommand(o), conformanceCommand(), versionCommand())
 	return cmd
 }
 
