@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -20,6 +21,8 @@ type Store interface {
 	directory.Store
 	directory.Registry
 	directory.Settings
+	directory.Trail
+	outbox.Queue
 }
 
 // Opener opens an empty store that is closed when the test ends.
@@ -37,6 +40,8 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Edges", func(t *testing.T) { runEdges(t, open) })
 	t.Run("Find", func(t *testing.T) { runFind(t, open) })
 	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
+	t.Run("Trail", func(t *testing.T) { runTrail(t, open) })
+	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
 	t.Run("Registry", func(t *testing.T) { runRegistry(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, open) })
 	t.Run("Differential", func(t *testing.T) { runDifferential(t, open) })
