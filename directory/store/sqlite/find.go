@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/internal/order"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -164,7 +165,7 @@ func (s *search) window(q directory.Query, rows []int64, keys []string) (from, t
 		for i < len(rows) {
 			c := 0
 			if keys != nil {
-				c = compareKeys(keys[i], key, q.Descending)
+				c = order.Compare(keys[i], key, q.Descending)
 			}
 			if c == 0 {
 				c = compareRows(rows[i], row)

@@ -2,14 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/internal/order"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -26,7 +24,7 @@ func (s *search) order(ctx context.Context, q directory.Query, rows []int64) ([]
 		return nil, err
 	}
 	slices.SortStableFunc(rows, func(a, b int64) int {
-		if c := compareKeys(keys[a], keys[b], q.Descending); c != 0 {
+		if c := order.Compare(keys[a], keys[b], q.Descending); c != 0 {
 			return c
 		}
 		return compareRows(a, b)
@@ -36,17 +34,6 @@ func (s *search) order(ctx context.Context, q directory.Query, rows []int64) ([]
 		ordered[i] = keys[row]
 	}
 	return ordered, nil
-}
-
-func compareKeys(a, b string, descending bool) int {
-	c := strings.Compare(a, b)
-	if (a == "") != (b == "") {
-		c = -c // the missing come last
-	}
-	if descending {
-		return -c
-	}
-	return c
 }
 
 // sortKeys reads the keys: from the table of unique keys where it has them,
@@ -80,63 +67,8 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 		if key := uniqueKey(res, a); unique && key != "" {
 			keys[row] = "\x01" + key
 		} else {
-			keys[row] = sortKey(res, a)
+			keys[row] = order.Key(res, a)
 		}
 	}
 	return keys, nil
-}
-
-// sortKey is the key of the attribute's value; of several, the primary's or the
-// first one's.
-func sortKey(r *scim.Resource, a *scim.Attribute) string {
-	first, key := true, ""
-	primary := primaryElement(r, a)
-	r.Each(a, func(element int, v scim.Value) {
-		if first || element == primary {
-			key, first = textKey(a, v), false
-		}
-	})
-	return key
-}
-
-func primaryElement(r *scim.Resource, a *scim.Attribute) int {
-	parent := a.Parent()
-	if parent == nil || !parent.MultiValued {
-		return -1
-	}
-	flag, ok := parent.Lookup("primary")
-	if !ok {
-		return -1
-	}
-	outer, _ := r.Get(parent)
-	for i, e := range outer.List() {
-		if v, _ := e.Get(flag); v.Bool() {
-			return i
-		}
-	}
-	return -1
-}
-
-// textKey writes a value so that texts compare as the values do.
-func textKey(a *scim.Attribute, v scim.Value) string {
-	switch v.Kind() {
-	case scim.KindText:
-		if a.CaseExact {
-			return "\x01" + v.Text()
-		}
-		return "\x01" + scim.Fold(v.Text())
-	case scim.KindBool:
-		return fmt.Sprintf("\x01%t", v.Bool())
-	case scim.KindInt, scim.KindTime:
-		return fmt.Sprintf("\x01%016x", uint64(v.Int())^(1<<63))
-	case scim.KindDecimal:
-		bits := math.Float64bits(v.Float())
-		if bits>>63 == 1 {
-			bits = ^bits
-		} else {
-			bits |= 1 << 63
-		}
-		return fmt.Sprintf("\x01%016x", bits)
-	}
-	return ""
 }
