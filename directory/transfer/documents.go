@@ -190,6 +190,7 @@ func (c *copying) events(ctx context.Context) error {
 		return err
 	}
 	from, _ := strconv.ParseInt(string(last), 10, 64) // none: from the beginning
+	c.marked = from > 0
 	var page []directory.Entry
 	var known map[string]bool // copied already, by a run that broke off
 	flush := func() error {

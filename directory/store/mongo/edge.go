@@ -1,0 +1,256 @@
+package mongo
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// edgeDoc is one membership; its _id is the organization, the group and the member.
+type edgeDoc struct {
+	Key    string `bson:"_id"`
+	Org    string `bson:"o"`
+	Group  string `bson:"g"`
+	Member string `bson:"m"`
+	Kind   string `bson:"mk"` // of the member
+}
+
+// settled sends queued memberships before they are read.
+func (r *reader) settled(ctx context.Context, org directory.OrgID) error {
+	if err := r.begin(ctx, org); err != nil {
+		return err
+	}
+	if r.tx != nil && len(r.tx.queue.edges) > 0 {
+		return r.tx.flush(ctx)
+	}
+	return nil
+}
+
+// edges reads memberships.
+func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []edgeDoc, err error) {
+	cursor, err := r.store.has.edge.Find(r.in(ctx), filter, options.Find().SetSort(bson.D{{Key: sort, Value: 1}}).SetBatchSize(10_000))
+	if err == nil {
+		err = cursor.All(r.in(ctx), &all)
+	}
+	return all, r.fault(err)
+}
+
+// of is the condition for the members of a group.
+func membersOf(group directory.Ref) bson.D {
+	return bson.D{{Key: "_id", Value: below(key(group.Org, group.ID))}, {Key: "o", Value: string(group.Org)}}
+}
+
+// Members walks the members of a group in the order in which they were created.
+func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[directory.Member, error] {
+	return func(yield func(directory.Member, error) bool) {
+		var all []edgeDoc
+		err := r.settled(ctx, group.Org)
+		if err == nil {
+			all, err = r.edges(ctx, membersOf(group), "_id")
+		}
+		if err != nil {
+			yield(directory.Member{}, err)
+			return
+		}
+		for _, e := range all {
+			if _, known := r.store.opts.Registry.Type(e.Kind); known && !yield(directory.Member{ID: e.Member, Type: e.Kind}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Linked tells which ids are members of a group.
+func (r *reader) Linked(ctx context.Context, group directory.Ref, ids []string) (map[string]bool, error) {
+	if err := r.settled(ctx, group.Org); err != nil {
+		return nil, err
+	}
+	linked := make(map[string]bool, len(ids))
+	ask := bson.A{}
+	for _, id := range ids {
+		if isID(id) {
+			ask = append(ask, key(group.Org, group.ID, id))
+		}
+	}
+	if len(ask) == 0 {
+		return linked, nil
+	}
+	all, err := r.edges(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(group.Org)}}, "_id")
+	for _, e := range all {
+		linked[e.Member] = true
+	}
+	return linked, err
+}
+
+// Groups lists the groups that each id is a direct member of.
+func (r *reader) Groups(ctx context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
+	if err := r.settled(ctx, org); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	all, err := r.edges(ctx, bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: bson.D{{Key: "$in", Value: ids}}}}, "g")
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	names, err := r.groupNames(ctx, org, all)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]directory.Membership{}
+	for _, e := range all {
+		if name, ok := names[e.Group]; ok {
+			found[e.Member] = append(found[e.Member], directory.Membership{Group: e.Group, Display: name, Direct: true})
+		}
+	}
+	return found, nil
+}
+
+// groupNames reads what the groups of some memberships are called.
+func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []edgeDoc) (map[string]string, error) {
+	names, ask := map[string]string{}, bson.A{}
+	name := func(id string, body []byte) error {
+		var group struct {
+			DisplayName string `json:"displayName"`
+		}
+		err := json.Unmarshal(body, &group)
+		names[id] = group.DisplayName
+		return err
+	}
+	seen := map[string]bool{}
+	for _, e := range edges {
+		k := key(org, e.Group)
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		if r.tx != nil {
+			if res := r.tx.queue.resource(k); res != nil {
+				if err := name(e.Group, res.Seal()); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		ask = append(ask, k)
+	}
+	if len(ask) == 0 {
+		return names, nil
+	}
+	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
+		options.Find().SetProjection(only("i", "b")).SetBatchSize(10_000))
+	var all []resourceDoc
+	if err == nil {
+		err = cursor.All(r.in(ctx), &all)
+	}
+	for _, d := range all {
+		if err == nil {
+			err = name(d.ID, d.Body)
+		}
+	}
+	return names, r.fault(err)
+}
+
+// isGroup reports whether resources of a type have members.
+func (r *reader) isGroup(kind string) bool {
+	rt, ok := r.store.opts.Registry.Type(kind)
+	if !ok {
+		return false
+	}
+	for _, a := range rt.Roots() {
+		if a.Edge && a.Mutability != scim.ReadOnly {
+			return true
+		}
+	}
+	return false
+}
+
+// Link changes the members of a group. A group in a group concerns the members of
+// both, and what is decided about them.
+func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelta) error {
+	g, err := t.must(ctx, group.Org)
+	if err != nil {
+		return err
+	}
+	add, err := t.typed(ctx, group.Org, d.Add)
+	if err != nil {
+		return err
+	}
+	for _, m := range add {
+		if t.isGroup(m.Type) {
+			if err := t.exclude(g); err != nil {
+				return err
+			}
+		}
+	}
+	t.wrote = true
+	if d.Clear {
+		t.queue.edges = append(t.queue.edges, driver.NewDeleteManyModel().SetFilter(membersOf(group)))
+	}
+	var gone bson.A
+	for _, id := range d.Remove {
+		gone = append(gone, key(group.Org, group.ID, id))
+	}
+	if len(gone) > 0 {
+		t.queue.edges = append(t.queue.edges, driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}, {Key: "o", Value: string(group.Org)}}))
+	}
+	for _, m := range add {
+		e := edgeDoc{key(group.Org, group.ID, m.ID), string(group.Org), group.ID, m.ID, m.Type}
+		t.queue.edges = append(t.queue.edges, driver.NewUpdateOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: e.Key}, {Key: "o", Value: e.Org}}).
+			SetUpdate(bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "g", Value: e.Group}, {Key: "m", Value: e.Member}, {Key: "mk", Value: e.Kind}}}}))
+	}
+	return nil
+}
+
+// typed looks up the types of members that come without; those that do not exist
+// are dropped.
+func (t *tx) typed(ctx context.Context, org directory.OrgID, members []directory.Member) ([]directory.Member, error) {
+	var ask []string
+	for _, m := range members {
+		if m.Type == "" {
+			ask = append(ask, m.ID)
+		}
+	}
+	if len(ask) == 0 {
+		return members, nil
+	}
+	found, err := t.Kinds(ctx, org, ask)
+	var all []directory.Member
+	for _, m := range members {
+		if m.Type == "" {
+			m.Type = found[m.ID]
+		}
+		if m.Type != "" {
+			all = append(all, m)
+		}
+	}
+	return all, err
+}
+
+// unlinkAll ends the memberships of a resource on both sides, at once.
+func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, id string) error {
+	in, err := t.edges(ctx, bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}}, "g")
+	if err != nil {
+		return err
+	}
+	groups := bson.A{}
+	for _, e := range in {
+		groups = append(groups, key(org, e.Group))
+	}
+	if len(groups) > 0 {
+		if _, err := t.store.has.resource.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: groups}}}, {Key: "o", Value: string(org)}},
+			bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}}); err != nil {
+			return t.fault(err)
+		}
+	}
+	_, err = t.store.has.edge.BulkWrite(t.in(ctx), []driver.WriteModel{
+		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}}),
+		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: below(key(org, id))}, {Key: "o", Value: string(org)}}),
+	})
+	return t.fault(err)
+}

@@ -1,0 +1,150 @@
+package mongo
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Find answers a query. Where the server's answer is exact it also pages; otherwise
+// the candidates are read and the predicate decides about each.
+func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page, err error) {
+	k, err := r.store.kind(q.Type)
+	if err != nil {
+		return p, err
+	}
+	if err := r.settled(ctx, q.Org); err != nil {
+		return p, err
+	}
+	if r.tx != nil && len(r.tx.queue.resources) > 0 {
+		if err := r.tx.flush(ctx); err != nil {
+			return p, err
+		}
+	}
+	s := &search{reader: r, k: k, org: q.Org}
+	if q.Filter == nil && q.SortBy == nil {
+		r.store.opts.OnFind("list")
+		return s.list(ctx, q)
+	}
+	l := lowered{cond: s.within(), hint: indexOrder, exact: q.Filter == nil}
+	plan := "all"
+	if q.Filter != nil {
+		found, ok, err := s.lower(ctx, q.Filter.Root)
+		if err != nil {
+			return p, err
+		}
+		if plan = "scan"; ok {
+			if l, plan = found, "verify"; l.exact {
+				plan = "index"
+			}
+		}
+	}
+	r.store.opts.OnFind(plan)
+	if l.exact && q.SortBy == nil {
+		return s.exactPage(ctx, q, l)
+	}
+	return s.walk(ctx, q, l)
+}
+
+// list walks the resources of a type in the order of creation. The total is
+// counted as they come and go.
+func (s *search) list(ctx context.Context, q directory.Query) (p directory.Page, err error) {
+	g, err := s.guards(ctx, q.Org)
+	if err != nil {
+		return p, err
+	}
+	p.Total = int(g.resources(s.k.rt.Name))
+	if q.Count == 0 {
+		return p, nil
+	}
+	if q.After == nil && q.Before == nil && q.Start > p.Total {
+		p.Prior = p.Total > 0
+		return p, nil
+	}
+	return s.page(ctx, q, lowered{cond: s.within(), hint: indexOrder}, p)
+}
+
+// exactPage lets the server count and page.
+func (s *search) exactPage(ctx context.Context, q directory.Query, l lowered) (p directory.Page, err error) {
+	if q.Count > 0 {
+		if p, err = s.page(ctx, q, l, p); err != nil {
+			return p, err
+		}
+		if q.After == nil && q.Before == nil && q.Start <= 1 && !p.More {
+			p.Total = len(p.Resources)
+			return p, nil
+		}
+	}
+	if p.Total, err = s.count(ctx, l); err != nil {
+		return p, err
+	}
+	if len(p.Resources) == 0 && q.Start > 1 {
+		p.Prior = p.Total > 0
+	}
+	return p, nil
+}
+
+func (s *search) count(ctx context.Context, l lowered) (int, error) {
+	o := options.Count()
+	if l.hint != "" {
+		o.SetHint(l.hint)
+	}
+	n, err := s.store.has.resource.CountDocuments(s.in(ctx), l.cond, o)
+	return int(n), s.fault(err)
+}
+
+// page reads one page in the order of creation, which is that of the ids.
+func (s *search) page(ctx context.Context, q directory.Query, l lowered, p directory.Page) (directory.Page, error) {
+	cond, way := l.cond, 1
+	o := options.Find().SetProjection(bare).SetLimit(int64(q.Count) + 1).SetBatchSize(int32(q.Count) + 1)
+	switch {
+	case q.Before != nil:
+		way = -1
+		_, id := place(q.Before)
+		cond = bson.D{{Key: "$and", Value: bson.A{cond, s.within(bson.E{Key: "i", Value: bson.D{{Key: "$lt", Value: id}}})}}}
+	case q.After != nil:
+		_, id := place(q.After)
+		cond = bson.D{{Key: "$and", Value: bson.A{cond, s.within(bson.E{Key: "i", Value: bson.D{{Key: "$gt", Value: id}}})}}}
+	case q.Start > 1:
+		o.SetSkip(int64(q.Start) - 1)
+	}
+	if l.hint != "" {
+		o.SetHint(l.hint)
+	}
+	cursor, err := s.store.has.resource.Find(s.in(ctx), cond, o.SetSort(bson.D{{Key: "i", Value: way}}))
+	var docs []resourceDoc
+	if err == nil {
+		err = cursor.All(s.in(ctx), &docs)
+	}
+	if err != nil {
+		return p, s.fault(err)
+	}
+	further := len(docs) > q.Count
+	docs = docs[:min(len(docs), q.Count)]
+	if way < 0 {
+		slices.Reverse(docs)
+		p.More, p.Prior = len(docs) > 0, further
+	} else {
+		p.More, p.Prior = further, len(docs) > 0 && (q.After != nil || q.Start > 1)
+	}
+	for _, d := range docs {
+		p.Resources = append(p.Resources, s.k.resource(d))
+	}
+	if n := len(docs); n > 0 {
+		p.First, p.Last = position("", docs[0].ID), position("", docs[n-1].ID)
+	}
+	return p, nil
+}
+
+// position is a place in a list: the id, then the sort key.
+func position(key, id string) directory.Position { return directory.Position(id + separator + key) }
+
+func place(p directory.Position) (key, id string) {
+	id, key, _ = strings.Cut(string(p), separator)
+	return key, id
+}

@@ -1,0 +1,152 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// finish sends what is queued and the guards, which every change writes.
+func (t *tx) finish(ctx context.Context) error {
+	if !t.wrote {
+		return nil
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	var models []driver.WriteModel
+	for _, g := range t.read {
+		if g.exists() {
+			models = append(models, g.models()...)
+		}
+	}
+	if len(models) == 0 {
+		return nil
+	}
+	_, err := t.store.has.guard.BulkWrite(t.in(ctx), models)
+	return t.fault(err)
+}
+
+// flush sends what is queued. What it comes to is the error of the change, even if
+// fn goes on as if nothing were wrong.
+func (t *tx) flush(ctx context.Context) error {
+	if t.queue.empty() {
+		return nil
+	}
+	err := t.send(ctx)
+	t.queue.reset()
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	return err
+}
+
+func (t *tx) send(ctx context.Context) error {
+	if err := t.sendResources(ctx); err != nil {
+		return err
+	}
+	if err := t.sendDocuments(ctx); err != nil {
+		return err
+	}
+	if len(t.queue.edges) > 0 {
+		if _, err := t.store.has.edge.BulkWrite(t.in(ctx), t.queue.edges, options.BulkWrite().SetOrdered(true)); err != nil {
+			return t.fault(err)
+		}
+	}
+	if len(t.queue.events) > 0 {
+		if _, err := t.store.has.event.InsertMany(t.in(ctx), t.queue.events); err != nil {
+			return t.fault(err)
+		}
+	}
+	return nil
+}
+
+// at is the condition that something is what was read.
+func at(key string, org directory.OrgID, was scim.Version) bson.D {
+	return bson.D{{Key: "_id", Value: key}, {Key: "o", Value: string(org)}, {Key: "v", Value: int64(was)}}
+}
+
+// sendResources writes resources, in the order in which they were put.
+func (t *tx) sendResources(ctx context.Context) error {
+	var models []driver.WriteModel
+	met := int64(0)
+	for _, w := range t.queue.resources {
+		if w.was == 0 {
+			models = append(models, driver.NewInsertOneModel().SetDocument(w.doc))
+			continue
+		}
+		met++
+		models = append(models, driver.NewReplaceOneModel().SetFilter(at(w.key, directory.OrgID(w.doc.Org), w.was)).SetReplacement(w.doc))
+	}
+	return t.bulk(ctx, t.store.has.resource, models, met)
+}
+
+// sendDocuments writes and removes documents.
+func (t *tx) sendDocuments(ctx context.Context) error {
+	var models []driver.WriteModel
+	met := int64(0)
+	for _, w := range t.queue.documents {
+		switch {
+		case w.gone:
+			met++
+			models = append(models, driver.NewDeleteOneModel().SetFilter(at(w.key, w.doc.Org, w.was)))
+		case w.was == 0:
+			models = append(models, driver.NewInsertOneModel().SetDocument(documentOf(w.key, w.doc)))
+		default:
+			met++
+			models = append(models, driver.NewReplaceOneModel().SetFilter(at(w.key, w.doc.Org, w.was)).SetReplacement(documentOf(w.key, w.doc)))
+		}
+	}
+	return t.bulk(ctx, t.store.has.document, models, met)
+}
+
+// bulk sends writes of which so many must meet the version that was read.
+func (t *tx) bulk(ctx context.Context, c *driver.Collection, models []driver.WriteModel, met int64) error {
+	if len(models) == 0 {
+		return nil
+	}
+	result, err := c.BulkWrite(t.in(ctx), models, options.BulkWrite().SetOrdered(true))
+	if err != nil {
+		return t.refused(err)
+	}
+	if result.MatchedCount+result.DeletedCount != met {
+		return directory.ErrVersion
+	}
+	return nil
+}
+
+// refused says what a duplicate key means: that the id exists already, or that
+// somebody has the unique value. What an attempt had only taken for free is looked
+// up when it is made again.
+func (t *tx) refused(err error) error {
+	index, key, ok := duplicate(err)
+	switch {
+	case !ok:
+		return t.fault(err)
+	case index != indexKeys:
+		return directory.ErrVersion
+	case len(t.assumed) > 0:
+		t.attempt.sure = true
+		return t.retry()
+	}
+	return taken(key)
+}
+
+// sendDelete removes a resource at once.
+func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource) error {
+	result, err := t.store.has.resource.DeleteOne(t.in(ctx), at(key(org, before.ID), org, before.Version))
+	if err == nil && result.DeletedCount == 0 {
+		err = directory.ErrVersion
+	}
+	if errors.Is(err, directory.ErrVersion) {
+		t.err = err
+		return err
+	}
+	return t.fault(err)
+}

@@ -1,0 +1,207 @@
+package mongo
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+)
+
+// lowered is what the server is asked instead of a node of a filter: every resource
+// that fulfils the node fulfils it too.
+type lowered struct {
+	cond  bson.D
+	exact bool   // and no other resource does
+	hint  string // the index that answers it; "" when it is no single one
+	cost  int    // a guess of how much it leaves, for comparison only
+}
+
+// lower turns a node into a condition; false when the indexes are no help.
+func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error) {
+	switch n := n.(type) {
+	case *filter.Leaf:
+		return s.leaf(ctx, n)
+	case *filter.Element:
+		l, ok, err := s.lower(ctx, n.Inner)
+		l.exact = false
+		return l, ok, err
+	case filter.And:
+		return s.and(ctx, n)
+	case filter.Or:
+		return s.or(ctx, n)
+	}
+	return lowered{}, false, nil
+}
+
+// and joins the parts that can be lowered. The index of the cheapest is asked.
+func (s *search) and(ctx context.Context, parts filter.And) (lowered, bool, error) {
+	var all []lowered
+	exact := true
+	for _, n := range parts {
+		l, ok, err := s.lower(ctx, n)
+		if err != nil {
+			return l, false, err
+		}
+		if !ok {
+			exact = false
+			continue
+		}
+		exact = exact && l.exact
+		all = append(all, l)
+	}
+	if len(all) == 0 {
+		return lowered{}, false, nil
+	}
+	slices.SortStableFunc(all, func(a, b lowered) int { return a.cost - b.cost })
+	conds := bson.A{}
+	for _, l := range all {
+		conds = append(conds, l.cond)
+	}
+	return lowered{bson.D{{Key: "$and", Value: conds}}, exact, all[0].hint, all[0].cost}, true, nil
+}
+
+// or needs every part lowered.
+func (s *search) or(ctx context.Context, parts filter.Or) (lowered, bool, error) {
+	out := lowered{exact: true}
+	conds := bson.A{}
+	for _, n := range parts {
+		l, ok, err := s.lower(ctx, n)
+		if !ok || err != nil {
+			return l, false, err
+		}
+		out.exact, out.cost = out.exact && l.exact, max(out.cost, l.cost)
+		conds = append(conds, l.cond)
+	}
+	out.cond = bson.D{{Key: "$or", Value: conds}}
+	return out, true, nil
+}
+
+// within is a condition on the resources of the type that is searched. Every leaf
+// names the organization and the type, so that each can be answered by an index.
+func (s *search) within(more ...bson.E) bson.D {
+	return append(bson.D{{Key: "o", Value: string(s.org)}, {Key: "k", Value: s.k.rt.Name}}, more...)
+}
+
+// leaf lowers one comparison.
+func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error) {
+	if n.Attr == scim.ID && n.Op == filter.Equal {
+		return lowered{s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), true, "_id_", 0}, true, nil
+	}
+	if n.Op == filter.Equal && edgeEnd(n.Attr) {
+		return s.groupsOf(ctx, n)
+	}
+	path := n.Attr.Path() + separator
+	if n.Op == filter.Equal && slices.Contains(s.k.unique, n.Attr) {
+		return lowered{s.within(bson.E{Key: "u", Value: path + n.Key}), true, indexKeys, 0}, true, nil
+	}
+	if !slices.Contains(s.k.indexed, n.Attr) {
+		return lowered{}, false, nil
+	}
+	term, cost := termCondition(path, n)
+	if term == nil {
+		return lowered{}, false, nil
+	}
+	return lowered{s.within(bson.E{Key: "t", Value: term}), true, indexTerms, cost}, true, nil
+}
+
+// termCondition is what one value must fulfil; nil when it cannot be said.
+func termCondition(path string, n *filter.Leaf) (cond any, cost int) {
+	end := strings.TrimSuffix(path, separator) + afterSeparator
+	between := func(low, from, high, to string) any {
+		return bson.D{{Key: "$elemMatch", Value: bson.D{{Key: low, Value: from}, {Key: high, Value: to}}}}
+	}
+	switch n.Op {
+	case filter.Equal:
+		return path + n.Key, 1
+	case filter.StartsWith:
+		return between("$gte", path+n.Key, "$lt", prefixEnd(path+n.Key)), 2
+	case filter.Present:
+		return between("$gt", path, "$lt", end), 5
+	case filter.Greater:
+		return between("$gt", path+n.Key, "$lt", end), 4
+	case filter.GreaterOrEqual:
+		return between("$gte", path+n.Key, "$lt", end), 4
+	case filter.Less:
+		return between("$gte", path, "$lt", path+n.Key), 4
+	case filter.LessOrEqual:
+		return between("$gte", path, "$lte", path+n.Key), 4
+	case filter.Contains, filter.EndsWith:
+		text := literal(n.Key)
+		if len(text) > longestPattern {
+			return nil, 0
+		}
+		pattern := `\x00.*` + text
+		if n.Op == filter.EndsWith {
+			pattern += `\z`
+		}
+		return bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "$gte", Value: path}, {Key: "$lt", Value: end},
+			{Key: "$regex", Value: pattern}, {Key: "$options", Value: "s"}}}}, 3
+	}
+	return nil, 0
+}
+
+// longestPattern keeps patterns well below what servers take.
+const longestPattern = 8 << 10
+
+// literal writes a text so that a pattern matches exactly it.
+func literal(text string) string {
+	return strings.ReplaceAll(regexp.QuoteMeta(text), "\x00", `\x00`)
+}
+
+// prefixEnd is the least text above all that begin with the prefix, which begins
+// with a path and so always has one.
+func prefixEnd(prefix string) string {
+	for len(prefix) > 0 {
+		r, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+		switch {
+		case r == utf8.MaxRune:
+			continue
+		case r == 0xD7FF:
+			r = 0xE000 // what lies between is no character
+		default:
+			r++
+		}
+		return prefix + string(r)
+	}
+	return afterSeparator
+}
+
+// edgeEnd tells whether the attribute is the id at the far end of a membership.
+func edgeEnd(a *scim.Attribute) bool {
+	return a.Parent() != nil && a.Parent().Edge && a.Parent().Value() == a
+}
+
+// mostGroups is how many groups of one member are named to the server.
+const mostGroups = 10_000
+
+// groupsOf finds the groups of a member; the users of a group are looked at one by
+// one, since they may belong to it through others.
+func (s *search) groupsOf(ctx context.Context, n *filter.Leaf) (lowered, bool, error) {
+	if n.Attr.Parent().Mutability == scim.ReadOnly {
+		return lowered{}, false, nil
+	}
+	all, err := s.edges(ctx, bson.D{{Key: "o", Value: string(s.org)}, {Key: "m", Value: n.Key}}, "g")
+	if err != nil || len(all) > mostGroups {
+		return lowered{}, false, err
+	}
+	ids := bson.A{}
+	for _, e := range all {
+		ids = append(ids, key(s.org, e.Group))
+	}
+	return lowered{s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}), true, "_id_", 1}, true, nil
+}
+
+// search is one query under way.
+type search struct {
+	*reader
+	k   *kind
+	org directory.OrgID
+}

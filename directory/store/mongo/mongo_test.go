@@ -1,0 +1,47 @@
+package mongo_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
+	"github.com/usher-scim/usher/directory/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(mongotest.Run(m)) }
+
+// dial opens a store on a database.
+func dial(t *testing.T, uri string, o mongo.Options) *mongo.Store {
+	t.Helper()
+	s, err := mongo.Open(t.Context(), uri, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func open(t *testing.T) storetest.Store {
+	t.Helper()
+	return dial(t, mongotest.URI(t), mongo.Options{})
+}
+
+// R1: the suite that every store has to pass.
+func TestR1Conformance(t *testing.T) { storetest.Run(t, open) }
+
+// R2.2: a server without transactions is refused with a sentence that says what to
+// do.
+func TestStandaloneIsRefused(t *testing.T) {
+	server := mongotest.Standalone(t)
+	s, err := mongo.Open(t.Context(), server.Database("usher"), mongo.Options{})
+	if err == nil {
+		s.Close()
+		t.Fatal("a standalone server was accepted")
+	}
+	t.Log(err)
+}

@@ -1,0 +1,144 @@
+package mongo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+
+	"github.com/usher-scim/usher/directory/outbox"
+)
+
+// The outbox is the events that have a due time. A lease puts it off, so that what
+// a process does not acknowledge is due again.
+
+// pending is the condition for events that were not delivered.
+func pending() bson.E {
+	return bson.E{Key: "due", Value: bson.D{{Key: "$exists", Value: true}}}
+}
+
+// looked bounds the events that one lease walks over, of which those in the hands
+// of others, and all behind them, are skipped.
+const looked = 20_000
+
+// Lease hands out due envelopes, and none of a resource while an earlier one of it
+// is on its way elsewhere. Two that lease at once conflict, and one finds nothing.
+func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []outbox.Envelope, err error) {
+	sess, err := s.client.StartSession()
+	if err != nil {
+		return nil, busy(err)
+	}
+	defer sess.EndSession(context.WithoutCancel(ctx))
+	if err := sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot())); err != nil {
+		return nil, busy(err)
+	}
+	in := driver.NewSessionContext(ctx, sess)
+	docs, err := s.claim(in, n, ttl)
+	if err == nil && len(docs) > 0 {
+		err = sess.CommitTransaction(ctx)
+	} else {
+		err = errors.Join(err, sess.AbortTransaction(context.WithoutCancel(ctx)))
+	}
+	if labelled(err, transientLabel) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, busy(err)
+	}
+	for _, d := range docs {
+		e := outbox.Envelope{Key: d.ID, Tries: d.Tries}
+		if err := json.Unmarshal(d.Data, &e.Event); err != nil {
+			return nil, err
+		}
+		batch = append(batch, e)
+	}
+	return batch, nil
+}
+
+// claim finds the events and puts off their due time, in a transaction that writes
+// the one document of the relay: so two cannot each take a part of what is due.
+func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc, error) {
+	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = cursor.Close(ctx) }() // nothing is lost with it
+	type subject struct{ org, resource string }
+	now := time.Now()
+	behind := map[subject]bool{}
+	var docs []eventDoc
+	ids := bson.A{}
+	for len(docs) < n && cursor.Next(ctx) {
+		var d eventDoc
+		if err := cursor.Decode(&d); err != nil {
+			return nil, err
+		}
+		of := subject{d.Org, d.Resource}
+		if behind[of] || *d.Due > now.UnixMilli() {
+			behind[of] = true
+			continue
+		}
+		docs, ids = append(docs, d), append(ids, d.ID)
+	}
+	if err := cursor.Err(); err != nil || len(docs) == 0 {
+		return nil, err
+	}
+	if _, err := s.has.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "relay"}, {Key: "o", Value: ""}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true)); err != nil {
+		return nil, err
+	}
+	_, err = s.has.event.UpdateMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: now.Add(ttl).UnixMilli()}, {Key: "lease", Value: s.self}}}})
+	return docs, err
+}
+
+// Ack forgets delivered envelopes.
+func (s *Store) Ack(ctx context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	_, err := s.has.event.UpdateMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}},
+		bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}})
+	return busy(err)
+}
+
+// Retry makes an envelope due at a later time, unless it was delivered meanwhile.
+func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
+	_, err := s.has.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, pending()},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: at.UnixMilli()}}}, {Key: "$inc", Value: bson.D{{Key: "tries", Value: 1}}}, {Key: "$unset", Value: bson.D{{Key: "lease", Value: ""}}}})
+	return busy(err)
+}
+
+// lag remembers how many envelopes there were: counting millions takes time.
+type lag struct {
+	mu    sync.Mutex
+	n     int64
+	again time.Time
+}
+
+// Lag is the age of the oldest envelope and the number of them, which is at most
+// fifty times as old as counting takes.
+func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
+	var first eventDoc
+	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, busy(err)
+	}
+	s.lag.mu.Lock()
+	defer s.lag.mu.Unlock()
+	if began := time.Now(); began.After(s.lag.again) {
+		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint("event_pending")); err != nil {
+			return 0, 0, busy(err)
+		}
+		s.lag.again = time.Now().Add(50 * time.Since(began))
+	}
+	return time.Since(time.UnixMilli(first.At)), int(max(1, s.lag.n)), nil
+}

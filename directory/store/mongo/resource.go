@@ -1,0 +1,225 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// resourceDoc is a resource as it is kept.
+type resourceDoc struct {
+	Key      string   `bson:"_id"`
+	Org      string   `bson:"o"`
+	Kind     string   `bson:"k"`
+	ID       string   `bson:"i"`
+	Version  int64    `bson:"v"`
+	Created  int64    `bson:"c"` // milliseconds since 1970
+	Modified int64    `bson:"m"`
+	Body     []byte   `bson:"b"`           // JSON
+	Unique   []string `bson:"u,omitempty"` // path, separator, key
+	Terms    []string `bson:"t,omitempty"` // path, separator, folded value
+}
+
+// kind is what the store knows of a resource type.
+type kind struct {
+	rt      *scim.ResourceType
+	unique  []*scim.Attribute
+	indexed []*scim.Attribute
+}
+
+type kinds map[*scim.ResourceType]*kind
+
+func kindsOf(reg *schemas.Registry) kinds {
+	all := kinds{}
+	for _, rt := range reg.Types {
+		if rt.ReadOnly {
+			continue // not kept as resources
+		}
+		k := &kind{rt: rt, unique: rt.UniqueAttributes()}
+		for _, a := range rt.IndexedAttributes() {
+			if a.Type.Textual() {
+				k.indexed = append(k.indexed, a)
+			}
+		}
+		all[rt] = k
+	}
+	return all
+}
+
+// kind is what the store knows of the type; types that are not in the registry are
+// a programmer's error.
+func (s *Store) kind(rt *scim.ResourceType) (*kind, error) {
+	if k, ok := s.kinds[rt]; ok {
+		return k, nil
+	}
+	return nil, fmt.Errorf("resource type %s is not one the store was opened with", rt.Name)
+}
+
+// document makes what is kept of a resource.
+func (k *kind) document(org directory.OrgID, r *scim.Resource) resourceDoc {
+	return resourceDoc{Key: key(org, r.ID), Org: string(org), Kind: k.rt.Name, ID: r.ID, Version: int64(r.Version),
+		Created: r.Created.UnixMilli(), Modified: r.Modified.UnixMilli(), Body: r.Seal(), Unique: k.keys(r), Terms: k.terms(r)}
+}
+
+// resource is the record of what is kept.
+func (k *kind) resource(d resourceDoc) *scim.Resource {
+	return scim.Stored(k.rt, d.ID, scim.Version(d.Version), time.UnixMilli(d.Created).UTC(), time.UnixMilli(d.Modified).UTC(), d.Body)
+}
+
+// keys lists the unique keys of a resource.
+func (k *kind) keys(r *scim.Resource) (all []string) {
+	for _, a := range k.unique {
+		if text := scim.Key(r.Text(a)); text != "" {
+			all = append(all, a.Path()+separator+text)
+		}
+	}
+	return all
+}
+
+// terms lists the values that are searched for, folded as filters fold theirs.
+func (k *kind) terms(r *scim.Resource) (all []string) {
+	for _, a := range k.indexed {
+		r.Each(a, func(_ int, v scim.Value) {
+			text := v.Text()
+			if !a.CaseExact {
+				text = scim.Fold(text)
+			}
+			if term := a.Path() + separator + text; !slices.Contains(all, term) {
+				all = append(all, term)
+			}
+		})
+	}
+	return all
+}
+
+// isID reports whether a text is the canonical form of an id, and no other.
+func isID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// bare leaves out what only the indexes need.
+var bare = bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}
+
+// Get reads one resource.
+func (r *reader) Get(ctx context.Context, ref directory.Ref) (*scim.Resource, error) {
+	k, err := r.store.kind(ref.Type)
+	if err != nil {
+		return nil, err
+	}
+	if !isID(ref.ID) {
+		return nil, directory.ErrNotFound
+	}
+	if err := r.begin(ctx, ref.Org); err != nil {
+		return nil, err
+	}
+	if r.tx != nil {
+		if res := r.tx.queue.resource(key(ref.Org, ref.ID)); res != nil && res.Type == ref.Type {
+			return res, nil
+		}
+	}
+	var d resourceDoc
+	err = r.store.has.resource.FindOne(r.in(ctx), bson.D{{Key: "_id", Value: key(ref.Org, ref.ID)}, {Key: "o", Value: string(ref.Org)}, {Key: "k", Value: k.rt.Name}},
+		options.FindOne().SetProjection(bare)).Decode(&d)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return nil, directory.ErrNotFound
+	}
+	if err != nil {
+		return nil, r.fault(err)
+	}
+	return k.resource(d), nil
+}
+
+// Owner finds who holds a unique value. A change takes a value for free at first:
+// the unique index is asked when the resource is written, and if that refuses, or
+// the value is not written after all, the change is made again and looks.
+func (r *reader) Owner(ctx context.Context, u directory.UniqueKey) (string, error) {
+	k, err := r.store.kind(u.Type)
+	if err != nil {
+		return "", err
+	}
+	if err := r.begin(ctx, u.Org); err != nil {
+		return "", err
+	}
+	value := u.Attr.Path() + separator + u.Key
+	if r.tx != nil {
+		for _, w := range r.tx.queue.resources {
+			if w.res.Type == u.Type && w.doc.Org == string(u.Org) && slices.Contains(w.doc.Unique, value) {
+				return w.res.ID, nil
+			}
+		}
+		if !r.tx.attempt.sure {
+			r.tx.assumed[string(u.Org)+separator+k.rt.Name+separator+value] = true
+			return "", directory.ErrNotFound
+		}
+		if err := r.tx.flush(ctx); err != nil {
+			return "", err
+		}
+	}
+	var d resourceDoc
+	err = r.store.has.resource.FindOne(r.in(ctx), bson.D{{Key: "o", Value: string(u.Org)}, {Key: "k", Value: k.rt.Name}, {Key: "u", Value: value}},
+		options.FindOne().SetProjection(only("i")).SetHint(indexKeys)).Decode(&d)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return "", directory.ErrNotFound
+	}
+	return d.ID, r.fault(err)
+}
+
+// Kinds tells the types of those ids that exist.
+func (r *reader) Kinds(ctx context.Context, org directory.OrgID, ids []string) (map[string]string, error) {
+	if err := r.begin(ctx, org); err != nil {
+		return nil, err
+	}
+	found := make(map[string]string, len(ids))
+	var ask bson.A
+	for _, id := range ids {
+		if !isID(id) {
+			continue
+		}
+		if r.tx != nil {
+			if res := r.tx.queue.resource(key(org, id)); res != nil {
+				found[id] = res.Type.Name
+				continue
+			}
+		}
+		ask = append(ask, key(org, id))
+	}
+	if len(ask) == 0 {
+		return found, nil
+	}
+	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
+		options.Find().SetProjection(only("i", "k")).SetBatchSize(10_000))
+	var all []resourceDoc
+	if err == nil {
+		err = cursor.All(r.in(ctx), &all)
+	}
+	for _, d := range all {
+		if _, known := r.store.opts.Registry.Type(d.Kind); known {
+			found[d.ID] = d.Kind
+		}
+	}
+	return found, r.fault(err)
+}

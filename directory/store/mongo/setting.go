@@ -1,0 +1,74 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Setting reads a setting of the server.
+func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
+	var d struct {
+		Value []byte `bson:"v"`
+	}
+	err := s.has.setting.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&d)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return nil, directory.ErrNotFound
+	}
+	return d.Value, busy(err)
+}
+
+// PutSetting adds or replaces a setting.
+func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error {
+	_, err := s.has.setting.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}}, bson.D{{Key: "$set", Value: bson.D{{Key: "v", Value: value}}}}, options.UpdateOne().SetUpsert(true))
+	return busy(err)
+}
+
+// Settings lists the names of the settings.
+func (s *Store) Settings(ctx context.Context) (names []string, err error) {
+	cursor, err := s.has.setting.Find(ctx, bson.D{}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetSort(bson.D{{Key: "_id", Value: 1}}))
+	var all []struct {
+		Name string `bson:"_id"`
+	}
+	if err == nil {
+		err = cursor.All(ctx, &all)
+	}
+	for _, one := range all {
+		names = append(names, one.Name)
+	}
+	return names, busy(err)
+}
+
+// AddSetting keeps a setting unless there is one of that name, and returns the one
+// that is kept.
+func (s *Store) AddSetting(ctx context.Context, name string, value []byte) ([]byte, error) {
+	_, err := s.has.setting.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}}, bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "v", Value: value}}}}, options.UpdateOne().SetUpsert(true))
+	if err != nil && !driver.IsDuplicateKeyError(err) {
+		return nil, busy(err)
+	}
+	return s.Setting(ctx, name)
+}
+
+// Hold takes or prolongs a duty that one process has at a time, for as long as ttl
+// by the server's clock. It reports false while another has it.
+func (s *Store) Hold(ctx context.Context, duty string, ttl time.Duration) (bool, error) {
+	mineOrOver := bson.D{{Key: "$or", Value: bson.A{
+		bson.D{{Key: "$eq", Value: bson.A{"$holder", s.self}}},
+		bson.D{{Key: "$lt", Value: bson.A{"$until", "$$NOW"}}},
+	}}}
+	_, err := s.has.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "duty/" + duty}, {Key: "$expr", Value: mineOrOver}},
+		bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "o", Value: ""}, {Key: "holder", Value: s.self}, {Key: "until", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", ttl.Milliseconds()}}}}}}}},
+		options.UpdateOne().SetUpsert(true))
+	if driver.IsDuplicateKeyError(err) {
+		return false, nil
+	}
+	return err == nil, busy(err)
+}
+
+var _ directory.Settings = (*Store)(nil)

@@ -1,0 +1,152 @@
+// Package mongo is the store for many replicas: every process of Usher works on one
+// MongoDB replica set, which keeps everything. See docs/decisions/0012-mongodb.md.
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/event"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// DefaultDatabase is the database where the address names none.
+const DefaultDatabase = "usher"
+
+// Options of Open; the zero value works.
+type Options struct {
+	Registry *schemas.Registry // default schemas.Default
+	// Timeout bounds one question to the server, and the time until a change under
+	// contention is given up; default 10 s.
+	Timeout time.Duration
+	// OnCommit is told of every change: how many tries it took and how long.
+	OnCommit func(tries int, took time.Duration)
+	// OnFind is told how each query was answered: list, index, verify or scan.
+	OnFind func(plan string)
+	// Monitor hears every command, as tests and metrics do.
+	Monitor *event.CommandMonitor
+}
+
+func (o Options) withDefaults() Options {
+	if o.Registry == nil {
+		o.Registry = schemas.Default
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.OnCommit == nil {
+		o.OnCommit = func(int, time.Duration) {}
+	}
+	if o.OnFind == nil {
+		o.OnFind = func(string) {}
+	}
+	return o
+}
+
+// Store is a directory.Store, directory.Registry, directory.Settings and
+// outbox.Queue over one MongoDB database. Many may work on the same one.
+type Store struct {
+	opts   Options
+	client *driver.Client
+	has    collections
+	self   string // names this process in leases
+	server string
+	kinds  kinds
+	gates  sync.Map // of *gate, by organization
+	lag    lag
+	closed chan struct{}
+	once   sync.Once
+}
+
+// collections are where everything is kept.
+type collections struct {
+	resource, edge, document, event, guard, organization, connection, token, setting, state *driver.Collection
+}
+
+// Open connects to the server that a mongodb:// or mongodb+srv:// address names,
+// refuses one without transactions, and creates what is missing.
+func Open(ctx context.Context, uri string, o Options) (*Store, error) {
+	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{})}
+	s.kinds = kindsOf(s.opts.Registry)
+	yes := true
+	config := options.Client().ApplyURI(uri).SetAppName("usher").SetTimeout(s.opts.Timeout).SetServerSelectionTimeout(s.opts.Timeout).
+		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetRetryReads(true).SetRetryWrites(true).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &yes}).SetMonitor(s.opts.Monitor)
+	client, err := driver.Connect(config)
+	if err != nil {
+		return nil, fmt.Errorf("the address of MongoDB cannot be used: %w", err)
+	}
+	s.client = client
+	db := client.Database(databaseOf(uri))
+	s.has = collections{
+		resource: db.Collection("resource"), edge: db.Collection("edge"), document: db.Collection("document"), event: db.Collection("event"), guard: db.Collection("guard"),
+		organization: db.Collection("organization"), connection: db.Collection("connection"), token: db.Collection("token"), setting: db.Collection("setting"), state: db.Collection("state"),
+	}
+	if s.server, err = s.check(ctx, db); err == nil {
+		err = s.create(ctx, db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+// databaseOf is the database that an address names. Addresses with several hosts
+// are no URLs to Go.
+func databaseOf(uri string) string {
+	_, rest, _ := strings.Cut(uri, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	rest = rest[strings.LastIndex(rest, "@")+1:]
+	if _, name, ok := strings.Cut(rest, "/"); ok && name != "" {
+		return name
+	}
+	return DefaultDatabase
+}
+
+// Server says which server the store works on.
+func (s *Store) Server() string { return s.server }
+
+// Ready fails when there is no primary that answers.
+func (s *Store) Ready(ctx context.Context) error {
+	if s.isClosed() {
+		return directory.ErrClosed
+	}
+	return busy(s.client.Ping(ctx, readpref.Primary()))
+}
+
+func (s *Store) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the connections. Changes under way are given up.
+func (s *Store) Close() (err error) {
+	s.once.Do(func() {
+		close(s.closed)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err = s.client.Disconnect(ctx)
+	})
+	return err
+}
+
+// Backup refuses: the server is not this program's to copy.
+func (s *Store) Backup(context.Context, string) error {
+	return errors.New("the data is in MongoDB; back it up with mongodump --oplog or with snapshots of the replica set")
+}

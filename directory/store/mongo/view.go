@@ -1,0 +1,91 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// reader is a directory.Reader over one snapshot, or over a transaction.
+type reader struct {
+	store *Store
+	sess  *driver.Session
+	tx    *tx                          // nil for a view
+	read  map[directory.OrgID]*guards  // what was read of the guards
+	asked map[directory.OrgID]struct{} // whose documents were asked for
+}
+
+// View calls fn with a snapshot of what a majority has. One question costs one
+// round trip.
+func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error {
+	if s.isClosed() {
+		return directory.ErrClosed
+	}
+	sess, err := s.client.StartSession(options.Session().SetSnapshot(true))
+	if err != nil {
+		return busy(err)
+	}
+	defer sess.EndSession(context.WithoutCancel(ctx))
+	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}})
+}
+
+// in is the context of a command of this snapshot.
+func (r *reader) in(ctx context.Context) context.Context {
+	return driver.NewSessionContext(ctx, r.sess)
+}
+
+// fault is the error of a command. In a transaction it ends the attempt.
+func (r *reader) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if r.tx != nil && labelled(err, transientLabel) {
+		r.tx.conflict = true
+	}
+	return busy(err)
+}
+
+// guards are the slots of an organization, read once. A transaction takes its slot
+// before it reads anything else.
+func (r *reader) guards(ctx context.Context, org directory.OrgID) (*guards, error) {
+	if g, ok := r.read[org]; ok {
+		return g, nil
+	}
+	if r.tx != nil {
+		if err := r.tx.enter(ctx, org); err != nil {
+			return nil, err
+		}
+	}
+	g, err := r.store.readGuards(r.in(ctx), org)
+	if err != nil {
+		return nil, r.fault(err)
+	}
+	r.read[org] = g
+	if r.tx != nil {
+		return g, r.tx.entered(ctx, g)
+	}
+	return g, nil
+}
+
+// begin is called before a transaction reads or writes anything of an organization.
+func (r *reader) begin(ctx context.Context, org directory.OrgID) error {
+	if r.tx == nil || org == "" {
+		return nil
+	}
+	_, err := r.guards(ctx, org)
+	return err
+}
+
+// Type is the resource type of that name.
+func (r *reader) Type(name string) (*scim.ResourceType, error) {
+	rt, ok := r.store.opts.Registry.Type(name)
+	if !ok {
+		return nil, fmt.Errorf("the store was opened without the resource type %s", name)
+	}
+	return rt, nil
+}
