@@ -26,9 +26,19 @@ func dial(t *testing.T, uri string, o mongo.Options) *mongo.Store {
 	return s
 }
 
+// replica is a store of which there can be more, as of the processes of one server.
+type replica struct {
+	*mongo.Store
+	uri string
+}
+
+// Share opens another on the same database.
+func (r replica) Share(t *testing.T) storetest.Store { return dial(t, r.uri, mongo.Options{}) }
+
 func open(t *testing.T) storetest.Store {
 	t.Helper()
-	return dial(t, mongotest.URI(t), mongo.Options{})
+	uri := mongotest.URI(t)
+	return replica{dial(t, uri, mongo.Options{}), uri}
 }
 
 // R1: the suite that every store has to pass.

@@ -101,7 +101,7 @@ func (a *attempts) once(ctx context.Context) error {
 	if err == nil && t.err == nil && !t.again {
 		if !t.wrote {
 			a.abort(ctx, sess)
-			return nil
+			return a.settled(ctx, sess)
 		}
 		err = a.commit(ctx, sess, t)
 		if !errors.Is(err, errAgain) {
@@ -112,6 +112,11 @@ func (a *attempts) once(ctx context.Context) error {
 		a.abort(ctx, sess)
 	}
 	t.leave()
+	if !t.conflict && !t.again {
+		if e := a.settled(ctx, sess); e != nil {
+			return e
+		}
+	}
 	switch {
 	case t.conflict:
 		a.pause(ctx)
@@ -122,6 +127,16 @@ func (a *attempts) once(ctx context.Context) error {
 		return t.err
 	}
 	return err
+}
+
+// settled waits until a majority has what a transaction saw that was given up: a
+// refusal must not rest on what may yet be lost, or what others do not see yet (R4).
+func (a *attempts) settled(ctx context.Context, sess *driver.Session) error {
+	err := a.store.has.setting.FindOne(driver.NewSessionContext(ctx, sess), bson.D{{Key: "_id", Value: "none"}}).Err()
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return nil
+	}
+	return busy(err)
 }
 
 // abort ends a transaction that leaves nothing. The server ends it by itself when

@@ -79,6 +79,12 @@ func (s *Store) commit(conn *sqlite.Conn, first *update) {
 	for _, u := range b.waiting {
 		u.done <- err
 	}
+	for _, r := range b.refused {
+		if err != nil {
+			r.err = err // what it was refused for is not there after all
+		}
+		r.done <- r.err
+	}
 }
 
 // next is another change for the batch, or nil when it should be committed.
@@ -94,11 +100,19 @@ func (s *Store) next(b *batch) *update {
 	}
 }
 
+// refusal is a change that leaves nothing. It may rest on others of its batch, so
+// its answer waits for the commit as theirs does (R4).
+type refusal struct {
+	*update
+	err error
+}
+
 // batch is the transaction under way, and what it leaves to be done at its end.
 type batch struct {
 	store   *Store
 	conn    *sqlite.Conn
 	waiting []*update
+	refused []refusal
 	wrote   bool
 	err     error // the transaction could not begin
 	indexed []indexed
@@ -127,7 +141,7 @@ func (b *batch) begin() {
 }
 
 // take carries out one change. One that is refused before it has written, as
-// nearly all refusals are, is answered at once. One that fails later takes the
+// nearly all refusals are, leaves nothing. One that fails later takes the
 // transaction down: those before it are carried out again, without it.
 func (b *batch) take(u *update) {
 	b.free = nil
@@ -138,7 +152,7 @@ func (b *batch) take(u *update) {
 		b.wrote = b.wrote || t.wrote
 		return
 	}
-	u.done <- err
+	b.refused = append(b.refused, refusal{u, err})
 	if !t.wrote {
 		return
 	}

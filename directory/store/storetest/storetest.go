@@ -44,6 +44,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
 	t.Run("Registry", func(t *testing.T) { runRegistry(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, open) })
+	t.Run("Histories", func(t *testing.T) { runHistories(t, open) })
 	t.Run("Differential", func(t *testing.T) { runDifferential(t, open) })
 }
 
