@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/directory/store/sqlite"
 	"github.com/usher-scim/usher/directory/transfer"
 	"github.com/usher-scim/usher/scim"
@@ -20,7 +24,16 @@ import (
 
 const org directory.OrgID = "acme"
 
-func open(t *testing.T) *sqlite.Store {
+func TestMain(m *testing.M) { os.Exit(mongotest.Run(m)) }
+
+// store is one that is copied from and to.
+type store interface {
+	transfer.Store
+	outbox.Queue
+	Check(context.Context) error
+}
+
+func open(t *testing.T) store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
 	if err != nil {
@@ -30,10 +43,24 @@ func open(t *testing.T) *sqlite.Store {
 	return s
 }
 
+func openMongo(t *testing.T) store {
+	t.Helper()
+	s, err := mongo.Open(t.Context(), mongotest.URI(t), mongo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// targets are what is copied to: another file, or the database that an
+// installation moves up to.
+var targets = map[string]func(*testing.T) store{"sqlite": open, "mongodb": openMongo}
+
 // source is a store with a service over it.
 type source struct {
 	*testing.T
-	*sqlite.Store
+	store
 	service *directory.Service
 }
 
@@ -72,7 +99,7 @@ func (s source) patch(kind, id, operations string) {
 func newSource(t *testing.T) source {
 	t.Helper()
 	s := source{t, open(t), nil}
-	s.service = directory.New(s.Store, directory.Options{Policies: policy.Default()})
+	s.service = directory.New(s.store, directory.Options{Policies: policy.Default()})
 	ctx := t.Context()
 	for _, err := range []error{
 		s.AddOrganization(ctx, directory.Organization{ID: org, Name: "Acme", Created: time.Now()}),
@@ -120,6 +147,15 @@ func (s source) copyTo(to transfer.Store) transfer.Report {
 // meanwhile: names that were exchanged, people who are gone, members, documents.
 func TestCopyAgainCarriesOverWhatChanged(t *testing.T) {
 	t.Parallel()
+	for name, open := range targets {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			copyAgain(t, open(t))
+		})
+	}
+}
+
+func copyAgain(t *testing.T, to store) {
 	s := newSource(t)
 	ids := s.people(600)
 	team := s.create("Group", `{"displayName":"Team","members":[`+members(ids[:400])+`]}`)
@@ -130,7 +166,6 @@ func TestCopyAgainCarriesOverWhatChanged(t *testing.T) {
 			return nil, directory.Save(d, d.Org, &directory.Record{Head: directory.Head{ID: d.NewID("record")}, Owner: ids[0], Open: true})
 		}})
 	}
-	to := open(t)
 	first := s.copyTo(to)
 	if first.Resources != 602 || first.Members != 401 || first.Documents != 300 || first.Events != 903 {
 		t.Errorf("the first copy carried over %+v", first)
@@ -166,6 +201,9 @@ func TestCopyAgainCarriesOverWhatChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if back, err := transfer.Copy(t.Context(), to, open(t), types); err != nil || back.Digest != second.Digest {
+		t.Errorf("back again: %+v, %v, want %s", back, err, second.Digest)
+	}
 	if token, err := to.Token(t.Context(), "t1"); err != nil || string(token.Hash) != "hash" {
 		t.Errorf("the token: %v, %v", token, err)
 	}
@@ -175,6 +213,15 @@ func TestCopyAgainCarriesOverWhatChanged(t *testing.T) {
 // twice; what was delivered is not delivered again.
 func TestCopyGoesOnWhereItBrokeOff(t *testing.T) {
 	t.Parallel()
+	for name, open := range targets {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			copyGoesOn(t, open(t))
+		})
+	}
+}
+
+func copyGoesOn(t *testing.T, to store) {
 	s := newSource(t)
 	ids := s.people(900)
 	s.create("Group", `{"displayName":"Team","members":[`+members(ids)+`]}`)
@@ -187,7 +234,6 @@ func TestCopyGoesOnWhereItBrokeOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	to := open(t)
 	for stop := 1; ; stop++ {
 		ctx, cancel := context.WithCancel(t.Context())
 		steps := 0

@@ -36,7 +36,7 @@ func runDifferential(t *testing.T, open Opener) {
 				all[i] = next
 			}
 		}
-		for range 150 {
+		for range 220 {
 			compareFind(t, e, all, randomFilter(rnd, 3))
 		}
 		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond) // lets the index be written
