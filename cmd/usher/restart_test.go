@@ -26,6 +26,7 @@ const restartToken = "usher_333333333333333333333333333333333333333333333333"
 type process struct {
 	*testing.T
 	exe, folder, listen, ops string
+	store                    string // flag; "": the file in the folder
 	cmd                      *exec.Cmd
 	logs                     strings.Builder
 }
@@ -61,6 +62,9 @@ func (p *process) start() {
 	p.logs.Reset()
 	p.cmd = exec.Command(p.exe, "serve", "--data", filepath.Join(p.folder, "data"), "--listen", p.listen, "--ops-listen", p.ops,
 		"--bootstrap-token-file", filepath.Join(p.folder, "token"))
+	if p.store != "" {
+		p.cmd.Args = append(p.cmd.Args, "--store", p.store)
+	}
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "USHER_") }), "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = &p.logs
 	out, w, err := os.Pipe()
