@@ -94,4 +94,7 @@ type Settings interface {
 	Setting(ctx context.Context, name string) ([]byte, error)
 	// PutSetting adds or replaces.
 	PutSetting(ctx context.Context, name string, value []byte) error
+	// AddSetting keeps a value unless there is one of that name already, and
+	// returns the one that is kept: several processes that start at once agree.
+	AddSetting(ctx context.Context, name string, value []byte) ([]byte, error)
 }
