@@ -84,10 +84,24 @@ type Cursor struct {
 	Lifetime time.Duration
 }
 
-// Store tunes the embedded database.
+// Store says where the data is, and tunes the embedded database.
 type Store struct {
-	Readers int // 0 is automatic
+	URI     string // of MongoDB; empty: the embedded database
+	URIFile Secret // the same, from a file
+	Readers int    // 0 is automatic
 }
+
+// Address is the address of MongoDB, which may hold a password; empty for the
+// embedded database.
+func (s Store) Address() string {
+	if s.URIFile.IsSet() {
+		return s.URIFile.Reveal()
+	}
+	return s.URI
+}
+
+// Shared reports whether other processes may work on the same data.
+func (s Store) Shared() bool { return s.Address() != "" }
 
 // Outbox tunes the relay of events.
 type Outbox struct {

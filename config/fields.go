@@ -23,7 +23,7 @@ var sections = []section{
 	{"log", "Logging to standard error."},
 	{"limits", "What one request, and all of them together, may cost."},
 	{"cursor", "Cursor pagination (RFC 9865)."},
-	{"store", "The embedded database."},
+	{"store", "Where the data is: the embedded database, or MongoDB for several replicas."},
 	{"outbox", "Delivery of events."},
 }
 
@@ -166,8 +166,16 @@ var lastFields = []field[Config]{
 		doc: "Issuers of access tokens (JWT) that are accepted, each for one connection of one organization.",
 	},
 	{
+		key: "store.uri", at: func(c *Config) any { return &c.Store.URI },
+		doc: "Address of a MongoDB replica set, such as mongodb://db1,db2,db3/usher?replicaSet=rs0. Empty means the embedded database in the data folder.",
+	},
+	{
+		key: "store.uri_file", at: func(c *Config) any { return &c.Store.URIFile },
+		doc: "File with that address, for one with a password. Empty means none.",
+	},
+	{
 		key: "store.readers", at: func(c *Config) any { return &c.Store.Readers },
-		hi: 1024, doc: "Connections that read at once. 0 is automatic.",
+		hi: 1024, doc: "Connections of the embedded database that read at once. 0 is automatic.",
 	},
 	{
 		key: "outbox.poll", at: func(c *Config) any { return &c.Outbox.Poll },

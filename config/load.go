@@ -90,9 +90,15 @@ func (l *loader) environment(env []string) {
 var serviceVariable = regexp.MustCompile(
 	`^USHER_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)$`)
 
-// injected reports whether a variable was set by Kubernetes. A bare ..._PORT
-// must also hold a link, so that USHER_PORT=8080 is reported as a mistake.
+// testing is how the variables begin that steer the program's own tests.
+const testing = prefix + "TEST_"
+
+// injected reports whether a variable was set by Kubernetes, or for tests. A bare
+// ..._PORT must also hold a link, so that USHER_PORT=8080 is reported as a mistake.
 func injected(name, value string) bool {
+	if strings.HasPrefix(name, testing) {
+		return true
+	}
 	link := strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 	return link || serviceVariable.MatchString(name)
 }

@@ -71,7 +71,7 @@ func TestKeysAreDistinct(t *testing.T) {
 			"limits.page_size": "101", "limits.max_page_size": "201",
 			"limits.header_bytes": "2KiB", "limits.read_header_timeout": "6s", "limits.read_timeout": "31s",
 			"limits.write_timeout": "61s", "limits.request_timeout": "29s", "limits.queue_wait": "51ms",
-			"limits.idle_timeout": "3s", "limits.drain": "3s", "cursor.lifetime": "3s", "outbox.poll": "3s",
+			"limits.idle_timeout": "3s", "limits.drain": "3s", "cursor.lifetime": "3s", "outbox.poll": "3s", "store.uri": "mongodb://db/usher",
 		}[k.Name]
 		switch {
 		case strings.HasSuffix(k.Name, "_file"), k.Default == "[]", k.Env == "":

@@ -24,6 +24,7 @@ const (
 func (l *loader) read() {
 	l.secret("bootstrap_token_file", &l.cfg.BootstrapToken)
 	l.secret("bootstrap_admin_token_file", &l.cfg.BootstrapAdminToken)
+	l.secret("store.uri_file", &l.cfg.Store.URIFile)
 	l.keyPair()
 	l.cfg.Schemas = l.contents("schemas", l.cfg.Schemas)
 	l.cfg.ResourceTypes = l.contents("resource_types", l.cfg.ResourceTypes)

@@ -54,6 +54,7 @@ func (v *validator) run() Problems {
 	v.baseURL()
 	v.tls()
 	v.token()
+	v.store()
 	v.order()
 	v.issuers()
 	return v.out
@@ -159,6 +160,40 @@ func (v *validator) oneToken(key string, t Secret) {
 	case strings.ContainsFunc(t.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
 		v.add(key, "holds a space, a line break or a letter outside ASCII, which no Authorization header can carry; write the token alone on one line")
 	}
+}
+
+// store checks the address of MongoDB; a password in it may only come from a file.
+func (v *validator) store() {
+	s := &v.cfg.Store
+	const shape = "is not the address of a MongoDB; write one such as mongodb://db1,db2,db3/usher?replicaSet=rs0"
+	if s.URI != "" {
+		scheme, rest, ok := strings.Cut(s.URI, "://")
+		rest, _, _ = strings.Cut(rest, "?")
+		user, _, named := cutLast(rest, "@")
+		switch {
+		case !ok || !mongoScheme(scheme):
+			v.add("store.uri", shape)
+		case named && strings.Contains(user, ":"):
+			v.add("store.uri", "holds a password, which would show in lists of processes and in logs; put the whole address into a file and name that in store.uri_file")
+		case s.URIFile.file != "" && !v.bad["store.uri_file"]:
+			v.add(v.blame("store.uri", "store.uri_file"), "is set beside the other of store.uri and store.uri_file; keep one")
+		}
+	}
+	if s.URIFile.IsSet() {
+		if scheme, _, ok := strings.Cut(s.URIFile.Reveal(), "://"); !ok || !mongoScheme(scheme) {
+			v.add("store.uri_file", "names a file whose text "+shape)
+		}
+	}
+}
+
+func mongoScheme(s string) bool { return s == "mongodb" || s == "mongodb+srv" }
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // order checks pairs of which one must not exceed the other.

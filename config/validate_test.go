@@ -48,6 +48,16 @@ var validations = []struct {
 	{"short token", func(c *config.Config) { c.BootstrapToken = config.NewSecret(canary[:31]) }, []string{
 		"default: bootstrap_token_file holds a token that is too short; use at least 32 random bytes, such as openssl rand -hex 32 prints.",
 	}},
+	{"store", func(c *config.Config) { c.Store.URI = "postgres://db/usher" }, []string{
+		"default: store.uri is not the address of a MongoDB; write one such as mongodb://db1,db2,db3/usher?replicaSet=rs0.",
+	}},
+	{"store with a password", func(c *config.Config) { c.Store.URI = "mongodb://usher:" + canary + "@db1,db2/usher" }, []string{
+		"default: store.uri holds a password, which would show in lists of processes and in logs; put the whole address into a file and name that in store.uri_file.",
+	}},
+	{"store with a name", func(c *config.Config) { c.Store.URI = "mongodb://usher@db1,db2/usher?authMechanism=MONGODB-X509" }, nil},
+	{"store from a file", func(c *config.Config) { c.Store.URIFile = config.NewSecret("usher:" + canary) }, []string{
+		"default: store.uri_file names a file whose text is not the address of a MongoDB; write one such as mongodb://db1,db2,db3/usher?replicaSet=rs0.",
+	}},
 	{"good token", func(c *config.Config) { c.BootstrapToken = config.NewSecret(canary) }, nil},
 	{"order", func(c *config.Config) {
 		l := &c.Limits

@@ -98,4 +98,7 @@ type Settings interface {
 	PutSetting(ctx context.Context, name string, value []byte) error
 	// Settings lists the names of all.
 	Settings(ctx context.Context) ([]string, error)
+	// AddSetting keeps a value unless there is one of that name already, and
+	// returns the one that is kept: several processes that start at once agree.
+	AddSetting(ctx context.Context, name string, value []byte) ([]byte, error)
 }

@@ -43,7 +43,9 @@ func (o *options) client(ctx context.Context) (*client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return app.Dial(ctx, cfg)
 	}
-	if conn, err := dial(ctx, "", ""); err == nil {
+	// Of a store that is shared nobody knows whether the server on this folder has
+	// the same one; and commands may work on it beside any server.
+	if conn, err := dial(ctx, "", ""); err == nil && !cfg.Store.Shared() {
 		t := &http.Transport{DialContext: dial}
 		return &client{http: http.Client{Transport: t}, types: types, close: func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
 	}

@@ -17,6 +17,7 @@ type usageError struct{ error }
 type options struct {
 	file string
 	data string
+	uri  string // of the store
 	set  []string
 	more map[string]string // configuration keys from a command's own flags
 }
@@ -36,6 +37,7 @@ func root() *cobra.Command {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&o.file, "config", "", "configuration file (YAML)")
 	flags.StringVar(&o.data, "data", "", "data folder (default ./usher-data)")
+	flags.StringVar(&o.uri, "store", "", "address of a MongoDB replica set to keep the data in (default: the data folder)")
 	flags.StringArrayVar(&o.set, "set", nil, "set a configuration key, as in --set limits.page_size=50")
 	cmd.AddCommand(serveCommand(o), orgCommand(o), connectionCommand(o), tokenCommand(o), licenceCommand(o), domainCommand(o), accountCommand(o), demoCommand(o), exportCommand(o), importCommand(o),
 		backupCommand(o), copyCommand(o), migrateCommand(o), checkConfigCommand(o), conformanceCommand(), versionCommand())
@@ -52,6 +54,9 @@ func (o *options) load() (config.Config, error) {
 	}
 	if o.data != "" {
 		flags["data"] = o.data
+	}
+	if o.uri != "" {
+		flags["store.uri"] = o.uri
 	}
 	for _, pair := range o.set {
 		key, value, ok := strings.Cut(pair, "=")

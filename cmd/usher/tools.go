@@ -11,7 +11,6 @@ import (
 
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
-	"github.com/usher-scim/usher/directory/store/sqlite"
 )
 
 func backupCommand(o *options) *cobra.Command {
@@ -28,7 +27,7 @@ func backupCommand(o *options) *cobra.Command {
 }
 
 func migrateCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version and check it", Args: noArgs, Example: "  usher migrate --data /var/lib/usher",
+	return &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version and check it", Args: noArgs, Example: "  usher migrate --data /var/lib/usher\n  usher migrate --store 'mongodb://db1,db2,db3/usher?replicaSet=rs0'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.load()
 			if err != nil {
@@ -38,7 +37,7 @@ func migrateCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The data is at version %d.\n", sqlite.SchemaVersion())
+			fmt.Fprintf(cmd.OutOrStdout(), "The data is at version %d.\n", a.SchemaVersion())
 			return firstError(a.Check(cmd.Context()), a.Close())
 		}}
 }

@@ -102,8 +102,9 @@ func (a *httpError) tell(l directory.Language) {
 func (x *exchange) language() directory.Language {
 	l := directory.English
 	accept := strings.Join(x.r.Header["Accept-Language"], ",")
-	_ = x.s.dir.Read(x.ctx, func(r directory.Reader) (err error) {
-		l, err = directory.LanguageOf(x.ctx, r, x.principal.Org, accept)
+	ctx := x.r.Context() // that of the exchange has ended when its error is told
+	_ = x.s.dir.Read(ctx, func(r directory.Reader) (err error) {
+		l, err = directory.LanguageOf(ctx, r, x.principal.Org, accept)
 		return err // then it is English
 	})
 	return l

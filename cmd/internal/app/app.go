@@ -6,13 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,7 +24,6 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/policy"
-	"github.com/usher-scim/usher/directory/store/sqlite"
 	"github.com/usher-scim/usher/scim/schemas"
 	"github.com/usher-scim/usher/scim/server"
 )
@@ -38,7 +34,7 @@ type App struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	types    *schemas.Registry
-	store    *sqlite.Store
+	store    Store
 	service  *directory.Service
 	tokens   *token.Manager
 	verifier *token.Verifier
@@ -112,27 +108,12 @@ func Types(cfg config.Config) (*schemas.Registry, error) {
 	return schemas.NewRegistry(data(cfg.Schemas), data(cfg.ResourceTypes))
 }
 
-// OpenStore opens the embedded store in the data folder, creating both.
-func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer) (*sqlite.Store, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
-	}
-	batch := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "usher_store_commit_changes", Help: "Changes that shared a commit.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}})
-	commit := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "usher_store_commit_duration_seconds", Help: "Time from the first change of a commit until it was durable.", Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5}})
-	plans := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "usher_store_queries_total", Help: "Queries by how they were answered."}, []string{"plan"})
-	if reg != nil {
-		reg.MustRegister(batch, commit, plans)
-	}
-	return sqlite.Open(ctx, filepath.Join(cfg.Data, "usher.db"), sqlite.Options{Registry: types, Readers: cfg.Store.Readers,
-		OnCommit: func(n int, took time.Duration) {
-			batch.Observe(float64(n))
-			commit.Observe(took.Seconds())
-		},
-		OnFind: func(plan string) { plans.WithLabelValues(plan).Inc() }})
-}
-
 func (a *App) buildAuth(ctx context.Context) error {
-	a.verifier = token.New(a.store, a.store, token.Options{})
+	opts := token.Options{}
+	if a.cfg.Store.Shared() {
+		opts.MaxAge = sharedAge
+	}
+	a.verifier = token.New(a.store, a.store, opts)
 	a.tokens = token.NewManager(a.store, a.store, token.ManagerOptions{Changed: a.verifier.Invalidate})
 	a.loops = append(a.loops, a.flushTokens)
 	return nil
@@ -181,32 +162,6 @@ func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.scim.ServeHTTP(w, r)
 }
 
-// tick is how often what time brings is looked for.
-const tick = 2 * time.Second
-
-// clock does what time brings in every organization.
-func (a *App) clock(ctx context.Context) error {
-	if err := a.settle(ctx); err != nil && ctx.Err() == nil {
-		a.log.Error("people who were stored by an earlier version could not be brought up to date; it is tried again at the next start", "error", err.Error())
-	}
-	every := time.NewTicker(tick)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-		orgs, err := a.store.Organizations(ctx)
-		for _, o := range orgs {
-			err = errors.Join(err, a.service.Tick(ctx, o.ID))
-		}
-		if err != nil && ctx.Err() == nil {
-			a.log.Warn("something that was due could not be done and is tried again", "error", err.Error())
-		}
-	}
-}
-
 func (a *App) scimOptions() server.Options {
 	l := a.cfg.Limits
 	return server.Options{BaseURL: a.BaseURL(), BodyBytes: int64(l.BodyBytes), BulkBytes: int64(l.BulkBodyBytes), BulkOperations: l.BulkOperations,
@@ -223,7 +178,11 @@ func (a *App) issuers() (*oidc.Verifier, error) {
 		bindings = append(bindings, oidc.Binding{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Audience: i.Audience, Subjects: i.Subjects, Claims: i.Claims,
 			Algorithms: i.Algorithms, Org: directory.OrgID(i.Organization), Connection: directory.ConnectionID(i.Connection), ScopeClaim: i.ScopeClaim, AllowPrivate: i.AllowPrivate})
 	}
-	return oidc.New(bindings, a.store, oidc.Options{})
+	opts := oidc.Options{}
+	if a.cfg.Store.Shared() {
+		opts.Recheck = sharedAge
+	}
+	return oidc.New(bindings, a.store, opts)
 }
 
 // cursorKey is made once and kept, so that cursors outlive a restart.
@@ -234,24 +193,8 @@ func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
 	}
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
-	return key, a.store.PutSetting(ctx, "cursor-key", key)
+	return a.store.AddSetting(ctx, "cursor-key", key)
 }
 
 // Check looks for damage in the store.
 func (a *App) Check(ctx context.Context) error { return a.store.Check(ctx) }
-
-// settle brings what an earlier version stored under the rules, once.
-func (a *App) settle(ctx context.Context) error {
-	const done = "settled"
-	if _, err := a.store.Setting(ctx, done); !errors.Is(err, directory.ErrNotFound) {
-		return err
-	}
-	orgs, err := a.store.Organizations(ctx)
-	for _, o := range orgs {
-		err = errors.Join(err, a.service.Settle(ctx, o.ID))
-	}
-	if err != nil {
-		return err
-	}
-	return a.store.PutSetting(ctx, done, []byte("1"))
-}

@@ -83,7 +83,13 @@ func listenControl(cfg config.Config) (net.Listener, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = os.Remove(path) // the lock on the store says that nobody uses it
+	if cfg.Store.Shared() { // otherwise the lock on the store says that nobody uses it
+		if conn, err := net.Dial("unix", path); err == nil {
+			done()
+			return nil, nil, errors.Join(fmt.Errorf("another usher runs on the data folder %s; give each replica a folder of its own with --data", cfg.Data), conn.Close())
+		}
+	}
+	_ = os.Remove(path)
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		done()

@@ -319,6 +319,7 @@ func TestK72CanariesStayInside(t *testing.T) {
 			decoded[map[string]any](t, line)
 		}
 	}
+	onFile(t)
 	notInFiles(t, cfg.Data, secret, mark+"-password", mark+"-token")
 }
 

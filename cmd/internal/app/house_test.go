@@ -41,8 +41,8 @@ func housing(t *testing.T, folder string) config.Config {
 		}
 		return path
 	}
-	cfg, err := config.Load(config.Sources{Flags: map[string]string{"data": filepath.Join(folder, "data"), "listen": freePort(t), "ops_listen": freePort(t),
-		"bootstrap_token_file": file("token", secret), "bootstrap_admin_token_file": file("admin", adminSecret)}})
+	cfg, err := config.Load(config.Sources{Flags: stored(t, folder, map[string]string{"data": filepath.Join(folder, "data"), "listen": freePort(t), "ops_listen": freePort(t),
+		"bootstrap_token_file": file("token", secret), "bootstrap_admin_token_file": file("admin", adminSecret)})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -281,6 +281,7 @@ func TestS2Invitations(t *testing.T) {
 // may follow.
 func TestS2InvitationsExpire(t *testing.T) {
 	t.Parallel()
+	onFile(t)
 	h := newHouse(t)
 	ada := h.person("ada@mail.example")
 	token := h.invite(ada)

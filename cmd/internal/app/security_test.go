@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	_ "modernc.org/sqlite" // to count what was recorded
 )
 
@@ -54,7 +58,8 @@ type attacked struct {
 	*testing.T
 	names map[string]string
 	token map[string]string
-	db    *sql.DB
+	// recorded counts the changes that were ever recorded.
+	recorded func() int
 }
 
 // canary is in every value of the other tenant.
@@ -82,12 +87,7 @@ func attack(t *testing.T) *attacked {
 		data := s.want(t, 201, "POST", f.path, a.token[f.as], a.expand(f.body))
 		a.names[f.name] = decoded[struct{ ID string }](t, data).ID
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.cfg.Data, "usher.db")+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	a.db = db
+	a.recorded = recorded(t, s)
 	return a
 }
 
@@ -117,11 +117,38 @@ func (a *attacked) stored() string {
 			b.WriteString(a.want(a.T, 200, "GET", path, a.token[who], "") + "\n")
 		}
 	}
-	var events int
-	if err := a.db.QueryRowContext(a.Context(), "SELECT count(*) FROM audit").Scan(&events); err != nil {
-		a.Fatal(err)
+	return b.String() + strconv.Itoa(a.recorded())
+}
+
+// recorded counts the records of the audit of all organizations.
+func recorded(t *testing.T, s *running) func() int {
+	t.Helper()
+	if uri := s.cfg.Store.URI; uri != "" {
+		client, err := mongo.Connect(options.Client().ApplyURI(uri))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+		name := uri[strings.LastIndex(uri, "/")+1 : strings.Index(uri, "?")]
+		return func() int {
+			n, err := client.Database(name).Collection("event").CountDocuments(t.Context(), bson.D{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(n)
+		}
 	}
-	return b.String() + strconv.Itoa(events)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.cfg.Data, "usher.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return func() (n int) {
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM audit").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
 }
 
 // request builds what the vector sends.

@@ -19,9 +19,47 @@ import (
 
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(suite{m}) }
+
+// suite runs the tests, and stops the servers they started before leaks are
+// looked for.
+type suite struct{ *testing.M }
+
+// Run runs the tests.
+func (s suite) Run() int { return mongotest.Run(s.M) }
+
+// onMongo is the value of USHER_TEST_STORE that runs the tests of this package on
+// MongoDB instead of the embedded store.
+const onMongo = "mongo"
+
+// stored adds to the flags where the data of a folder is: in the folder, or in a
+// database that the test has for it.
+func stored(t *testing.T, folder string, flags map[string]string) map[string]string {
+	t.Helper()
+	if os.Getenv("USHER_TEST_STORE") != onMongo {
+		return flags
+	}
+	uri, known := databases.Load(folder)
+	if !known {
+		uri, _ = databases.LoadOrStore(folder, mongotest.URI(t))
+	}
+	flags["store.uri"] = uri.(string)
+	return flags
+}
+
+// onFile skips a test that looks into the file of the embedded store.
+func onFile(t *testing.T) {
+	t.Helper()
+	if os.Getenv("USHER_TEST_STORE") == onMongo {
+		t.Skip("it looks into the file of the embedded store")
+	}
+}
+
+// databases are those of the folders.
+var databases sync.Map
 
 const secret = "a-token-of-the-operators-own-choosing-0001"
 
@@ -43,7 +81,7 @@ func load(t *testing.T, folder, token string) config.Config {
 			t.Fatal(err)
 		}
 	}
-	cfg, err := config.Load(config.Sources{Flags: flags})
+	cfg, err := config.Load(config.Sources{Flags: stored(t, folder, flags)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,9 +62,14 @@ func (s *Store) Hold(ctx context.Context, duty string, ttl time.Duration) (bool,
 		bson.D{{Key: "$eq", Value: bson.A{"$holder", s.self}}},
 		bson.D{{Key: "$lt", Value: bson.A{"$until", "$$NOW"}}},
 	}}}
-	_, err := s.has.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "duty/" + duty}, {Key: "$expr", Value: mineOrOver}},
-		bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "o", Value: ""}, {Key: "holder", Value: s.self}, {Key: "until", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", ttl.Milliseconds()}}}}}}}},
-		options.UpdateOne().SetUpsert(true))
+	id := bson.E{Key: "_id", Value: "duty/" + duty}
+	mine := bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "holder", Value: s.self}, {Key: "until", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", ttl.Milliseconds()}}}}}}}}
+	result, err := s.has.state.UpdateOne(ctx, bson.D{id, {Key: "$expr", Value: mineOrOver}}, mine)
+	if err != nil || result.MatchedCount > 0 {
+		return err == nil, busy(err)
+	}
+	// Nobody has ever had it, or another has it now.
+	_, err = s.has.state.InsertOne(ctx, bson.D{id, {Key: "o", Value: ""}, {Key: "holder", Value: s.self}, {Key: "until", Value: time.Unix(0, 0)}})
 	if driver.IsDuplicateKeyError(err) {
 		return false, nil
 	}

@@ -142,6 +142,11 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 	if !isID(after.ID) || org == "" {
 		return directory.ErrNotFound
 	}
+	if directory.Weighs(before, after) {
+		if err := t.exclude(g); err != nil {
+			return err
+		}
+	}
 	t.wrote = true
 	w := resourceWrite{key: key(org, after.ID), doc: k.document(org, after), res: after}
 	for _, u := range w.doc.Unique {

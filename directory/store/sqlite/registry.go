@@ -201,3 +201,19 @@ func (s *Store) Settings(ctx context.Context) (names []string, err error) {
 	})
 	return names, err
 }
+
+// AddSetting keeps a setting unless there is one of that name, and returns the one
+// that is kept.
+func (s *Store) AddSetting(ctx context.Context, name string, value []byte) (kept []byte, err error) {
+	err = s.change(ctx, func(conn *sqlite.Conn) error {
+		if err := run(conn, "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)", name, value); err != nil {
+			return err
+		}
+		_, err := one(conn, func(stmt *sqlite.Stmt) { kept = blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
+		return err
+	})
+	return kept, err
+}
+
+// Hold reports that this process has a duty: one process has the file.
+func (s *Store) Hold(context.Context, string, time.Duration) (bool, error) { return true, nil }

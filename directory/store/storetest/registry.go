@@ -53,6 +53,12 @@ func runRegistry(t *testing.T, open Opener) {
 	if err := e.PutSetting(e.ctx, "k", []byte{0, 1}); err != nil {
 		t.Fatal(err)
 	}
+	if v, err := e.AddSetting(e.ctx, "k", []byte{2}); err != nil || string(v) != "\x00\x01" {
+		t.Errorf("the setting that is kept is %q, %v", v, err)
+	}
+	if v, err := e.AddSetting(e.ctx, "new", []byte{2}); err != nil || string(v) != "\x02" {
+		t.Errorf("the setting that was added is %q, %v", v, err)
+	}
 	if v, err := e.Setting(e.ctx, "k"); err != nil || string(v) != "\x00\x01" {
 		t.Errorf("setting is %q, %v", v, err)
 	}

@@ -1,0 +1,171 @@
+package mongo_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+const orgA directory.OrgID = "a"
+
+var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func typeOf(t testing.TB, name string) *scim.ResourceType {
+	t.Helper()
+	rt, ok := schemas.Default.Type(name)
+	if !ok {
+		t.Fatalf("no type %s", name)
+	}
+	return rt
+}
+
+// record makes a resource of a JSON body; n becomes its id.
+func record(t testing.TB, rt *scim.ResourceType, n int, body string) *scim.Resource {
+	t.Helper()
+	r, _, err := scim.Decode(rt, []byte(body), scim.Tolerant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ID, r.Version, r.Created, r.Modified = fmt.Sprintf("00000000-0000-7000-8000-%012x", n), 1, at, at
+	return r
+}
+
+// people fills an organization.
+func people(t testing.TB, s *mongo.Store, n int) {
+	t.Helper()
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+		t.Fatal(err)
+	}
+	rt := typeOf(t, "User")
+	for from := 0; from < n; from += 500 {
+		err := s.Update(t.Context(), func(tx directory.Tx) error {
+			for i := from; i < min(n, from+500); i++ {
+				body := fmt.Sprintf(`{"userName":"user%05d@corp.io","externalId":"ext-%05d","displayName":"Person %05d","active":%t,"name":{"familyName":"Family%05d","givenName":"Given"},
+					"emails":[{"type":"work","value":"user%05d@corp.io","primary":true},{"type":"home","value":"home%05d@x.io"}]}`, i, i, i, i%2 == 0, i, i, i)
+				if err := tx.Put(t.Context(), orgA, nil, record(t, rt, i, body)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// R16: every filter that identity providers send is answered by an index, which
+// leads to at most twice as many documents as are returned.
+func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
+	uri, heard := mongotest.URI(t), &watcher{}
+	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
+	people(t, s, 2000)
+	client, err := driver.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	db := client.Database(uri[strings.LastIndex(uri, "/")+1 : strings.Index(uri, "?")])
+	rt := typeOf(t, "User")
+	for src, want := range map[string]int{
+		`userName eq "USER00042@corp.io"`:                                      1,
+		`externalId eq "ext-00042"`:                                            1,
+		`emails[type eq "work"].value eq "user00042@corp.io"`:                  1,
+		`emails[type eq "work" and value eq "user00042@corp.io"]`:              1,
+		`emails.value eq "user00042@corp.io"`:                                  1,
+		`displayName eq "person 00042"`:                                        1,
+		`id eq "00000000-0000-7000-8000-00000000002a"`:                         1,
+		`name.familyName sw "family0004"`:                                      10,
+		`userName sw "user0004"`:                                               10,
+		`userName eq "user00042@corp.io" and active eq true`:                   1,
+		`externalId eq "ext-00042" and userName eq "user00042@corp.io"`:        1,
+		`emails.type eq "work" and userName eq "user00042@corp.io"`:            1,
+		`emails.type eq "work" and displayName eq "person 00042"`:              1,
+		`userName eq "user00042@corp.io" or externalId eq "ext-00043"`:         2,
+		`userName eq "nobody"`:                                                 0,
+		`displayName eq "person 00042" and not (title eq "x") and active pr`:   1,
+		`userName eq "user00042@corp.io" or emails.value eq "home00001@x.io"`:  2,
+		`name.familyName sw "family0004" and name.givenName eq "given"`:        10,
+		`(userName eq "user00042@corp.io" or userName eq "x") and title eq ""`: 0,
+	} {
+		f, _, err := filter.Compile(src, rt, scim.Tolerant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard.take()
+		var page directory.Page
+		err = s.View(t.Context(), func(r directory.Reader) (err error) {
+			page, err = r.Find(t.Context(), directory.Query{Org: orgA, Type: rt, Filter: f, Start: 1, Count: 100})
+			return err
+		})
+		if err != nil || page.Total != want || len(page.Resources) != want {
+			t.Errorf("%s: %d of %d found, want %d, %v", src, len(page.Resources), page.Total, want, err)
+		}
+		sent := heard.take()
+		wantOrganization(t, sent)
+		finds := named(sent, "find", "resource")
+		if len(sent) != 1 || len(finds) != 1 {
+			t.Errorf("%s: %d commands", src, len(sent))
+		}
+		for _, c := range finds {
+			stages, examined, returned := explain(t, db, c)
+			if slices.Contains(stages, "COLLSCAN") || !slices.Contains(stages, "IXSCAN") && !slices.Contains(stages, "IDHACK") {
+				t.Errorf("%s is answered by %v", src, stages)
+			}
+			if examined > 2*max(1, returned) {
+				t.Errorf("%s looks at %d documents to return %d", src, examined, returned)
+			}
+		}
+	}
+}
+
+// explain asks how a find is answered: the stages of the plan that won, and how
+// many documents it looked at and returned.
+func explain(t *testing.T, db *driver.Database, find bson.Raw) (stages []string, examined, returned int64) {
+	t.Helper()
+	plain := bson.D{}
+	all, err := find.Elements()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if slices.Contains([]string{"find", "filter", "sort", "limit", "skip", "hint", "projection"}, e.Key()) {
+			plain = append(plain, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	answer, err := db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: plain}, {Key: "verbosity", Value: "executionStats"}}).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(bson.Raw)
+	walk = func(d bson.Raw) {
+		if stage, ok := d.Lookup("stage").StringValueOK(); ok {
+			stages = append(stages, stage)
+		}
+		if in, ok := d.Lookup("inputStage").DocumentOK(); ok {
+			walk(in)
+		}
+		if list, ok := d.Lookup("inputStages").ArrayOK(); ok {
+			values, _ := list.Values()
+			for _, v := range values {
+				walk(v.Document())
+			}
+		}
+	}
+	walk(answer.Lookup("queryPlanner", "winningPlan").Document())
+	return stages, answer.Lookup("executionStats", "totalDocsExamined").AsInt64(), answer.Lookup("executionStats", "nReturned").AsInt64()
+}

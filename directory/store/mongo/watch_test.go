@@ -1,0 +1,76 @@
+package mongo_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+)
+
+// watcher hears every command that a store sends.
+type watcher struct {
+	mu  sync.Mutex
+	all []bson.Raw
+}
+
+func (w *watcher) monitor() *event.CommandMonitor {
+	return &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.all = append(w.all, append(bson.Raw(nil), e.Command...))
+	}}
+}
+
+// take returns what was heard since the last time.
+func (w *watcher) take() []bson.Raw {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.all
+	w.all = nil
+	return all
+}
+
+// name is the command's.
+func name(command bson.Raw) string {
+	all, err := command.Elements()
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	return all[0].Key()
+}
+
+// named are the commands of a name on a collection.
+func named(all []bson.Raw, command, collection string) (found []bson.Raw) {
+	for _, c := range all {
+		if name(c) == command && c.Lookup(command).StringValue() == collection {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// organized are the collections in which each thing belongs to an organization.
+var organized = []string{"resource", "edge", "document"}
+
+// wantOrganization fails for commands that do not name the organization: what
+// shards would have to be asked all, and what could reach another's data.
+func wantOrganization(t *testing.T, all []bson.Raw) {
+	t.Helper()
+	for _, c := range all {
+		for _, field := range []string{"filter", "pipeline", "updates", "deletes", "documents"} {
+			value, err := c.LookupErr(field)
+			if err != nil {
+				continue
+			}
+			on, _ := c.Lookup(name(c)).StringValueOK()
+			for _, collection := range organized {
+				if on == collection && !strings.Contains(value.String(), `"o":`) {
+					t.Errorf("%s on %s does not name the organization: %s", name(c), on, value)
+				}
+			}
+		}
+	}
+}
