@@ -27,7 +27,7 @@ func copyCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "copy --from STORE --to STORE", Short: "Copy organizations from one store to another; again copies what has changed", Args: noArgs,
 		Long: `Copy organizations from one store to another, with everything they have: people, groups, rules' documents, tokens, audit log.
 
-A store is sqlite:FOLDER or mongodb://…. While a server runs on the folder, what it holds at that moment is copied; stop it and copy again to carry the rest over. Each copy continues where the last one ended, and in the end both sides are compared.`,
+A store is sqlite:FOLDER, mongodb://…, or mongodb for the one that store.uri_file names, which may hold a password. While a server runs on the folder, what it holds at that moment is copied; stop it and copy again to carry the rest over. Each copy continues where the last one ended, and in the end both sides are compared.`,
 		Example: "  usher copy --from sqlite:./usher-data --to sqlite:/srv/usher\n  usher copy --from sqlite:./usher-data --to 'mongodb://db1,db2,db3/usher?replicaSet=rs0' --org acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.load()
@@ -100,11 +100,18 @@ func (c *copier) run(ctx context.Context, from, to string, report io.Writer) (er
 // at is the configuration of a server over a store.
 func (c *copier) at(store string) (config.Config, error) {
 	cfg := c.cfg
-	folder, ok := strings.CutPrefix(store, "sqlite:")
-	if !ok || folder == "" {
-		return cfg, usageError{fmt.Errorf("a store is written sqlite:FOLDER, not %q", store)}
+	folder, file := strings.CutPrefix(store, "sqlite:")
+	switch {
+	case file && folder != "":
+		cfg.Data, cfg.Store.URI, cfg.Store.URIFile = folder, "", config.Secret{}
+	case strings.HasPrefix(store, "mongodb://"), strings.HasPrefix(store, "mongodb+srv://"):
+		cfg.Store.URI, cfg.Store.URIFile = store, config.Secret{}
+	case store == "mongodb" && cfg.Store.Shared():
+	case store == "mongodb":
+		return cfg, usageError{errors.New("the store mongodb is the one that store.uri or store.uri_file names; set one of them")}
+	default:
+		return cfg, usageError{fmt.Errorf("a store is written sqlite:FOLDER, mongodb://… or mongodb (the configured one), not %q", store)}
 	}
-	cfg.Data = folder
 	return cfg, nil
 }
 

@@ -133,7 +133,7 @@ func (f *fleet) gaps() (all []time.Duration) {
 // load through two programs. Acknowledged writes are there, once; clients see 503
 // with Retry-After and nothing worse; writing goes on within 15 s.
 func TestR6Failover(t *testing.T) {
-	rounds, every := 3, 6*time.Second
+	rounds, every := 2, 3*time.Second
 	if os.Getenv("USHER_TEST_LONG") != "" {
 		rounds, every = 20, 10*time.Second
 	}
