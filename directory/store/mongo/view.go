@@ -34,8 +34,13 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}})
 }
 
-// in is the context of a command of this snapshot.
+// in is the context of a command of this snapshot. A command of a transaction is
+// not given up when whoever asked is gone: the server might begin with it after it
+// was told to forget the transaction. The time that a command may take bounds it.
 func (r *reader) in(ctx context.Context) context.Context {
+	if r.tx != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	return driver.NewSessionContext(ctx, r.sess)
 }
 
@@ -76,6 +81,9 @@ func (r *reader) guards(ctx context.Context, org directory.OrgID) (*guards, erro
 func (r *reader) begin(ctx context.Context, org directory.OrgID) error {
 	if r.tx == nil || org == "" {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return busy(err)
 	}
 	_, err := r.guards(ctx, org)
 	return err

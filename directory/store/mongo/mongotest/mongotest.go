@@ -124,7 +124,7 @@ func (s *Server) drop(name string) error {
 
 // ask connects for one question.
 func (s *Server) ask(fn func(context.Context, *driver.Client) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	c, err := driver.Connect(options.Client().ApplyURI(s.uri))
 	if err != nil {
