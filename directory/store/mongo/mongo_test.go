@@ -38,7 +38,7 @@ func (r replica) Share(t *testing.T) storetest.Store { return dial(t, r.uri, mon
 func open(t *testing.T) storetest.Store {
 	t.Helper()
 	uri := mongotest.URI(t)
-	return replica{dial(t, uri, mongo.Options{}), uri}
+	return replica{dial(t, uri, mongo.Options{Monitor: watched(t)}), uri}
 }
 
 // R1: the suite that every store has to pass.
