@@ -36,6 +36,7 @@ func departures(c ConnectionID, minute int64) string {
 // Brakes reports whether the brake holds another deactivation by the draft's
 // connection. One that may pass is counted.
 func Brakes(ctx context.Context, r Documents, d *Draft, b Brake) (held bool, err error) {
+	d.Alone = true // or many at once would each see few
 	minute := d.Now.Unix() / 60
 	free, err := Load[Release](ctx, r, d.Org, string(d.Actor.Connection))
 	if err != nil && !errors.Is(err, ErrNotFound) {

@@ -172,6 +172,7 @@ type Draft struct {
 	// Held tells that the person was frozen before their departure was accepted.
 	Held bool
 
+	Alone   bool   // decided on where others stand; see Tx.Alone
 	Quiet   bool   // leaves no event
 	Verb    string // of the audit, where it is not create, update or delete
 	Subject string // what a Command is about

@@ -56,15 +56,14 @@ func StatusOf(r *scim.Resource) Status {
 	return Active
 }
 
-// Weighs reports whether decisions about others may rest on what a change does to a
-// person: who is the last administrator, who can receive records, who may lead, all
-// ask where somebody else stands. A store whose changes do not run one after another
-// must let no such change run beside others of the organization.
+// Weighs reports whether a change of a person is one that decisions about others may
+// rest on, whatever the rules asked: see Tx.Alone. Of a change of status the rules
+// tell themselves.
 func Weighs(before, after *scim.Resource) bool {
 	if before == nil || after == nil || !IsPerson(after.Type) {
 		return false
 	}
-	return StatusOf(before) != StatusOf(after) || IsExternal(before) != IsExternal(after) || IsEmployee(before) != IsEmployee(after)
+	return IsExternal(before) != IsExternal(after) || IsEmployee(before) != IsEmployee(after)
 }
 
 // HoldsSeat reports whether a person has a seat of the licence. Members at home

@@ -137,7 +137,7 @@ func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, b
 		}
 	}
 	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
-	p.Deferred = d.Deferred
+	p.Deferred, p.Alone = d.Deferred, d.Alone
 	p.stamp(req, at, d)
 	return p, d, nil
 }

@@ -23,6 +23,8 @@ type Plan struct {
 	Instead *Plan
 	// Deferred tells that a departure was accepted whose effects wait.
 	Deferred bool
+	// Alone tells that no other change of the organization may run beside.
+	Alone bool
 }
 
 // Unchanged reports whether applying the plan would write nothing.
@@ -64,6 +66,11 @@ func (p *Plan) Err() error {
 func (p *Plan) apply(ctx context.Context, tx Tx) error {
 	if p.Unchanged() {
 		return nil
+	}
+	if p.Alone {
+		if err := tx.Alone(ctx, p.Org); err != nil {
+			return err
+		}
 	}
 	if err := p.applyResource(ctx, tx); err != nil {
 		return err

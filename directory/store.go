@@ -63,6 +63,11 @@ type Tx interface {
 	// Count adds to a running total. It fails with ErrLimit when the total would
 	// rise above most, unless that is negative.
 	Count(ctx context.Context, org OrgID, name string, by, most int64) error
+	// Alone keeps the change from running beside any other of the organization:
+	// what it decided rests on more than it writes, as when it asked whether an
+	// administrator remains. A change that writes documents that others' decisions
+	// rest on runs alone anyway.
+	Alone(ctx context.Context, org OrgID) error
 	// Emit appends to the audit log and the outbox.
 	Emit(ctx context.Context, events ...Event) error
 	// Record appends to the audit log alone: events that were delivered elsewhere.

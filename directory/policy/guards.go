@@ -100,6 +100,7 @@ func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 // LastAdmin refuses to take an administrator away from an organization that would
 // then have none (K61).
 func LastAdmin(ctx context.Context, r directory.Reader, d *directory.Draft, leaving string) ([]directory.Finding, error) {
+	d.Alone = true
 	for _, role := range []directory.Role{directory.Owner, directory.Admin} {
 		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(role)}) {
 			if err != nil {
@@ -253,6 +254,7 @@ func appAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 // MinAdmins refuses to take an administrator away from an application that would
 // then have too few (G4).
 func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leaving directory.Assignment) ([]directory.Finding, error) {
+	d.Alone = true
 	app, err := directory.LoadOr[directory.Application](ctx, r, d.Org, leaving.App)
 	if err != nil {
 		return nil, err

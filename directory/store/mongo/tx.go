@@ -252,6 +252,15 @@ func (t *tx) keep(ctx context.Context, org directory.OrgID, kind directory.Kind,
 	return t.exclude(g)
 }
 
+// Alone makes the change write all the slots of the organization.
+func (t *tx) Alone(ctx context.Context, org directory.OrgID) error {
+	g, err := t.must(ctx, org)
+	if err != nil {
+		return err
+	}
+	return t.exclude(g)
+}
+
 // Emit appends events to the audit log and the outbox.
 func (t *tx) Emit(ctx context.Context, events ...directory.Event) error {
 	return t.append(ctx, events, true)

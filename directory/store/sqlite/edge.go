@@ -139,6 +139,9 @@ func (t *tx) unlinkAll(row int64) error {
 	return run(t.conn, "DELETE FROM edge WHERE grp=?", row)
 }
 
+// Alone does nothing: no change runs beside another.
+func (t *tx) Alone(context.Context, directory.OrgID) error { return nil }
+
 // Emit appends events to the audit log and the outbox.
 func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 	t.wrote = true
