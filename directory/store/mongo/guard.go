@@ -166,6 +166,9 @@ func (g *guards) models() (all []driver.WriteModel) {
 		g.touched[g.lease] = true
 	}
 	for i := range g.slots {
+		if g.touched[i] || g.whole {
+			g.prune(i)
+		}
 		if !g.touched[i] || g.whole && len(g.numbers(i)) == 0 {
 			continue
 		}
@@ -177,6 +180,17 @@ func (g *guards) models() (all []driver.WriteModel) {
 		all = append(all, driver.NewUpdateOneModel().SetFilter(slot).SetUpdate(append(bson.D{bump}, update...)))
 	}
 	return all
+}
+
+// prune removes the totals of a slot that nobody asks for any more. Their names are
+// as they are kept, which is the same to Lapsed.
+func (g *guards) prune(slot int) {
+	for name := range g.slots[slot].Totals {
+		if directory.Lapsed(name, time.Now()) {
+			delete(g.slots[slot].Totals, name)
+			g.changed(slot, "t."+name)
+		}
+	}
 }
 
 // numbers are the changed totals of a slot; those that are zero go.
