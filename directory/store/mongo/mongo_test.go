@@ -50,3 +50,9 @@ func TestStandaloneIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// databaseIn is the database that an address of mongotest names.
+func databaseIn(uri string) string {
+	rest, _, _ := strings.Cut(uri, "?")
+	return rest[strings.LastIndex(rest, "/")+1:]
+}
