@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,12 +26,26 @@ func (b Brake) Span() int {
 	if b.Minutes <= 0 {
 		return 10
 	}
-	return min(b.Minutes, 120)
+	return min(b.Minutes, longestSpan)
 }
 
 // departures names the running total of a connection's deactivations in a minute.
 func departures(c ConnectionID, minute int64) string {
 	return "left:" + string(c) + ":" + strconv.FormatInt(minute, 10)
+}
+
+// longestSpan is the most minutes that a brake looks back.
+const longestSpan = 120
+
+// Lapsed reports whether nobody will ask for a running total any more: one of a
+// minute that no brake looks back to.
+func Lapsed(tally string, now time.Time) bool {
+	rest, ok := strings.CutPrefix(tally, "left:")
+	if !ok {
+		return false
+	}
+	minute, err := strconv.ParseInt(rest[strings.LastIndexByte(rest, ':')+1:], 10, 64)
+	return err == nil && minute < now.Unix()/60-2*longestSpan
 }
 
 // Brakes reports whether the brake holds another deactivation by the draft's

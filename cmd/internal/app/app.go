@@ -24,6 +24,7 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/directory/store/mongo"
 	"github.com/usher-scim/usher/scim/schemas"
 	"github.com/usher-scim/usher/scim/server"
 )
@@ -85,6 +86,9 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 		return err
 	}
 	a.cleanup = append(a.cleanup, a.store.Close)
+	if s, ok := a.store.(*mongo.Store); ok {
+		a.log.Info("the data is in MongoDB", "server", s.Server())
+	}
 	a.service = directory.New(a.store, directory.Options{Policies: policy.Default()})
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})

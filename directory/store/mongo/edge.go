@@ -42,7 +42,7 @@ func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []e
 	return all, r.fault(err)
 }
 
-// of is the condition for the members of a group.
+// membersOf is the condition for the members of a group.
 func membersOf(group directory.Ref) bson.D {
 	return bson.D{{Key: "_id", Value: below(key(group.Org, group.ID))}, {Key: "o", Value: string(group.Org)}}
 }

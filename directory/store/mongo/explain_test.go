@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +78,7 @@ func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	db := client.Database(uri[strings.LastIndex(uri, "/")+1 : strings.Index(uri, "?")])
+	db := client.Database(databaseIn(uri))
 	rt := typeOf(t, "User")
 	for src, want := range map[string]int{
 		`userName eq "USER00042@corp.io"`:                                      1,

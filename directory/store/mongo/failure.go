@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -26,6 +27,15 @@ const (
 	codeKeySpecsConflict = 86
 )
 
+// passing are codes of what is over soon: a primary that steps down or is being
+// elected, a snapshot that is too old or not there yet, time that ran out.
+var passing = []int{6, 7, 50, 89, 91, 112, 134, 189, 239, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+
+func passes(err error) bool {
+	var server driver.ServerError
+	return errors.As(err, &server) && slices.ContainsFunc(passing, server.HasErrorCode)
+}
+
 // labelled reports whether an error carries a label.
 func labelled(err error, label string) bool {
 	var e driver.LabeledError
@@ -42,7 +52,7 @@ func busy(err error) error {
 	case errors.Is(err, driver.ErrClientDisconnected):
 		return directory.ErrClosed
 	case driver.IsTimeout(err), driver.IsNetworkError(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		labelled(err, transientLabel), labelled(err, retryableLabel), labelled(err, unknownLabel):
+		passes(err), labelled(err, transientLabel), labelled(err, retryableLabel), labelled(err, unknownLabel):
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	case errors.As(err, &server):
 		return fmt.Errorf("MongoDB refused a command: %w", err)

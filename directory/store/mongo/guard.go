@@ -166,16 +166,31 @@ func (g *guards) models() (all []driver.WriteModel) {
 		g.touched[g.lease] = true
 	}
 	for i := range g.slots {
-		if !g.touched[i] {
+		if g.touched[i] || g.whole {
+			g.prune(i)
+		}
+		if !g.touched[i] || g.whole && len(g.numbers(i)) == 0 {
 			continue
 		}
-		update := bson.D{bump}
-		if g.whole {
-			update = bson.D{}
+		slot, update := bson.D{{Key: "_id", Value: slotKey(g.org, i)}, {Key: "o", Value: string(g.org)}}, g.numbers(i)
+		if g.whole { // of the same sort as the first, so that one command does for all
+			all = append(all, driver.NewUpdateManyModel().SetFilter(slot).SetUpdate(update))
+			continue
 		}
-		all = append(all, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: slotKey(g.org, i)}, {Key: "o", Value: string(g.org)}}).SetUpdate(append(update, g.numbers(i)...)))
+		all = append(all, driver.NewUpdateOneModel().SetFilter(slot).SetUpdate(append(bson.D{bump}, update...)))
 	}
 	return all
+}
+
+// prune removes the totals of a slot that nobody asks for any more. Their names are
+// as they are kept, which is the same to Lapsed.
+func (g *guards) prune(slot int) {
+	for name := range g.slots[slot].Totals {
+		if directory.Lapsed(name, time.Now()) {
+			delete(g.slots[slot].Totals, name)
+			g.changed(slot, "t."+name)
+		}
+	}
 }
 
 // numbers are the changed totals of a slot; those that are zero go.

@@ -2,6 +2,7 @@ package mongo_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -44,7 +45,7 @@ func open(t *testing.T) storetest.Store {
 // R1: the suite that every store has to pass.
 func TestR1Conformance(t *testing.T) { storetest.Run(t, open) }
 
-// R2.2: a server without transactions is refused with a sentence that says what to
+// A server without transactions is refused with a sentence that says what to
 // do.
 func TestStandaloneIsRefused(t *testing.T) {
 	server := mongotest.Standalone(t)
@@ -53,5 +54,15 @@ func TestStandaloneIsRefused(t *testing.T) {
 		s.Close()
 		t.Fatal("a standalone server was accepted")
 	}
-	t.Log(err)
+	for _, want := range []string{"standalone", "--replSet", "store.uri"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the refusal does not speak of %s: %v", want, err)
+		}
+	}
+}
+
+// databaseIn is the database that an address of mongotest names.
+func databaseIn(uri string) string {
+	rest, _, _ := strings.Cut(uri, "?")
+	return rest[strings.LastIndex(rest, "/")+1:]
 }

@@ -7,8 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-
-	"github.com/usher-scim/usher/directory"
 )
 
 // Why a server is refused.
@@ -30,7 +28,7 @@ func (s *Store) check(ctx context.Context, db *driver.Database) (string, error) 
 		Wire    int    `bson:"maxWireVersion"`
 	}
 	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return "", fmt.Errorf("%w: MongoDB cannot be reached; look at store.uri, the network and the server: %w", directory.ErrBusy, err)
+		return "", fmt.Errorf("MongoDB cannot be reached; look at store.uri, the network and the server: %w", err)
 	}
 	what := "replica set " + hello.Set
 	switch {

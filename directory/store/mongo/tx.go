@@ -55,7 +55,7 @@ func (t *tx) enter(ctx context.Context, org directory.OrgID) error {
 	return nil
 }
 
-// most is how long a change waits altogether for others that asked for it.
+// mostStood is how long a change waits altogether for others that asked for it.
 const mostStood = 500 * time.Millisecond
 
 // entered gives the guards their slot. While another process asks others to wait,
