@@ -25,7 +25,7 @@ func watched(t *testing.T) *event.CommandMonitor {
 			return
 		}
 		for _, filter := range filters(e) {
-			if names(filter) {
+			if namesOrganization(filter) {
 				continue
 			}
 			if name == "event" && (of(filter, "due") || of(filter, "_id")) {
@@ -37,18 +37,18 @@ func watched(t *testing.T) *event.CommandMonitor {
 	}}
 }
 
-// names reports whether a condition fixes the organization.
-func names(filter bson.Raw) bool {
+// namesOrganization reports whether a condition fixes the organization.
+func namesOrganization(filter bson.Raw) bool {
 	if of(filter, "o") {
 		return true
 	}
 	if list, ok := filter.Lookup("$and").ArrayOK(); ok {
 		parts, err := list.Values()
-		return err == nil && slices.ContainsFunc(parts, func(v bson.RawValue) bool { return names(v.Document()) })
+		return err == nil && slices.ContainsFunc(parts, func(v bson.RawValue) bool { return namesOrganization(v.Document()) })
 	}
 	if list, ok := filter.Lookup("$or").ArrayOK(); ok {
 		parts, err := list.Values()
-		return err == nil && !slices.ContainsFunc(parts, func(v bson.RawValue) bool { return !names(v.Document()) })
+		return err == nil && !slices.ContainsFunc(parts, func(v bson.RawValue) bool { return !namesOrganization(v.Document()) })
 	}
 	return false
 }

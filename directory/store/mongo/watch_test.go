@@ -2,9 +2,7 @@ package mongo_test
 
 import (
 	"context"
-	"strings"
 	"sync"
-	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -50,27 +48,4 @@ func named(all []bson.Raw, command, collection string) (found []bson.Raw) {
 		}
 	}
 	return found
-}
-
-// organized are the collections in which each thing belongs to an organization.
-var organized = []string{"resource", "edge", "document"}
-
-// wantOrganization fails for commands that do not name the organization: what
-// shards would have to be asked all, and what could reach another's data.
-func wantOrganization(t *testing.T, all []bson.Raw) {
-	t.Helper()
-	for _, c := range all {
-		for _, field := range []string{"filter", "pipeline", "updates", "deletes", "documents"} {
-			value, err := c.LookupErr(field)
-			if err != nil {
-				continue
-			}
-			on, _ := c.Lookup(name(c)).StringValueOK()
-			for _, collection := range organized {
-				if on == collection && !strings.Contains(value.String(), `"o":`) {
-					t.Errorf("%s on %s does not name the organization: %s", name(c), on, value)
-				}
-			}
-		}
-	}
 }

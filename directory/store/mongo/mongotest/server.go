@@ -232,24 +232,3 @@ func freeAddress() (string, error) {
 	}
 	return "", errors.New("there is no free port")
 }
-
-// Primary is the number of the node that takes writes, or -1 while there is none.
-func (s *Server) Primary() int {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	for i, n := range s.nodes {
-		c, err := driver.Connect(options.Client().ApplyURI("mongodb://" + n.address + "/?directConnection=true").SetServerSelectionTimeout(300 * time.Millisecond))
-		if err != nil {
-			continue
-		}
-		var hello struct {
-			Writable bool `bson:"isWritablePrimary"`
-		}
-		err = c.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
-		_ = c.Disconnect(ctx) // it was only asked
-		if err == nil && hello.Writable {
-			return i
-		}
-	}
-	return -1
-}
