@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -41,6 +42,12 @@ func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []e
 	}
 	return all, r.fault(err)
 }
+
+// saw remembers of a record whether it was ever a member of a group: of one that
+// was not, the groups need not be looked up. Who becomes a member for the first time
+// loses the mark in the same transaction, which so conflicts with whoever writes the
+// record meanwhile.
+func (r *reader) saw(org directory.OrgID, d resourceDoc) { r.free[key(org, d.ID)] = d.Free }
 
 // membersOf is the condition for the members of a group.
 func membersOf(group directory.Ref) bson.D {
@@ -93,6 +100,10 @@ func (r *reader) Linked(ctx context.Context, group directory.Ref, ids []string) 
 func (r *reader) Groups(ctx context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
 	if err := r.settled(ctx, org); err != nil || len(ids) == 0 {
 		return nil, err
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return r.free[key(org, id)] })
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	all, err := r.edges(ctx, bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: bson.D{{Key: "$in", Value: ids}}}}, "g")
 	if err != nil || len(all) == 0 {
@@ -199,10 +210,20 @@ func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelt
 	if len(gone) > 0 {
 		t.queue.edges = append(t.queue.edges, driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}, {Key: "o", Value: string(group.Org)}}))
 	}
+	first := bson.A{}
 	for _, m := range add {
+		k := key(group.Org, m.ID)
+		if free, seen := t.free[k]; free || !seen {
+			first = append(first, k)
+			t.free[k] = false
+		}
 		e := edgeDoc{key(group.Org, group.ID, m.ID), string(group.Org), group.ID, m.ID, m.Type}
 		t.queue.edges = append(t.queue.edges, driver.NewUpdateOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: e.Key}, {Key: "o", Value: e.Org}}).
 			SetUpdate(bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "g", Value: e.Group}, {Key: "m", Value: e.Member}, {Key: "mk", Value: e.Kind}}}}))
+	}
+	if len(first) > 0 {
+		t.queue.joins = append(t.queue.joins, driver.NewUpdateManyModel().SetUpdate(bson.D{{Key: "$unset", Value: bson.D{{Key: "f", Value: ""}}}}).
+			SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: first}}}, {Key: "o", Value: string(group.Org)}, {Key: "f", Value: true}}))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 
 // Codes of the server.
 const (
+	codeUnauthorized     = 13
 	codeNamespaceExists  = 48
 	codeOptionsConflict  = 85
 	codeKeySpecsConflict = 86

@@ -133,6 +133,7 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 		p.More, p.Prior = further, len(docs) > 0 && (q.After != nil || q.Start > 1)
 	}
 	for _, d := range docs {
+		s.saw(q.Org, d)
 		p.Resources = append(p.Resources, s.k.resource(d))
 	}
 	if n := len(docs); n > 0 {

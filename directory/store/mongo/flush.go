@@ -54,6 +54,11 @@ func (t *tx) send(ctx context.Context) error {
 	if err := t.sendDocuments(ctx); err != nil {
 		return err
 	}
+	if len(t.queue.joins) > 0 {
+		if _, err := t.store.has.resource.BulkWrite(t.in(ctx), t.queue.joins); err != nil {
+			return t.fault(err)
+		}
+	}
 	if len(t.queue.edges) > 0 {
 		if _, err := t.store.has.edge.BulkWrite(t.in(ctx), t.queue.edges, options.BulkWrite().SetOrdered(true)); err != nil {
 			return t.fault(err)

@@ -12,6 +12,7 @@ type queue struct {
 	resources []resourceWrite
 	documents []documentWrite
 	edges     []driver.WriteModel
+	joins     []driver.WriteModel // of records: no longer free of groups
 	events    []any
 
 	resourceAt, documentAt map[string]int

@@ -28,6 +28,7 @@ type resourceDoc struct {
 	Body     []byte   `bson:"b"`           // JSON
 	Unique   []string `bson:"u,omitempty"` // path, separator, key
 	Terms    []string `bson:"t,omitempty"` // path, separator, folded value
+	Free     bool     `bson:"f,omitempty"` // was never a member of a group
 }
 
 // kind is what the store knows of a resource type.
@@ -150,6 +151,7 @@ func (r *reader) Get(ctx context.Context, ref directory.Ref) (*scim.Resource, er
 	if err != nil {
 		return nil, r.fault(err)
 	}
+	r.saw(ref.Org, d)
 	return k.resource(d), nil
 }
 
@@ -211,12 +213,13 @@ func (r *reader) Kinds(ctx context.Context, org directory.OrgID, ids []string) (
 		return found, nil
 	}
 	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
-		options.Find().SetProjection(only("i", "k")).SetBatchSize(10_000))
+		options.Find().SetProjection(only("i", "k", "f")).SetBatchSize(10_000))
 	var all []resourceDoc
 	if err == nil {
 		err = cursor.All(r.in(ctx), &all)
 	}
 	for _, d := range all {
+		r.saw(org, d)
 		if _, known := r.store.opts.Registry.Type(d.Kind); known {
 			found[d.ID] = d.Kind
 		}

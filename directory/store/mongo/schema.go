@@ -99,13 +99,14 @@ func (x index) model() driver.IndexModel {
 func (s *Store) ensure(ctx context.Context, db *driver.Database, name string) error {
 	err := db.CreateCollection(ctx, name)
 	var server driver.ServerError
-	if errors.As(err, &server) && server.HasErrorCode(codeNamespaceExists) {
+	switch {
+	case err == nil, errors.As(err, &server) && server.HasErrorCode(codeNamespaceExists):
 		return nil
-	}
-	if err != nil {
+	case server != nil && server.HasErrorCode(codeUnauthorized):
+		return fmt.Errorf("the user of MongoDB may not work on the database %s; give it the role readWrite there", db.Name())
+	default:
 		return fmt.Errorf("create the collection %s: %w", name, busy(err))
 	}
-	return nil
 }
 
 // SchemaVersion is the number of the layout of the collections.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,6 +14,7 @@ import (
 var (
 	errStandalone = errors.New("the MongoDB server is a standalone one, which has no transactions; make it a replica set (start it with --replSet rs0 and run rs.initiate() once, also with a single node) and name the set in store.uri")
 	errOld        = errors.New("the MongoDB server is older than 6.0; Usher needs 6.0 or later")
+	errPassword   = errors.New("MongoDB does not accept the user or the password; look at the address in the file that store.uri_file names, and at its authSource")
 	errFaked      = errors.New("the server accepts transactions and does not undo one that is aborted; Usher needs MongoDB itself, 6.0 or later")
 )
 
@@ -28,7 +30,10 @@ func (s *Store) check(ctx context.Context, db *driver.Database) (string, error) 
 		Wire    int    `bson:"maxWireVersion"`
 	}
 	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return "", fmt.Errorf("MongoDB cannot be reached; look at store.uri, the network and the server: %w", err)
+		if strings.Contains(err.Error(), "AuthenticationFailed") { // the driver gives no type to it
+			return "", errPassword
+		}
+		return "", fmt.Errorf("MongoDB cannot be reached; look at store.uri, the network, TLS and the server: %w", err)
 	}
 	what := "replica set " + hello.Set
 	switch {

@@ -35,7 +35,7 @@ type tx struct {
 
 func newTx(a *attempts, sess *driver.Session) *tx {
 	t := &tx{attempt: a, assumed: map[string]bool{}, given: map[string]bool{}}
-	t.reader = reader{store: a.store, sess: sess, tx: t, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}}
+	t.reader = reader{store: a.store, sess: sess, tx: t, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}, free: map[string]bool{}}
 	t.queue.reset()
 	return t
 }
@@ -154,9 +154,11 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 	}
 	if before == nil {
 		g.countResources(k.rt.Name, 1)
+		t.free[w.key] = true
 	} else {
 		w.was = before.Version
 	}
+	w.doc.Free = t.free[w.key]
 	if !t.queue.put(w) {
 		if err := t.flush(ctx); err != nil {
 			return err

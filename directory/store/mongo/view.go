@@ -18,6 +18,7 @@ type reader struct {
 	tx    *tx                          // nil for a view
 	read  map[directory.OrgID]*guards  // what was read of the guards
 	asked map[directory.OrgID]struct{} // whose documents were asked for
+	free  map[string]bool              // by key: whether what was seen was never in a group
 }
 
 // View calls fn with a snapshot of what a majority has. One question costs one
@@ -31,7 +32,7 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 		return busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
-	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}})
+	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}, free: map[string]bool{}})
 }
 
 // in is the context of a command of this snapshot. A command of a transaction is

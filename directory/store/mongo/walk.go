@@ -61,6 +61,7 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 		if err := cursor.Decode(&d); err != nil {
 			return p, err
 		}
+		s.saw(q.Org, d)
 		res := s.k.resource(d)
 		if err := res.Load(); err != nil {
 			return p, err
@@ -228,6 +229,7 @@ func (s *search) resources(ctx context.Context, rows []row) ([]*scim.Resource, e
 			return nil, s.fault(err)
 		}
 		for _, d := range docs {
+			s.saw(s.org, d)
 			read[d.ID] = s.k.resource(d)
 		}
 	}

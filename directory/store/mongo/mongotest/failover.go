@@ -47,7 +47,7 @@ func (s *Server) KillPrimary() (int, error) {
 func (n *node) command(command bson.D, answer any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, err := driver.Connect(options.Client().ApplyURI("mongodb://" + n.address + "/?directConnection=true&connectTimeoutMS=1000&serverSelectionTimeoutMS=2000"))
+	c, err := driver.Connect(options.Client().ApplyURI(n.uri() + "&connectTimeoutMS=1000&serverSelectionTimeoutMS=2000"))
 	if err != nil {
 		return err
 	}

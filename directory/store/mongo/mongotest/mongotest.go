@@ -88,6 +88,10 @@ func Standalone(t testing.TB) *Server { return own(t, Alone) }
 // Set starts a replica set of three nodes of the test's own.
 func Set(t testing.TB) *Server { return own(t, ThreeNodes) }
 
+// TLS starts a replica set that takes encrypted connections alone, and from those
+// who prove by SCRAM who they are. As tells of one who does.
+func TLS(t testing.TB) *Server { return own(t, Guarded) }
+
 // own starts a server that one test has for itself.
 func own(t testing.TB, kind Kind) *Server {
 	t.Helper()

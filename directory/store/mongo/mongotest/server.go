@@ -27,6 +27,7 @@ const (
 	ReplicaSet Kind = iota // of one node
 	Alone                  // without transactions
 	ThreeNodes             // a replica set that can lose one
+	Guarded                // a replica set of one node, with TLS and passwords
 )
 
 // setName is the name of the replica sets.
@@ -42,6 +43,7 @@ type Server struct {
 type node struct {
 	binary, folder, address string
 	flags                   []string
+	options                 string // of an address, such as "&tls=true"
 	cmd                     *exec.Cmd
 	ended                   chan struct{}
 }
@@ -89,7 +91,7 @@ func start(kind Kind) (s *Server, err error) {
 		}
 		s.nodes = append(s.nodes, n)
 	}
-	s.uri = "mongodb://" + s.nodes[0].address + "/?directConnection=true"
+	s.uri = s.nodes[0].uri()
 	if kind == Alone {
 		return s, s.ask(func(ctx context.Context, c *driver.Client) error { return c.Ping(ctx, nil) })
 	}
@@ -100,7 +102,10 @@ func start(kind Kind) (s *Server, err error) {
 	for _, n := range s.nodes[1:] {
 		hosts += "," + n.address
 	}
-	s.uri = "mongodb://" + hosts + "/?replicaSet=" + setName
+	s.uri = "mongodb://" + hosts + "/?replicaSet=" + setName + s.nodes[0].options
+	if kind == Guarded {
+		return s, s.enrol()
+	}
 	return s, s.ask(func(ctx context.Context, c *driver.Client) error { return c.Ping(ctx, nil) })
 }
 
@@ -150,6 +155,11 @@ func startNode(binary string, kind Kind) (*node, error) {
 	if kind != Alone {
 		n.flags = append(n.flags, "--oplogSize", "64", "--replSet", setName, "--setParameter", "enableTestCommands=1")
 	}
+	if kind == Guarded {
+		if err := n.guard(); err != nil {
+			return nil, err
+		}
+	}
 	return n, n.start()
 }
 
@@ -173,7 +183,7 @@ func (n *node) start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	c, err := driver.Connect(options.Client().ApplyURI("mongodb://" + n.address + "/?directConnection=true"))
+	c, err := driver.Connect(options.Client().ApplyURI(n.uri()))
 	if err != nil {
 		return err
 	}
@@ -190,6 +200,9 @@ func (n *node) start() error {
 	}
 	return nil
 }
+
+// uri is the address of this node alone.
+func (n *node) uri() string { return "mongodb://" + n.address + "/?directConnection=true" + n.options }
 
 // Stop ends the processes and removes what they wrote.
 func (s *Server) Stop() {
