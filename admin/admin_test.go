@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +13,15 @@ import (
 	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/store/chosen"
 )
 
 // bundle is an API over a store with one organization and one connection.
+func TestMain(m *testing.M) { os.Exit(chosen.Suite{M: m}.Run()) }
+
 type bundle struct {
 	http.Handler
-	store    *sqlite.Store
+	store    chosen.Store
 	changed  int      // calls of Changed
 	touched  []string // ids of changed tokens
 	backedUp string
@@ -27,11 +29,7 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := chosen.Open(t)
 	b := &bundle{store: store}
 	tokens := token.NewManager(store, store, token.ManagerOptions{Changed: func(id string) { b.touched = append(b.touched, id) }})
 	b.Handler = admin.Handler(admin.Services{Registry: store, Tokens: tokens,

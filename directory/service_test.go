@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
-	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -21,20 +20,14 @@ type env struct {
 	*testing.T
 	ctx   context.Context
 	svc   *directory.Service
-	store *sqlite.Store
+	store chosen.Store
 }
 
 func setup(t *testing.T) *env {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := chosen.Open(t)
 	t.Cleanup(func() {
 		if err := s.Check(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -3,7 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/outbox"
-	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/store/chosen"
 )
 
 // flaky fails the first delivery of every event.
@@ -38,17 +38,15 @@ func (f *flaky) delivered() []string {
 	return append([]string{}, f.got...)
 }
 
+func TestMain(m *testing.M) { os.Exit(chosen.Suite{M: m}.Run()) }
+
 // R8: every event arrives, once the receiver takes it, in order.
 func TestR8RelayDeliversInOrder(t *testing.T) {
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := chosen.Open(t)
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	err = s.Update(t.Context(), func(tx directory.Tx) error {
+	err := s.Update(t.Context(), func(tx directory.Tx) error {
 		return tx.Emit(t.Context(), directory.Event{ID: "1", Org: "a", Resource: "r"}, directory.Event{ID: "2", Org: "a", Resource: "r"})
 	})
 	if err != nil {

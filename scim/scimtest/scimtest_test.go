@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,25 +13,19 @@ import (
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
-	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 	"github.com/usher-scim/usher/scim/scimtest"
 	"github.com/usher-scim/usher/scim/server"
 )
 
+func TestMain(m *testing.M) { os.Exit(chosen.Suite{M: m}.Run()) }
+
 // newServer is a real server, and a token for it.
 func newServer(t *testing.T) (http.Handler, string) {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := chosen.Open(t)
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}

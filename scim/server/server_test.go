@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,13 +19,13 @@ import (
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
-	"github.com/usher-scim/usher/directory/store/sqlite"
+	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 	"github.com/usher-scim/usher/scim/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chosen.Suite{M: m}) }
 
 // env is a server over HTTP with two organizations, each with a token.
 type env struct {
@@ -35,21 +34,13 @@ type env struct {
 	token map[string]string
 	srv   *server.Server
 	reg   *prometheus.Registry
-	store *sqlite.Store
+	store chosen.Store
 }
 
 func setup(t testing.TB, change ...func(*server.Options)) *env {
 	t.Helper()
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := chosen.Open(t)
 	e := &env{TB: t, token: map[string]string{}, reg: prometheus.NewRegistry(), store: s}
 	m := token.NewManager(s, s, token.ManagerOptions{})
 	for _, org := range []string{"a", "b", "reader"} {
@@ -64,9 +55,11 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 		if err := s.PutConnection(ctx, c); err != nil {
 			t.Fatal(err)
 		}
-		if e.token[org], _, err = m.Create(ctx, c.ID, token.CreateOptions{}); err != nil {
+		plain, _, err := m.Create(ctx, c.ID, token.CreateOptions{})
+		if err != nil {
 			t.Fatal(err)
 		}
+		e.token[org] = plain
 	}
 	o := server.Options{BaseURL: "https://usher.example/scim/v2", CursorKey: []byte("test key"), Metrics: server.NewMetrics(e.reg)}
 	for _, fn := range change {

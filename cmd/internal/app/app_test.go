@@ -17,6 +17,7 @@ import (
 	"github.com/usher-scim/usher/auth/oidc/oidctest"
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory/store/chosen"
 )
 
 func TestFirstStart(t *testing.T) {
@@ -92,7 +93,7 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 	commits := "usher_store_commit_changes_count"
-	if os.Getenv("USHER_TEST_STORE") == onMongo {
+	if chosen.Mongo() {
 		commits = "usher_store_commit_tries_count"
 	}
 	for _, want := range []string{commits, "usher_store_queries_total", "usher_outbox_lag_seconds", "go_goroutines", "process_resident_memory_bytes"} {

@@ -15,31 +15,17 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(suite{m}) }
-
-// suite runs the tests, and stops the servers they started before leaks are
-// looked for.
-type suite struct{ *testing.M }
-
-// Run runs the tests.
-func (s suite) Run() int { return mongotest.Run(s.M) }
-
-// onMongo is the value of USHER_TEST_STORE that runs the tests of this package on
-// MongoDB instead of the embedded store.
-const onMongo = "mongo"
 
 // stored adds to the flags where the data of a folder is: in the folder, or in a
 // database that the test has for it.
 func stored(t *testing.T, folder string, flags map[string]string) map[string]string {
 	t.Helper()
-	if os.Getenv("USHER_TEST_STORE") != onMongo {
+	if !chosen.Mongo() {
 		return flags
 	}
 	uri, known := databases.Load(folder)
@@ -53,7 +39,7 @@ func stored(t *testing.T, folder string, flags map[string]string) map[string]str
 // onFile skips a test that looks into the file of the embedded store.
 func onFile(t *testing.T) {
 	t.Helper()
-	if os.Getenv("USHER_TEST_STORE") == onMongo {
+	if chosen.Mongo() {
 		t.Skip("it looks into the file of the embedded store")
 	}
 }
