@@ -57,19 +57,28 @@ func membersOf(group directory.Ref) bson.D {
 // Members walks the members of a group in the order in which they were created.
 func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[directory.Member, error] {
 	return func(yield func(directory.Member, error) bool) {
-		var all []edgeDoc
-		err := r.settled(ctx, group.Org)
-		if err == nil {
-			all, err = r.edges(ctx, membersOf(group), "_id")
-		}
-		if err != nil {
+		if err := r.settled(ctx, group.Org); err != nil {
 			yield(directory.Member{}, err)
 			return
 		}
-		for _, e := range all {
+		cursor, err := r.store.has.edge.Find(r.in(ctx), membersOf(group), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(only("m", "mk")).SetBatchSize(5_000))
+		if err != nil {
+			yield(directory.Member{}, r.fault(err))
+			return
+		}
+		defer func() { _ = cursor.Close(r.in(ctx)) }() // nothing is lost with it
+		for cursor.Next(r.in(ctx)) {
+			var e edgeDoc
+			if err := cursor.Decode(&e); err != nil {
+				yield(directory.Member{}, err)
+				return
+			}
 			if _, known := r.store.opts.Registry.Type(e.Kind); known && !yield(directory.Member{ID: e.Member, Type: e.Kind}, nil) {
 				return
 			}
+		}
+		if err := cursor.Err(); err != nil {
+			yield(directory.Member{}, r.fault(err))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/usher-scim/usher/directory"
@@ -13,7 +14,7 @@ import (
 // the server would find; changes of other processes know nothing of it.
 type gate struct {
 	mu    sync.Mutex
-	free  []int
+	free  []int // the last is given first
 	held  int
 	whole bool // somebody holds all
 	queue []*waiter
@@ -54,7 +55,7 @@ func (g *gate) enter(ctx context.Context, whole bool) (slot int, err error) {
 			return 0, ctx.Err()
 		}
 	}
-	g.release(<-w.ready, whole)
+	g.release(<-w.ready, whole, false)
 	return 0, ctx.Err()
 }
 
@@ -84,18 +85,24 @@ func (g *gate) upgrade() bool {
 	return true
 }
 
-// leave gives back what enter or upgrade gave.
-func (g *gate) leave(slot int, whole bool) {
+// leave gives back what enter or upgrade gave. A slot that another process wrote
+// meanwhile is the last to be given again, so that processes come to use different
+// ones.
+func (g *gate) leave(slot int, whole, met bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.release(slot, whole)
+	g.release(slot, whole, met)
 }
 
-func (g *gate) release(slot int, whole bool) {
+func (g *gate) release(slot int, whole, met bool) {
 	if whole {
 		g.whole = false
 	}
 	g.held--
-	g.free = append(g.free, slot)
+	if met {
+		g.free = slices.Insert(g.free, 0, slot)
+	} else {
+		g.free = append(g.free, slot)
+	}
 	g.admit()
 }

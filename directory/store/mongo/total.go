@@ -58,7 +58,7 @@ func (t *tx) Count(ctx context.Context, org directory.OrgID, name string, by, mo
 	t.wrote = true
 	switch {
 	case by < 0:
-		g.give(name, -by)
+		g.add(g.lease, name, by) // which may make the slot negative: only the sum says anything
 	case by == 0:
 	case most < 0:
 		g.add(g.lease, name, by)
@@ -128,21 +128,6 @@ func (g *guards) take(name string, by, most int64) {
 			return
 		}
 	}
-}
-
-// give takes away where there is something, in the transaction's own slot first.
-// What is nowhere makes that one negative.
-func (g *guards) give(name string, by int64) {
-	for _, i := range g.order() {
-		if n := min(g.slots[i].Totals[field(name)], by); n > 0 {
-			g.add(i, name, -n)
-			by -= n
-		}
-		if by == 0 {
-			return
-		}
-	}
-	g.add(g.lease, name, -by)
 }
 
 // order is the transaction's own slot, those it has written, and the others by

@@ -88,7 +88,7 @@ func (t *tx) retry() error {
 // leave gives the slot back.
 func (t *tx) leave() {
 	if t.gate != nil {
-		t.gate.leave(t.lease, t.whole)
+		t.gate.leave(t.lease, t.whole, t.conflict)
 		t.gate = nil
 	}
 }
