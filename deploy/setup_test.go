@@ -106,10 +106,10 @@ func settings() map[string]string {
 }
 
 // serve starts the program and returns the addresses of SCIM and of operations.
-func serve(t *testing.T) (scim, ops string) {
+func serve(t *testing.T, flags ...string) (scim, ops string) {
 	t.Helper()
 	scim, ops = freePort(t), freePort(t)
-	cmd := exec.CommandContext(context.Background(), program(t), "serve", "--data", t.TempDir(), "--listen", scim, "--ops-listen", ops)
+	cmd := exec.CommandContext(context.Background(), program(t), append([]string{"serve", "--data", t.TempDir(), "--listen", scim, "--ops-listen", ops}, flags...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
