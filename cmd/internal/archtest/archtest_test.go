@@ -47,6 +47,7 @@ var rules = []rule{
 	{"scim/scimtest", 5, nil, append([]string{"testing", module + "config", module + "directory", module + "auth"}, stores...), "the suite is black-box, and part of the program"},
 	{"admin", 5, []string{"admin"}, append([]string{module + "config"}, stores...), "the control API works on the domain, never on storage"},
 	{"cmd", 6, []string{"cmd"}, nil, "the wiring knows everything"},
+	{"deploy", 6, nil, []string{module + "directory", module + "scim"}, "what is deployed is judged from outside"},
 }
 
 // within reports whether a package is the folder or below it.
