@@ -42,6 +42,7 @@ var rules = []rule{
 	{"directory/outbox", 3, nil, append([]string{module + "config"}, stores...), "the relay reads through its own port"},
 	{"directory/transfer", 3, nil, append([]string{"net/http", "log/slog", module + "config"}, stores...), "a copy is made through the domain's ports"},
 	{"directory/store", 3, []string{"directory/outbox"}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
+	{"directory/store/chosen", 4, nil, []string{"net/http", module + "config"}, "it chooses between the stores, for tests"},
 	{"auth", 4, []string{"auth"}, append([]string{module + "config"}, stores...), "credentials are judged through the domain's ports"},
 	{"scim/server", 5, nil, append([]string{module + "config"}, stores...), "the protocol works on the domain, never on storage"},
 	{"scim/scimtest", 5, nil, append([]string{"testing", module + "config", module + "directory", module + "auth"}, stores...), "the suite is black-box, and part of the program"},

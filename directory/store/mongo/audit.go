@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/usher-scim/usher/directory"
 )
@@ -21,6 +22,9 @@ func (s *Store) Check(ctx context.Context) error {
 			return err
 		}
 		if err := s.checkEdges(ctx, o.ID); err != nil {
+			return err
+		}
+		if err := s.checkClaims(ctx, o.ID); err != nil {
 			return err
 		}
 	}
@@ -54,12 +58,12 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 			{Key: "let", Value: bson.D{{Key: "id", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$" + end}}}}}},
 			{Key: "pipeline", Value: bson.A{
 				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{"$_id", "$$id"}}}}}}},
-				bson.D{{Key: "$project", Value: bson.D{{Key: "_id", Value: 1}}}},
+				bson.D{{Key: "$project", Value: bson.D{{Key: "f", Value: 1}}}},
 			}}}}}
 	}
 	cursor, err := s.has.edge.Aggregate(ctx, bson.A{
 		bson.D{{Key: "$match", Value: bson.D{{Key: "o", Value: string(org)}}}}, lookup("g"), lookup("m"),
-		bson.D{{Key: "$match", Value: bson.D{{Key: "$or", Value: bson.A{bson.D{{Key: "gEnd", Value: bson.A{}}}, bson.D{{Key: "mEnd", Value: bson.A{}}}}}}}},
+		bson.D{{Key: "$match", Value: bson.D{{Key: "$or", Value: bson.A{bson.D{{Key: "gEnd", Value: bson.A{}}}, bson.D{{Key: "mEnd", Value: bson.A{}}}, bson.D{{Key: "mEnd.f", Value: true}}}}}}},
 		bson.D{{Key: "$count", Value: "n"}},
 	})
 	if err != nil {
@@ -75,4 +79,45 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 		return fmt.Errorf("the memberships disagree with the records in %d places", found[0].N)
 	}
 	return nil
+}
+
+// checkClaims compares the unique values that resources have with those that are
+// taken for them.
+func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
+	sum := func(c *driver.Collection, stages ...bson.D) (int64, error) {
+		cursor, err := c.Aggregate(ctx, append([]bson.D{{{Key: "$match", Value: bson.D{{Key: "o", Value: string(org)}}}}}, stages...))
+		if err != nil {
+			return 0, busy(err)
+		}
+		var found []struct {
+			N int64 `bson:"n"`
+		}
+		err = cursor.All(ctx, &found)
+		if len(found) == 0 {
+			return 0, busy(err)
+		}
+		return found[0].N, busy(err)
+	}
+	has, err := sum(s.has.resource, bson.D{{Key: "$unwind", Value: "$u"}}, bson.D{{Key: "$count", Value: "n"}})
+	if err != nil {
+		return err
+	}
+	taken, err := sum(s.has.claim,
+		bson.D{{Key: "$lookup", Value: bson.D{{Key: "from", Value: "resource"}, {Key: "as", Value: "of"},
+			{Key: "let", Value: bson.D{{Key: "claim", Value: "$_id"}, {Key: "id", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$i"}}}}}},
+			{Key: "pipeline", Value: bson.A{
+				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{"$_id", "$$id"}}}}}}},
+				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$in", Value: bson.A{"$$claim", bson.D{{Key: "$map", Value: bson.D{
+					{Key: "input", Value: "$u"}, {Key: "in", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$k", "/", "$$this"}}}}}}}}}}}}}},
+				bson.D{{Key: "$project", Value: bson.D{{Key: "_id", Value: 1}}}},
+			}}}}},
+		bson.D{{Key: "$match", Value: bson.D{{Key: "of", Value: bson.D{{Key: "$ne", Value: bson.A{}}}}}}}, bson.D{{Key: "$count", Value: "n"}})
+	if err != nil {
+		return err
+	}
+	all, err := sum(s.has.claim, bson.D{{Key: "$count", Value: "n"}})
+	if err == nil && (has != taken || all != taken) {
+		err = fmt.Errorf("resources of the organization %s have %d unique values, and %d are taken, %d of them by a resource that has it; restore a backup", org, has, all, taken)
+	}
+	return err
 }

@@ -139,6 +139,13 @@ func (p *program) create(ctx context.Context, r *rand.Rand) error {
 	id := uuid.Must(uuid.NewV7()).String()
 	doc := p.user(n, id, 1)
 	err := p.write(ctx, r, id, func(ctx context.Context) error {
+		var claims []any
+		for _, value := range doc.Unique {
+			claims = append(claims, claimDoc{key(p.org, doc.Kind, value), doc.Org, id})
+		}
+		if _, err := p.has.claim.InsertMany(ctx, claims); err != nil {
+			return err
+		}
 		_, err := p.has.resource.InsertOne(ctx, doc)
 		return err
 	})

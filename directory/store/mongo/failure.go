@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/usher-scim/usher/directory"
@@ -61,46 +60,4 @@ func busy(err error) error {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
 	return err
-}
-
-// duplicate is the value of a unique index that a write met; false when the error
-// says something else.
-func duplicate(err error) (index string, key bson.Raw, ok bool) {
-	if !driver.IsDuplicateKeyError(err) {
-		return "", nil, false
-	}
-	var bulk driver.BulkWriteException
-	var one driver.WriteException
-	var all []driver.WriteError
-	switch {
-	case errors.As(err, &bulk):
-		for _, e := range bulk.WriteErrors {
-			all = append(all, e.WriteError)
-		}
-	case errors.As(err, &one):
-		all = one.WriteErrors
-	}
-	for _, e := range all {
-		if value, err := e.Raw.LookupErr("keyValue"); err == nil {
-			key = value.Document()
-		}
-		index = indexIn(e.Message)
-	}
-	return index, key, true
-}
-
-// indexIn is the name of the index that a message about a duplicate key names.
-func indexIn(message string) string {
-	_, rest, _ := strings.Cut(message, "index: ")
-	name, _, _ := strings.Cut(rest, " ")
-	return name
-}
-
-// taken is the refusal of a unique value. Values are kept as path, zero, key.
-func taken(key bson.Raw) error {
-	path := "userName"
-	if value, ok := key.Lookup("u").StringValueOK(); ok {
-		path, _, _ = strings.Cut(value, separator)
-	}
-	return &directory.UniqueError{Path: path, Detail: "The " + path + " is already in use; choose a different value."}
 }

@@ -48,6 +48,9 @@ func (t *tx) flush(ctx context.Context) error {
 }
 
 func (t *tx) send(ctx context.Context) error {
+	if err := t.sendClaims(ctx); err != nil {
+		return err
+	}
 	if err := t.sendResources(ctx); err != nil {
 		return err
 	}
@@ -126,25 +129,21 @@ func (t *tx) bulk(ctx context.Context, c *driver.Collection, models []driver.Wri
 	return nil
 }
 
-// refused says what a duplicate key means: that the id exists already, or that
-// somebody has the unique value. What an attempt had only taken for free is looked
-// up when it is made again.
+// refused says what a duplicate key means: that the id exists already.
 func (t *tx) refused(err error) error {
-	index, key, ok := duplicate(err)
-	switch {
-	case !ok:
-		return t.fault(err)
-	case index != indexKeys:
+	if driver.IsDuplicateKeyError(err) {
 		return directory.ErrVersion
-	case len(t.assumed) > 0:
-		t.attempt.sure = true
-		return t.retry()
 	}
-	return taken(key)
+	return t.fault(err)
 }
 
-// sendDelete removes a resource at once.
-func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource) error {
+// sendDelete removes a resource at once, and gives up its unique values.
+func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, k *kind) error {
+	if had := claims(org, k.rt.Name, k.keys(before)); len(had) > 0 {
+		if _, err := t.store.has.claim.DeleteMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: had}}}, {Key: "o", Value: string(org)}}); err != nil {
+			return t.fault(err)
+		}
+	}
 	result, err := t.store.has.resource.DeleteOne(t.in(ctx), at(key(org, before.ID), org, before.Version))
 	if err == nil && result.DeletedCount == 0 {
 		err = directory.ErrVersion

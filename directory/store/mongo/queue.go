@@ -24,6 +24,7 @@ type resourceWrite struct {
 	doc resourceDoc
 	res *scim.Resource
 	was scim.Version
+	had []string // unique values of the version it was
 }
 
 // documentWrite puts or removes one document.
@@ -54,7 +55,7 @@ func (q *queue) put(w resourceWrite) bool {
 	if q.resources[i].res.Version != w.was {
 		return false
 	}
-	w.was = q.resources[i].was
+	w.was, w.had = q.resources[i].was, q.resources[i].had
 	q.resources[i] = w
 	return true
 }

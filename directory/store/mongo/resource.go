@@ -181,9 +181,8 @@ func (r *reader) Owner(ctx context.Context, u directory.UniqueKey) (string, erro
 			return "", err
 		}
 	}
-	var d resourceDoc
-	err = r.store.has.resource.FindOne(r.in(ctx), bson.D{{Key: "o", Value: string(u.Org)}, {Key: "k", Value: k.rt.Name}, {Key: "u", Value: value}},
-		options.FindOne().SetProjection(only("i")).SetHint(indexKeys)).Decode(&d)
+	var d claimDoc
+	err = r.store.has.claim.FindOne(r.in(ctx), bson.D{{Key: "_id", Value: key(u.Org, k.rt.Name, value)}, {Key: "o", Value: string(u.Org)}}).Decode(&d)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return "", directory.ErrNotFound
 	}

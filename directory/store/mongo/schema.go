@@ -14,31 +14,31 @@ import (
 const (
 	indexTerms = "resource_terms"
 	indexOrder = "resource_order"
-	indexKeys  = "resource_unique"
+	indexKeys  = "resource_keys"
 )
 
 // index is one index of the database.
 type index struct {
 	collection, name string
 	keys             []string
-	unique           bool
 	present          string // only documents that have this field
 }
 
 // indexes are all of them; the organization is the first field of each but of the
-// queue, which is the server's.
+// queue, which is the server's. None is unique: an _id is unique everywhere, another
+// index of a sharded collection only if it begins with the shard key.
 var indexes = []index{
-	{"resource", indexKeys, []string{"o", "k", "u"}, true, "u"},
-	{"resource", indexTerms, []string{"o", "k", "t"}, false, ""},
-	{"resource", indexOrder, []string{"o", "k", "i"}, false, ""},
-	{"edge", "edge_member", []string{"o", "m", "g"}, true, ""},
-	{"document", "document_order", []string{"o", "k", "i"}, false, ""},
-	{"document", "document_keys", []string{"o", "k", "keys", "i"}, false, "keys"},
-	{"event", "event_order", []string{"o", "s"}, false, ""},
-	{"event", "event_about", []string{"o", "w", "s"}, false, ""},
-	{"event", "event_pending", []string{"s"}, false, "due"},
-	{"connection", "connection_organization", []string{"o"}, false, ""},
-	{"token", "token_connection", []string{"c"}, false, ""},
+	{"resource", indexKeys, []string{"o", "k", "u"}, "u"},
+	{"resource", indexTerms, []string{"o", "k", "t"}, ""},
+	{"resource", indexOrder, []string{"o", "k", "i"}, ""},
+	{"edge", "edge_member", []string{"o", "m", "g"}, ""},
+	{"document", "document_order", []string{"o", "k", "i"}, ""},
+	{"document", "document_keys", []string{"o", "k", "keys", "i"}, "keys"},
+	{"event", "event_order", []string{"o", "s"}, ""},
+	{"event", "event_about", []string{"o", "w", "s"}, ""},
+	{"event", "event_pending", []string{"s"}, "due"},
+	{"connection", "connection_organization", []string{"o"}, ""},
+	{"token", "token_connection", []string{"c"}, ""},
 }
 
 // create makes the collections and indexes that are missing. Nothing is changed
@@ -52,7 +52,7 @@ func (s *Store) create(ctx context.Context, db *driver.Database) error {
 	for _, name := range have {
 		known[name] = true
 	}
-	for _, c := range []*driver.Collection{s.has.resource, s.has.edge, s.has.document, s.has.event, s.has.guard, s.has.organization, s.has.connection, s.has.token, s.has.setting, s.has.state} {
+	for _, c := range []*driver.Collection{s.has.resource, s.has.claim, s.has.edge, s.has.document, s.has.event, s.has.guard, s.has.organization, s.has.connection, s.has.token, s.has.setting, s.has.state} {
 		if known[c.Name()] {
 			continue
 		}
@@ -86,9 +86,6 @@ func (x index) model() driver.IndexModel {
 		keys = append(keys, bson.E{Key: k, Value: 1})
 	}
 	o := options.Index().SetName(x.name)
-	if x.unique {
-		o.SetUnique(true)
-	}
 	if x.present != "" {
 		o.SetPartialFilterExpression(bson.D{{Key: x.present, Value: bson.D{{Key: "$exists", Value: true}}}})
 	}

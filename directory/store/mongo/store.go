@@ -72,7 +72,7 @@ type Store struct {
 
 // collections are where everything is kept.
 type collections struct {
-	resource, edge, document, event, guard, organization, connection, token, setting, state *driver.Collection
+	resource, claim, edge, document, event, guard, organization, connection, token, setting, state *driver.Collection
 }
 
 // Open connects to the server that a mongodb:// or mongodb+srv:// address names,
@@ -91,7 +91,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	s.client = client
 	db := client.Database(databaseOf(uri))
 	s.has = collections{
-		resource: db.Collection("resource"), edge: db.Collection("edge"), document: db.Collection("document"), event: db.Collection("event"), guard: db.Collection("guard"),
+		resource: db.Collection("resource"), claim: db.Collection("claim"), edge: db.Collection("edge"), document: db.Collection("document"), event: db.Collection("event"), guard: db.Collection("guard"),
 		organization: db.Collection("organization"), connection: db.Collection("connection"), token: db.Collection("token"), setting: db.Collection("setting"), state: db.Collection("state"),
 	}
 	if s.server, err = s.check(ctx, db); err == nil {

@@ -8,10 +8,15 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 )
 
 // tenants are the collections whose documents belong to organizations.
-var tenants = map[string]bool{"resource": true, "edge": true, "document": true, "event": true, "guard": true}
+var tenants = map[string]bool{"resource": true, "claim": true, "edge": true, "document": true, "event": true, "guard": true}
 
 // watched hears every command and fails the test for one on an organization's
 // documents that does not name the organization (K01): so that each can be sent to
@@ -97,4 +102,31 @@ func filters(e *event.CommandStartedEvent) (all []bson.Raw) {
 		list("documents", "")
 	}
 	return all
+}
+
+// Every index of what belongs to organizations begins with the organization, but the
+// relay's, and none is unique: so all of it can be sharded by {o, _id} (docs/scale.md).
+func TestIndexesCanBeSharded(t *testing.T) {
+	uri := mongotest.URI(t)
+	dial(t, uri, mongo.Options{})
+	client, err := driver.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	for name := range tenants {
+		all, err := client.Database(databaseIn(uri)).Collection(name).Indexes().ListSpecifications(t.Context())
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%s has %d indexes, %v", name, len(all), err)
+		}
+		for _, x := range all {
+			first, err := x.KeysDocument.IndexErr(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if key := first.Key(); x.Name != "_id_" && (key != "o" && x.Name != "event_pending" || x.Unique != nil && *x.Unique) {
+				t.Errorf("the index %s of %s begins with %s", x.Name, name, key)
+			}
+		}
+	}
 }

@@ -156,7 +156,10 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 		g.countResources(k.rt.Name, 1)
 		t.free[w.key] = true
 	} else {
-		w.was = before.Version
+		if err := before.Load(); err != nil {
+			return err
+		}
+		w.was, w.had = before.Version, k.keys(before)
 	}
 	w.doc.Free = t.free[w.key]
 	if !t.queue.put(w) {
@@ -187,7 +190,10 @@ func (t *tx) Delete(ctx context.Context, org directory.OrgID, before *scim.Resou
 		return err
 	}
 	g.countResources(k.rt.Name, -1)
-	if err := t.sendDelete(ctx, org, before); err != nil {
+	if err := before.Load(); err != nil {
+		return err
+	}
+	if err := t.sendDelete(ctx, org, before, k); err != nil {
 		return err
 	}
 	return t.unlinkAll(ctx, org, before.ID)

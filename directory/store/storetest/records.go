@@ -121,4 +121,35 @@ func runUnique(t *testing.T, open Opener) {
 			t.Errorf("own name in other letters: %v", err)
 		}
 	}
+	runRename(t, open)
+}
+
+// runRename: a name that is given up is free at once, also to another in the same
+// transaction; one that is taken cannot be taken by a change either.
+func runRename(t *testing.T, open Opener) {
+	e := setup(t, open)
+	a, b := e.create(OrgA, user, person("a")), e.create(OrgA, user, person("b"))
+	if _, err := e.change(OrgA, a, person("b")); !isUnique(err) {
+		t.Errorf("a takes the name of b: %v", err)
+	}
+	a, err := e.change(OrgA, a, person("c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := func(r *scim.Resource, name string) *scim.Resource {
+		after := e.decode(user, person(name))
+		after.ID, after.Version, after.Created, after.Modified = r.ID, r.Version+1, r.Created, r.Modified
+		return after
+	}
+	if err := e.Update(e.ctx, func(tx directory.Tx) error {
+		return errors.Join(tx.Put(e.ctx, OrgA, b, renamed(b, "a")), tx.Put(e.ctx, OrgA, a, renamed(a, "b")))
+	}); err != nil {
+		t.Errorf("one name after the other is handed on: %v", err)
+	}
+	e.create(OrgA, user, person("c"))
+	for _, name := range []string{"A", "B", "C"} {
+		if _, err := e.tryCreate(OrgA, user, person(name)); !isUnique(err) {
+			t.Errorf("%s is taken twice: %v", name, err)
+		}
+	}
 }
