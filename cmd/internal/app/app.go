@@ -120,6 +120,9 @@ func (a *App) buildAuth(ctx context.Context) error {
 	a.verifier = token.New(a.store, a.store, opts)
 	a.tokens = token.NewManager(a.store, a.store, token.ManagerOptions{Changed: a.verifier.Invalidate})
 	a.loops = append(a.loops, a.flushTokens)
+	if s, ok := a.store.(*mongo.Store); ok { // a hint; what is remembered lapses without it
+		a.loops = append(a.loops, func(ctx context.Context) error { return s.Watch(ctx, a.verifier.InvalidateAll) })
+	}
 	return nil
 }
 

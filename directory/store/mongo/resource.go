@@ -156,8 +156,8 @@ func (r *reader) Get(ctx context.Context, ref directory.Ref) (*scim.Resource, er
 }
 
 // Owner finds who holds a unique value. A change takes a value for free at first:
-// the unique index is asked when the resource is written, and if that refuses, or
-// the value is not written after all, the change is made again and looks.
+// its claim is made when the resource is written, and if that is refused, or the
+// value is not written after all, the change is made again and looks.
 func (r *reader) Owner(ctx context.Context, u directory.UniqueKey) (string, error) {
 	k, err := r.store.kind(u.Type)
 	if err != nil {

@@ -82,5 +82,5 @@ func TestRoundTrips(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("a patch", 6, do(directory.Patch{Type: rt, ID: id, Patch: p}))
-	want("a deactivation", 20, do(directory.Deactivate{Type: rt, ID: id}))
+	want("a deactivation", 6, do(directory.Deactivate{Type: rt, ID: id}))
 }

@@ -2,50 +2,68 @@ package mongo_test
 
 import (
 	"context"
-	"sync"
+	"testing"
+	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/event"
+	"github.com/usher-scim/usher/directory"
 )
 
-// watcher hears every command that a store sends.
-type watcher struct {
-	mu  sync.Mutex
-	all []bson.Raw
-}
-
-func (w *watcher) monitor() *event.CommandMonitor {
-	return &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.all = append(w.all, append(bson.Raw(nil), e.Command...))
-	}}
-}
-
-// take returns what was heard since the last time.
-func (w *watcher) take() []bson.Raw {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := w.all
-	w.all = nil
-	return all
-}
-
-// name is the command's.
-func name(command bson.Raw) string {
-	all, err := command.Elements()
-	if err != nil || len(all) == 0 {
-		return ""
-	}
-	return all[0].Key()
-}
-
-// named are the commands of a name on a collection.
-func named(all []bson.Raw, command, collection string) (found []bson.Raw) {
-	for _, c := range all {
-		if name(c) == command && c.Lookup(command).StringValue() == collection {
-			found = append(found, c)
+// K23: one replica hears at once what another does to tokens and connections, and
+// nothing when a token was merely used.
+func TestK23ChangesAreHeard(t *testing.T) {
+	replicas := two(t)
+	heard := make(chan struct{}, 100)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- replicas[1].Watch(ctx, func() { heard <- struct{}{} }) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	hears := func(what string, do func() error) {
+		t.Helper()
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-heard:
+		case <-time.After(time.Second):
+			t.Errorf("%s is not heard of within a second", what)
+		}
+		for len(heard) > 0 {
+			<-heard
 		}
 	}
-	return found
+	c := directory.Connection{ID: "okta", Org: orgA, Scopes: []string{"*"}}
+	for range 100 { // until the stream is there
+		if err := replicas[0].PutConnection(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+		if len(heard) > 0 {
+			break
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	for len(heard) > 0 {
+		<-heard
+	}
+	token := directory.Token{ID: "t1", Connection: "okta", Org: orgA, Hash: []byte("h")}
+	hears("a new token", func() error { return replicas[0].PutToken(t.Context(), token) })
+	hears("a changed connection", func() error { c.Scopes = nil; return replicas[0].PutConnection(t.Context(), c) })
+	if err := replicas[0].TouchTokens(t.Context(), map[string]time.Time{"t1": time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	token.Revoked = time.Now()
+	hears("a revoked token", func() error { return replicas[0].PutToken(t.Context(), token) })
+	if err := replicas[0].TouchTokens(t.Context(), map[string]time.Time{"t1": time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-heard:
+		t.Error("a use of a token is heard as a change")
+	case <-time.After(300 * time.Millisecond):
+	}
 }
