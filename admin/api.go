@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/usher-scim/usher/auth"
@@ -56,6 +58,8 @@ func NewAPI(p Ports) *API {
 	c.Info.Description = "People, licences, domains, applications, integrations and what goes with a departure."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "/openapi", "", "", nil
 	c.FieldsOptionalByDefault = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	c.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An administrator token, or an access token of an issuer whose subject is a member with a role."}}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, c)
 	a.huma.UseMiddleware(a.authenticate)
@@ -72,6 +76,18 @@ func NewAPI(p Ports) *API {
 	a.organization()
 	a.trail()
 	return a
+}
+
+// unmarshal reads a body in which no member is named twice: two readers of such a
+// body might take different ones (K44).
+func unmarshal(data []byte, v any) error {
+	if !jsontext.Value(data).IsValid() {
+		if json.Valid(data) {
+			return errors.New("a member of an object is named twice, or a text is not UTF-8")
+		}
+		return errors.New("the body is not JSON")
+	}
+	return json.Unmarshal(data, v)
 }
 
 // ServeHTTP answers one request.

@@ -152,6 +152,7 @@ func frameworkProblem(status int, msg string, errs ...error) *Problem {
 }
 
 var useProblems = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return frameworkProblem(status, msg, errs...)
 	}

@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -55,6 +57,67 @@ func TestPasswordReset(t *testing.T) {
 	if strings.Contains(h.user(ada).text, "argon2") {
 		t.Error("the hash is shown")
 	}
+}
+
+// K58: a reset goes to the one address that is stored, whatever else the caller
+// names; a link is redeemed once, also by two at the same moment, and not after its
+// owner was deactivated. An invitation is no different.
+func TestK58OneLinkOneAddressOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.owns("default", "corp.example")
+	ada, bob := h.person("ada@corp.example"), h.person("bob@corp.example")
+	invitation := func(id string) string { return h.api(200, "POST", "/users/"+id+"/invite", "").at("token") }
+	once := func(what, path, body string, ok int) {
+		t.Helper()
+		var all sync.WaitGroup
+		var done atomic.Int32
+		for range 8 {
+			all.Go(func() {
+				got, err := h.call("POST", "http://"+h.cfg.Listen+"/api/v1"+path, "", body)
+				if err != nil || got.status != ok && got.status != 403 && got.status != 409 {
+					t.Errorf("%s: %d %s %v", what, got.status, got.text, err)
+				}
+				if got.status == ok {
+					done.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if done.Load() != 1 {
+			t.Errorf("%s is redeemed %d times", what, done.Load())
+		}
+	}
+	once("an invitation", "/invitations/accept", `{"organization":"default","token":"`+invitation(ada)+`"}`, 200)
+	h.wanted(200, "POST", "/api/v1/invitations/accept", "", `{"organization":"default","token":"`+invitation(bob)+`"}`)
+	for _, body := range []string{
+		`{"organization":"default","email":["ada@corp.example","eve@evil.example"]}`,
+		`{"organization":"default","email":"eve@evil.example","email":"ada@corp.example"}`,
+		`{"organization":"default","email":"ada@corp.example","cc":"eve@evil.example"}`,
+		`{"organization":"default","email":"ada@corp.example","Email":"eve@evil.example"}`,
+		`{"organization":"default","email":"ada@corp.example,eve@evil.example"}`,
+		`{"organization":"default","email":"ada@corp.example\neve@evil.example"}`,
+		`{"organization":"default","email":"ada@corp.example eve@evil.example"}`,
+	} {
+		got, err := h.call("POST", "http://"+h.cfg.Listen+"/api/v1/password-resets", "", body)
+		if err != nil || got.status >= 500 {
+			t.Errorf("%s: %d %s %v", body, got.status, got.text, err)
+		}
+		if n := h.audited("password.reset.request", ada) + h.audited("password.reset.request", bob); n != 0 {
+			t.Fatalf("a link is on its way after %s: %d %s", body, got.status, got.text)
+		}
+	}
+	reset := func(id string) string {
+		return `{"organization":"default","password":"correct horse battery","token":"` + h.api(200, "POST", "/users/"+id+"/password-reset", "").at("token") + `"}`
+	}
+	once("a reset", "/password-resets/complete", reset(ada), 204)
+	late := reset(bob)
+	h.setActive(200, bob, false)
+	h.wanted(403, "POST", "/api/v1/password-resets/complete", "", late)
+	invited := h.person("cyd@corp.example")
+	late = invitation(invited)
+	h.setActive(200, invited, false)
+	h.wanted(403, "POST", "/api/v1/invitations/accept", "", `{"organization":"default","token":"`+late+`"}`)
 }
 
 // G9: who holds a role is deactivated by two people where the organization asks
