@@ -4,7 +4,7 @@ run: ## start Usher on the embedded store
 	go run ./cmd/usher serve
 
 test: ## all tests
-	go test ./...
+	go run ./cmd/internal/test
 
 check: ## what a change must pass
 	./.ci/run
