@@ -17,6 +17,7 @@ type Sources struct {
 	File  string            // YAML file; empty means none
 	Env   []string          // NAME=value, as os.Environ returns it
 	Flags map[string]string // key with dots to value
+	Named map[string]string // key to what its flag is called, where that is not --key
 }
 
 // Load reads all sources over the defaults and checks the result. The error is
@@ -26,7 +27,7 @@ type Sources struct {
 // An empty variable counts as not set, an empty flag as set to nothing. Lists
 // are separated by commas in variables and flags, except issuers, which is YAML.
 func Load(src Sources) (Config, error) {
-	l := &loader{cfg: Default(), folder: map[string]string{}}
+	l := &loader{cfg: Default(), folder: map[string]string{}, named: src.Named}
 	l.cfg.origin = map[string]string{}
 	l.file(src.File)
 	l.environment(src.Env)
@@ -41,6 +42,7 @@ func Load(src Sources) (Config, error) {
 
 // loader gathers settings and what is wrong with them, source by source.
 type loader struct {
+	named    map[string]string // key to flag
 	cfg      Config
 	problems Problems
 	folder   map[string]string // key to the folder its relative paths start at
@@ -108,7 +110,9 @@ func (l *loader) flags(flags map[string]string) {
 	l.base, l.lines = "", false
 	known := names(fields)
 	for _, key := range slices.Sorted(maps.Keys(flags)) {
-		l.name = "--" + show(key)
+		if l.name = l.named[key]; l.name == "" {
+			l.name = "--" + show(key)
+		}
 		if f := find(fields, key); f != nil {
 			l.text(f, flags[key])
 			continue

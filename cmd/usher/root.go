@@ -46,10 +46,10 @@ func root() *cobra.Command {
 
 // load reads the configuration: file, environment, flags.
 func (o *options) load() (config.Config, error) {
-	flags := map[string]string{}
+	flags, named := map[string]string{}, map[string]string{"store.uri": "--store"}
 	for key, value := range o.more {
 		if value != "" {
-			flags[key] = value
+			flags[key], named[key] = value, "--"+strings.ReplaceAll(key, "_", "-")
 		}
 	}
 	if o.data != "" {
@@ -63,9 +63,9 @@ func (o *options) load() (config.Config, error) {
 		if !ok {
 			return config.Config{}, usageError{fmt.Errorf("--set wants key=value, not %q", pair)}
 		}
-		flags[key] = value
+		flags[key], named[key] = value, "--set "+key
 	}
-	cfg, err := config.Load(config.Sources{File: o.file, Env: os.Environ(), Flags: flags})
+	cfg, err := config.Load(config.Sources{File: o.file, Env: os.Environ(), Flags: flags, Named: named})
 	for _, w := range cfg.Warnings() {
 		fmt.Fprintln(os.Stderr, "usher: warning:", w)
 	}
