@@ -42,7 +42,8 @@ func open(t *testing.T) storetest.Store {
 	return replica{dial(t, uri, mongo.Options{Monitor: watched(t)}), uri}
 }
 
-// R1: the suite that every store has to pass.
+// R1, R4: the suite that every store has to pass, histories of clients at the same
+// moment among it.
 func TestR1Conformance(t *testing.T) { storetest.Run(t, open) }
 
 // A server without transactions is refused with a sentence that says what to

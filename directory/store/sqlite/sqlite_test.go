@@ -23,7 +23,8 @@ func open(t *testing.T) storetest.Store {
 	return s
 }
 
-// R1: the suite that every store has to pass.
+// R1, R4: the suite that every store has to pass, histories of clients at the same
+// moment among it.
 func TestR1Conformance(t *testing.T) { storetest.Run(t, open) }
 
 func TestSecondOpenerIsRefused(t *testing.T) {
