@@ -166,8 +166,12 @@ func TestK09CancelledRequestsMixNothing(t *testing.T) {
 	together(64, func(worker int) {
 		random := rand.New(rand.NewPCG(9, uint64(worker)))
 		who := worker % 2
-		for range rounds {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(20_000))*time.Microsecond)
+		for round := range rounds {
+			patience := time.Duration(random.IntN(20_000)) * time.Microsecond
+			if round%16 == 15 {
+				patience = time.Minute // this one is waited for, however slow the machine
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			r, _ := http.NewRequestWithContext(ctx, "GET", "http://"+s.cfg.Listen+"/scim/v2"+paths[random.IntN(len(paths))], nil)
 			r.Header.Set("Authorization", "Bearer "+tokens[who])
 			answer, err := s.client.Do(r)
@@ -186,8 +190,8 @@ func TestK09CancelledRequestsMixNothing(t *testing.T) {
 			cancel()
 		}
 	})
-	if read.Load() == 0 {
-		t.Error("no request came to its end")
+	if n := read.Load(); n < 64 { // everybody waited for some
+		t.Errorf("%d requests came to their end", n)
 	}
 	s.stop(t, 20*time.Second)
 }
