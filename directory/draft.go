@@ -26,7 +26,9 @@ func prepare(req Request, at stamp) Request {
 		invite := takeInvite(r)
 		defaults(r)
 		members := takeEdges(r)
-		r.Seal()
+		if !IsPerson(r.Type) { // of a person the rules write something anyway
+			r.Seal()
+		}
 		req.Change = creation{r, members, invite}
 	}
 	return req

@@ -71,10 +71,11 @@ type ResourceType struct {
 	// change them.
 	ReadOnly bool
 
-	roots []*Attribute // externalId, core attributes, extension containers
-	index map[string]*Attribute
-	plain bool
-	noun  string
+	roots  []*Attribute // externalId, core attributes, extension containers
+	index  map[string]*Attribute
+	unique []*Attribute
+	plain  bool
+	noun   string
 }
 
 // The common attributes (RFC 7643 section 3.1).
@@ -136,6 +137,7 @@ func (rt *ResourceType) Compile() error {
 		return fmt.Errorf("resource type %s: %w", rt.Name, err)
 	}
 	rt.index = index
+	rt.unique = rt.collect(func(a *Attribute) bool { return a.Uniqueness != NotUnique })
 	rt.plain = true
 	for _, a := range rt.roots {
 		rt.plain = rt.plain && plain(a)
@@ -211,9 +213,10 @@ func cutURN(path, urn string) (rest string, ok bool) {
 	return "", false
 }
 
-// UniqueAttributes are the attributes whose values the server keeps unique.
+// UniqueAttributes are the attributes whose values the server keeps unique; not to
+// be changed.
 func (rt *ResourceType) UniqueAttributes() []*Attribute {
-	return rt.collect(func(a *Attribute) bool { return a.Uniqueness != NotUnique })
+	return rt.unique
 }
 
 // IndexedAttributes are the attributes that the store keeps an index on.
