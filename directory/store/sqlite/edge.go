@@ -120,7 +120,9 @@ func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta)
 	}
 	for _, m := range d.Add {
 		id, _ := parseID(m.ID)
-		if err := run(t.conn, "INSERT OR IGNORE INTO edge (grp, member, kind, id) SELECT ?, row, kind, id FROM resource WHERE org=? AND id=?", row, org, id); err != nil {
+		joins := func(s *sqlite.Stmt) error { t.store.joined.add(s.ColumnInt64(0)); return nil }
+		if err := each(t.conn, joins, `INSERT OR IGNORE INTO edge (grp, member, kind, id)
+			SELECT ?, row, kind, id FROM resource WHERE org=? AND id=? RETURNING member`, row, org, id); err != nil {
 			return err
 		}
 	}
@@ -146,11 +148,8 @@ func (t *tx) Alone(context.Context, directory.OrgID) error { return nil }
 func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 	t.wrote = true
 	for _, e := range events {
-		data, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		if err := run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), string(data)); err != nil {
+		data := string(e.AppendJSON(make([]byte, 0, 512)))
+		if err := run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), data); err != nil {
 			return err
 		}
 	}

@@ -24,12 +24,20 @@ type reader struct {
 	alone []string // ids that were read and are members of nothing
 }
 
-// The columns of a resource, with and without a look at whether it is a member
-// of anything.
+// The columns of a resource, and a look at whether it is a member of anything.
 const (
-	columns = bare + ", EXISTS (SELECT 1 FROM edge WHERE member=row)"
-	bare    = "row, id, version, created, modified, body"
+	bare   = "row, id, version, created, modified, body"
+	member = ", EXISTS (SELECT 1 FROM edge WHERE member=row)"
 )
+
+// columns are those that record reads: who was never a member of anything need not
+// be looked up.
+func (r *reader) columns() string {
+	if r.store.joined.full.Load() {
+		return bare + ", -1"
+	}
+	return bare + member
+}
 
 // record reads the bare columns.
 func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
@@ -42,7 +50,7 @@ func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 // record reads all the columns, and remembers what spares a look at the edges.
 func (r *reader) record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 	row, res := record(k, s)
-	if s.ColumnInt64(6) == 0 {
+	if is := s.ColumnInt64(6); is == 0 || is < 0 && !r.store.joined.has(row) {
 		r.alone = append(r.alone, res.ID)
 	}
 	return row, res
@@ -63,7 +71,7 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 		if s.ColumnInt64(7) == k.num {
 			_, found = r.record(k, s)
 		}
-	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
+	}, "SELECT "+r.columns()+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
 	if err == nil && found == nil {
 		err = directory.ErrNotFound
 	}
@@ -116,7 +124,7 @@ func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
 		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.num {
 			_, res = r.record(k, s)
 		}
-	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", row)
+	}, "SELECT "+r.columns()+", org, kind FROM resource WHERE row=?", row)
 	return res, err
 }
 

@@ -63,6 +63,7 @@ type Store struct {
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
 	names   names
 	sorts   sorts
+	joined  joined
 	tail    *tail
 
 	queue   chan *update
@@ -84,6 +85,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, err
 	}
 	go s.write(writer)
+	s.joined.begin(s)
 	return s, nil
 }
 
@@ -199,6 +201,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.queue)
 	s.mu.Unlock()
+	s.joined.end()
 	<-s.stopped
 	err := s.readers.close()
 	s.release()

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -58,38 +59,84 @@ type generation struct {
 }
 
 // values are the entries of one list, in the order they came. Those of one value
-// form a chain.
+// form a chain, whose newest is found by the hash of the value: a table of places in
+// pairs, counted from 1, in which what is taken is passed over.
 type values struct {
-	newest map[string]int32
-	pairs  []pair
+	pairs []pair
+	table []int32
+	used  int
 }
 
 type pair struct {
 	value string
 	row   int64
+	hash  uint32
 	prev  int32 // the pair with the same value before, or -1
+}
+
+var hashSeed = maphash.MakeSeed()
+
+// place is where in the table the newest pair of a value is, or would be.
+func (v *values) place(value string, hash uint32) *int32 {
+	last := uint32(len(v.table) - 1)
+	for i := hash & last; ; i = (i + 1) & last {
+		at := &v.table[i]
+		if *at == 0 || v.pairs[*at-1].hash == hash && v.pairs[*at-1].value == value {
+			return at
+		}
+	}
+}
+
+func (v *values) add(value string, row int64) {
+	if 2*v.used >= len(v.table) {
+		v.grow()
+	}
+	hash := uint32(maphash.String(hashSeed, value))
+	at := v.place(value, hash)
+	if *at == 0 {
+		v.used++
+	}
+	v.pairs = append(v.pairs, pair{value, row, hash, *at - 1})
+	*at = int32(len(v.pairs))
+}
+
+// grow doubles the table.
+func (v *values) grow() {
+	old := v.table
+	v.table = make([]int32, max(64, 2*len(old)))
+	for _, n := range old {
+		if n != 0 {
+			p := &v.pairs[n-1]
+			*v.place(p.value, p.hash) = n
+		}
+	}
+}
+
+// newest is the place of the newest pair with the value, or -1.
+func (v *values) newest(value string) int32 {
+	return *v.place(value, uint32(maphash.String(hashSeed, value))) - 1
 }
 
 func newGeneration() *generation {
 	return &generation{values: map[list]*values{}, rows: map[int64]struct{}{}, gone: map[entry]struct{}{}}
 }
 
-func (g *generation) add(e entry) {
-	l := list{e.org, e.attr}
-	v := g.values[l]
-	if v == nil {
-		v = &values{newest: map[string]int32{}}
-		g.values[l] = v
+// add takes over entries of one row.
+func (g *generation) add(entries []entry) {
+	for _, e := range entries {
+		l := list{e.org, e.attr}
+		v := g.values[l]
+		if v == nil {
+			v = &values{}
+			g.values[l] = v
+		}
+		v.add(e.value, e.row)
+		if len(g.gone) > 0 {
+			delete(g.gone, e)
+		}
 	}
-	prev, ok := v.newest[e.value]
-	if !ok {
-		prev = -1
-	}
-	v.newest[e.value] = int32(len(v.pairs))
-	v.pairs = append(v.pairs, pair{e.value, e.row, prev})
-	g.rows[e.row] = struct{}{}
-	if len(g.gone) > 0 {
-		delete(g.gone, e)
+	if len(entries) > 0 {
+		g.rows[entries[0].row] = struct{}{}
 	}
 }
 
@@ -101,11 +148,7 @@ func (g *generation) find(rows []int64, l list, op filter.Op, key string) []int6
 		return rows
 	}
 	if op == filter.Equal {
-		i, ok := v.newest[key]
-		if !ok {
-			return rows
-		}
-		for ; i >= 0; i = v.pairs[i].prev {
+		for i := v.newest(key); i >= 0; i = v.pairs[i].prev {
 			rows = append(rows, v.pairs[i].row)
 		}
 		return rows
@@ -195,9 +238,7 @@ func (t *tail) add(changes []indexed) {
 				t.frozen.gone[e] = struct{}{}
 			}
 		}
-		for _, e := range c.added {
-			t.active.add(e)
-		}
+		t.active.add(c.added)
 	}
 }
 
@@ -231,9 +272,7 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 		}
 		g.rows[row] = struct{}{}
 		added, _ := difference(k, org, row, nil, r)
-		for _, e := range added {
-			g.add(e)
-		}
+		g.add(added)
 		return nil
 	}, `SELECT row, org, kind, body FROM resource WHERE row > ?
 		UNION ALL SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row WHERE p.row <= ?`, floor, floor)

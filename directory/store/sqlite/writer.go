@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -87,17 +88,25 @@ func (s *Store) commit(conn *sqlite.Conn, first *update) {
 	}
 }
 
+// patience is how often the writer lets requests that could run go first, before
+// it commits: those that are about to queue a change share the commit then, whose
+// cost hardly depends on how many they are. Nobody waits for requests to come.
+const patience = 3
+
 // next is another change for the batch, or nil when it should be committed.
 func (s *Store) next(b *batch) *update {
 	if len(b.waiting) >= maxBatch {
 		return nil
 	}
-	select {
-	case u := <-s.queue: // nil when the queue is closed
-		return u
-	default:
-		return nil
+	for range patience {
+		select {
+		case u := <-s.queue: // nil when the queue is closed
+			return u
+		default:
+			runtime.Gosched()
+		}
 	}
+	return nil
 }
 
 // refusal is a change that leaves nothing. It may rest on others of its batch, so
