@@ -148,6 +148,54 @@ func TestScheduledDepartureWaits(t *testing.T) {
 	}
 }
 
+// G8, T12: a departure that waited for something else is counted by the brake on its
+// day, and not again when it is finished.
+func TestBrakeCountsADepartureOnce(t *testing.T) {
+	e := turning(t)
+	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, Brake: directory.Brake{Percent: 1, Count: 1, Minutes: 60}})
+	e.actor = directory.Actor{Kind: directory.Client, Connection: "hr", Rank: directory.ClientRank}
+	ada := e.add(`{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`)
+	bob := e.add(`{"userName":"bob","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31T23:59:59Z"}}`)
+	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: bob, Enabled: true}
+	put(e, i)
+	e.at(time.Date(2026, 3, 31, 23, 59, 59, 0, time.UTC))
+	if c, _ := have[directory.Case](e, bob); e.status(bob) != directory.Suspended || len(c.Blockers) != 1 {
+		t.Fatalf("bob is %s, case %v", e.status(bob), c)
+	}
+	e.at(e.now.Add(time.Second))
+	if c, _ := have[directory.Case](e, ada); e.status(ada) != directory.Suspended || len(c.Blockers) != 1 || c.Blockers[0].Code != policy.RuleBrake {
+		t.Fatalf("ada is %s, case %v", e.status(ada), c)
+	}
+	i.Enabled = false
+	put(e, i)
+	e.at(e.now.Add(time.Second))
+	if e.status(bob) != directory.Inactive || e.status(ada) != directory.Suspended {
+		t.Errorf("bob is %s, ada is %s", e.status(bob), e.status(ada))
+	}
+	e.at(e.now.Add(2 * time.Hour))
+	if e.status(ada) != directory.Inactive {
+		t.Errorf("ada is %s after the time that the brake looks at", e.status(ada))
+	}
+}
+
+// T12: a day that comes for somebody who is gone is over, and does not wait for them
+// to return.
+func TestDayOfWhoIsGone(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada"}`)
+	e.must(directory.Deactivate{Type: user, ID: ada})
+	e.must(directory.Replace{Type: user, ID: ada, Resource: e.decode(user, `{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-02-01"}}`)})
+	e.at(e.now.Add(time.Hour))
+	if _, ok := have[directory.Schedule](e, ada); ok {
+		t.Error("the schedule is kept, and asked again at every tick")
+	}
+	e.must(directory.Activate{Type: user, ID: ada})
+	e.at(e.now.Add(time.Hour))
+	if e.status(ada) != directory.Active {
+		t.Errorf("%s after the return", e.status(ada))
+	}
+}
+
 // 3.4, S2-18: people wait for seats in the order in which they came.
 func TestWaitlist(t *testing.T) {
 	e := turning(t)

@@ -41,6 +41,7 @@ type Finding struct {
 	Says    Message  // the same in other languages
 	Err     error    // the typed error that a refusal ends in, where there is one
 	Firm    bool     // never to be contained: waiting would not make it right
+	Held    bool     // somebody else can allow it: a departure whose day has come waits for that
 	Revoke  bool     // the person's credentials end although the person stays
 	Seats   *Seats   // where the licence is what refuses
 	Blocker *Blocker // what is in the way, and how to clear it
