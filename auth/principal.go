@@ -36,7 +36,7 @@ type Principal struct {
 // Actor is the principal as the directory knows it.
 func (p Principal) Actor() directory.Actor {
 	a := directory.Actor{Kind: directory.Client, Connection: p.Connection.ID, Credential: p.Credential, Subject: p.Subject,
-		Rank: directory.ClientRank, MayLiftBlock: p.Connection.MayLiftBlock}
+		Rank: directory.ClientRank, Ceiling: p.Connection.RankCeiling, MayLiftBlock: p.Connection.MayLiftBlock}
 	if p.Connection.RankCeiling > 0 {
 		a.Rank = p.Connection.RankCeiling
 	}

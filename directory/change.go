@@ -163,6 +163,8 @@ type Draft struct {
 	Reservation string
 	Waitlist    bool
 	Withheld    []string // as in Request
+	// HandsKey tells that the caller is given what lets them in as the person.
+	HandsKey bool
 	// Erase leaves nothing behind of a person who is removed.
 	Erase bool
 	// Deferred leaves a departure half done: access ends, the rest follows when

@@ -199,3 +199,115 @@ func TestK32NamesGiveNothing(t *testing.T) {
 	s.same(s.api(200, "GET", "/licences/core", ""), "seats/used", "1")
 	s.ask(403, s.as("eve@mail.example"), "GET", "/users", "")
 }
+
+// renaming are the ways to write what somebody signs in with, and what each writes.
+func renaming(h *house, id string) map[string]func(token string) reply {
+	u := h.user(id)
+	scim := func(method, path, body string) func(string) reply {
+		return func(token string) reply { return h.try(method, "/scim/v2"+path, token, body) }
+	}
+	patch := func(op string) string {
+		return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + op + `]}`
+	}
+	const head = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],`
+	return map[string]func(string) reply{
+		"PATCH externalId":    scim("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"externalId","value":"mallory"}`)),
+		"PATCH userName":      scim("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"userName","value":"mallory@corp.example"}`)),
+		"PATCH emails":        scim("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"emails","value":[{"value":"mallory@corp.example","primary":true}]}`)),
+		"PATCH one email":     scim("PATCH", "/Users/"+id, patch(`{"op":"add","path":"emails","value":[{"value":"mallory@corp.example","type":"home"}]}`)),
+		"PATCH without path":  scim("PATCH", "/Users/"+id, patch(`{"op":"replace","value":{"title":"x","externalId":"mallory"}}`)),
+		"PUT userName":        scim("PUT", "/Users/"+id, head+`"userName":"mallory@corp.example","emails":`+u.at("emails")+`}`),
+		"PUT externalId":      scim("PUT", "/Users/"+id, head+fmt.Sprintf(`"userName":%q,"externalId":"mallory","emails":%s}`, u.at("userName"), u.at("emails"))),
+		"PUT without e-mails": scim("PUT", "/Users/"+id, head+fmt.Sprintf(`"userName":%q}`, u.at("userName"))),
+	}
+}
+
+// K10, K28, K52: what the owner, an administrator or an auditor signs in with is not a
+// provisioning client's to write, at any door; a rank ceiling that somebody set opens
+// the way to those it reaches, and never to the owner. Values that stay are no change,
+// and ordinary people are as they were.
+func TestK52ClientsTakeNobodysIdentity(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	owner, admin, auditor, ada := s.member("owner", "", 0), s.member("admin", "admin", 10), s.member("auditor", "auditor", 0), s.member("ada", "", 895)
+	s.api(200, "POST", "/organization/owner", `{"to":"`+owner+`"}`)
+	refused := func(when, id string) {
+		t.Helper()
+		version := s.user(id).at("meta/version")
+		for name, way := range renaming(s.house, id) {
+			if got := way(secret); got.status != 403 || got.header.Get("Usher-Error") != "identity.protected" {
+				t.Errorf("%s, %s: %d %s", when, name, got.status, got.text)
+			}
+		}
+		bulk := s.prov(200, "POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{"method":"PATCH","path":"/Users/`+id+`","data":{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"externalId","value":"mallory"}]}}]}`)
+		s.same(bulk, "Operations/0/status", "403")
+		if after := s.user(id).at("meta/version"); after != version {
+			t.Errorf("%s: a refusal changed something", when)
+		}
+		u := s.user(id)
+		same := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"emails":%s,"title":%q}`, u.at("userName"), u.at("emails"), when)
+		s.prov(200, "PUT", "/Users/"+id, same)
+	}
+	for name, id := range map[string]string{"owner": owner, "admin": admin, "auditor": auditor} {
+		refused(name, id)
+	}
+	s.same(s.patched(403, owner, "externalId", `"mallory"`), "detail", "owner@corp.example owns the organization and signs in with externalId, so no provisioning client can change it; the owner can.")
+	s.same(s.patched(403, admin, "userName", `"mallory"`), "detail", "admin@corp.example holds a role in the organization and signs in with userName, so this client cannot change it; an administrator of at least the same rank can, or the operator sets a rank ceiling for the client.")
+	s.ask(401, s.as("mallory"), "GET", "/users", "")
+	for name, way := range renaming(s.house, ada) {
+		if got := way(secret); got.status != 200 {
+			t.Errorf("an ordinary person, %s: %d %s", name, got.status, got.text)
+		}
+	}
+	s.connection(`,"rankCeiling":9`)
+	refused("admin above the ceiling", admin)
+	if got := s.patched(403, ada, "externalId", `"e-ada"`).at("detail"); !strings.HasSuffix(got, " has a higher role than you and signs in with externalId, so you cannot change it; ask somebody of at least the same rank.") {
+		t.Error(got)
+	}
+	s.connection(`,"rankCeiling":2000`)
+	refused("owner below the ceiling", owner)
+	s.connection(`,"rankCeiling":10`)
+	s.patched(200, admin, "externalId", `"e-admin"`)
+	s.ask(200, s.as("e-admin"), "GET", "/users", "")
+}
+
+// K10, K52, domain 3.6: nor do administrators write what somebody above them signs in
+// with, or get what lets them in as that person; those of the same rank may.
+func TestK52AdministratorsTakeNobodysIdentity(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	owner, high := s.member("owner", "", 0), s.member("high", "admin", 500)
+	s.member("low", "admin", 10)
+	equal := s.member("equal", "admin", 10)
+	s.api(200, "POST", "/organization/owner", `{"to":"`+owner+`"}`)
+	low := s.as("low@corp.example")
+	ways := [][3]string{
+		{"PATCH", "", `{"userName":"mallory@corp.example"}`},
+		{"PATCH", "", `{"email":"mallory@corp.example"}`},
+		{"POST", "/password-reset", ""},
+		{"POST", "/invite", ""},
+		{"POST", "/credentials", `{"kind":"session"}`},
+	}
+	for _, id := range []string{owner, high} {
+		for _, way := range ways {
+			got := s.ask(403, low, way[0], "/users/"+id+way[1], way[2])
+			s.same(got, "code", "identity.protected")
+			if got.at("token")+got.at("secret") != "" {
+				t.Error("the refusal hands out a secret")
+			}
+		}
+		s.same(s.ask(200, low, "POST", "/users/invite", `{"ids":["`+id+`"]}`), "items/0/code", "identity.protected")
+		s.same(s.api(200, "GET", "/users/"+id+"/credentials", ""), "items", "[]")
+		s.ask(200, low, "PATCH", "/users/"+id, `{"title":"x"}`)
+	}
+	s.api(201, "POST", "/users/"+owner+"/credentials", `{"kind":"session"}`) // the page where they signed in
+	s.same(s.api(403, "POST", "/users/"+owner+"/password-reset", ""), "code", "identity.protected")
+	for _, way := range ways {
+		if got := s.try(way[0], "/api/v1/users/"+equal+way[1], low, way[2]); got.status >= 300 {
+			t.Errorf("of the same rank, %v: %d %s", way, got.status, got.text)
+		}
+	}
+	s.ask(200, s.as("owner@corp.example"), "PATCH", "/users/"+owner, `{"userName":"boss@corp.example"}`)
+}
