@@ -31,6 +31,9 @@ type Principal struct {
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
+	// Inherited tells that an access token stated no scopes, so that these are all of
+	// its connection: for a machine. A person has none of them.
+	Inherited bool
 }
 
 // Actor is the principal as the directory knows it.

@@ -46,10 +46,10 @@ func TestK23RevocationActsOnTheNextRequest(t *testing.T) {
 	ada := s.member("ada", "admin", 5)
 	token := s.as("ada@corp.example")
 	s.ask(200, token, "GET", "/users", "")
-	bare := s.issuer.Token(map[string]any{"sub": "ada@corp.example"}) // has what its connection has, SCIM included
-	s.wanted(200, "GET", "/scim/v2/Users", bare, "")
+	bare := s.issuer.Token(map[string]any{"sub": "ada@corp.example"})
+	s.wanted(200, "GET", "/scim/v2/Me", bare, "")
 	s.setActive(200, ada, false)
-	s.wanted(401, "GET", "/scim/v2/Users", bare, "")
+	s.wanted(401, "GET", "/scim/v2/Me", bare, "")
 	s.wanted(200, "GET", "/scim/v2/Users", s.issuer.Token(map[string]any{"sub": "a-machine"}), "")
 	refused := s.ask(401, token, "GET", "/users", "")
 	if refused.header.Get("WWW-Authenticate") == "" || strings.Contains(refused.text, "ada@") {
@@ -77,6 +77,103 @@ func TestK23RevocationActsOnTheNextRequest(t *testing.T) {
 	s.ask(200, made.Secret, "GET", "/users", "")
 	s.control(t, "DELETE", "/tokens/"+made.Token.ID, "", &struct{}{})
 	s.ask(401, made.Secret, "GET", "/users", "")
+}
+
+// K17, K23, domain 3.6: a person has no scope that their token does not state; one
+// that states none opens /Me and nothing else, whatever the connection has. A machine
+// has what its connection has.
+func TestTokensOfPeopleGiveNoScopes(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	ada, bob := s.member("ada", "", 0), s.member("bob", "", 0)
+	boss := s.member("boss", "admin", 800)
+	const deactivation = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}`
+	ask := func(status int, token, method, path, body string) reply {
+		t.Helper()
+		return s.wanted(status, method, "/scim/v2"+path, token, body)
+	}
+	for _, claims := range []map[string]any{{}, {"scope": ""}, {"scope": "openid profile"}} {
+		for _, name := range []string{"ada@corp.example", "boss@corp.example"} {
+			claims["sub"] = name
+			token := s.issuer.Token(claims)
+			s.same(ask(200, token, "GET", "/Me", ""), "userName", name)
+			ask(403, token, "GET", "/Users", "")
+			ask(403, token, "GET", "/Users/"+bob, "")
+			ask(403, token, "GET", "/Groups", "")
+			ask(403, token, "POST", "/Users/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]}`)
+			ask(403, token, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"eve@corp.example"}`)
+			ask(403, token, "PATCH", "/Users/"+bob, deactivation)
+			ask(403, token, "DELETE", "/Users/"+bob, "")
+			bulk := ask(200, token, "POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{"method":"DELETE","path":"/Users/`+bob+`"}]}`)
+			s.same(bulk, "Operations/0/status", "403")
+			ask(200, token, "GET", "/ServiceProviderConfig", "")
+		}
+	}
+	reads := s.issuer.Token(map[string]any{"sub": "ada@corp.example", "scope": "openid users:read"})
+	ask(200, reads, "GET", "/Users/"+bob, "")
+	ask(403, reads, "PATCH", "/Users/"+bob, deactivation)
+	ask(200, s.issuer.Token(map[string]any{"sub": "a-machine"}), "PATCH", "/Users/"+bob, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
+
+	for range 2 { // one name that is two people's is nobody's, and no machine's either
+		s.prov(201, "POST", "/Users", fmt.Sprintf(`{"userName":"twin-%s@corp.example","externalId":"twin"}`, s.prov(200, "GET", "/Users", "").at("totalResults")))
+	}
+	ask(401, s.issuer.Token(map[string]any{"sub": "twin"}), "GET", "/Users", "")
+	for _, id := range []string{ada, bob, boss} {
+		if s.standing(id) != "active" {
+			t.Error("somebody was let out")
+		}
+	}
+}
+
+// K30, K52, domain 3.6: people change their own account through /Me without a scope, and
+// nothing of what they are here, of what they sign in with, or of Usher's own.
+func TestMeIsOnesOwnAccount(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	s.api(200, "PUT", "/applications/books", `{"name":"Zoho Books"}`)
+	ada := s.member("ada", "", 0)
+	token := s.issuer.Token(map[string]any{"sub": "ada@corp.example", "scope": "openid"})
+	change := func(path, value string) reply {
+		t.Helper()
+		return s.try("PATCH", "/scim/v2/Me", token, fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":%q,"value":%s}]}`, path, value))
+	}
+	for path, value := range map[string]string{"name.givenName": `"Ada"`, "displayName": `"Ada L."`, "phoneNumbers": `[{"value":"+41 44 000 00 00","type":"work"}]`, "preferredLanguage": `"fr"`, "timezone": `"Europe/Zurich"`} {
+		if got := change(path, value); got.status != 200 {
+			t.Errorf("%s: %d %s", path, got.status, got.text)
+		}
+	}
+	s.same(s.user(ada), "name/givenName", "Ada")
+	version := s.user(ada).at("meta/version")
+	forbidden := map[string]string{"active": "false", "userName": `"mallory@corp.example"`, "externalId": `"mallory"`, "emails": `[{"value":"mallory@corp.example"}]`, "userType": `"customer"`,
+		"title": `"Boss"`, "roles": `[{"value":"books.admin","type":"app"}]`, "entitlements": `[{"value":"outlook","type":"extension"}]`,
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department": `"Sales"`}
+	for _, own := range []string{"terminationDate", "contractEndDate"} {
+		forbidden[usherUser+":"+own] = `"2099-01-31"`
+	}
+	forbidden[usherUser+":reactivateOnPurchase"], forbidden[usherUser+":transferRecordsTo"] = "true", `"`+ada+`"`
+	for path, value := range forbidden {
+		if got := change(path, value); got.status != 403 || got.header.Get("Usher-Error") != "self.not_yours" {
+			t.Errorf("%s: %d %s", path, got.status, got.text)
+		}
+	}
+	s.same(change("title", `"Boss"`), "detail", "You cannot change title of yourself; an administrator of the organization can.")
+	got := s.try("DELETE", "/scim/v2/Me", token, "")
+	if got.status != 403 || got.header.Get("Usher-Error") != "deactivation.self" {
+		t.Errorf("DELETE: %d %s", got.status, got.text)
+	}
+	if after := s.user(ada).at("meta/version"); after != version {
+		t.Errorf("a refusal changed something: %s to %s", version, after)
+	}
+	u := s.user(ada)
+	put := func(userName string) reply {
+		return s.try("PUT", "/scim/v2/Me", token, fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"emails":%s,"nickName":"Countess"}`, userName, u.at("emails")))
+	}
+	if got := put("mallory@corp.example"); got.status != 403 {
+		t.Errorf("PUT of another userName: %d %s", got.status, got.text)
+	}
+	s.same(put("ada@corp.example"), "nickName", "Countess")
 }
 
 // K26: nobody gets another person's account by writing its address into a record,
