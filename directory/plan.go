@@ -141,6 +141,9 @@ func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, b
 			p.Findings = append(p.Findings, found...)
 		}
 	}
+	if err := nameHolders(ctx, r, d.Org, p.Findings); err != nil {
+		return nil, nil, err
+	}
 	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
 	p.Deferred, p.Alone = d.Deferred, d.Alone
 	p.stamp(req, at, d)

@@ -79,8 +79,18 @@ func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 		return nil, err // the owner has a guard of their own
 	}
 	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
+	f.Firm, f.Blocker = true, above(d.Before.ID, standing)
+	f.Blocker.Fix.Except = d.Before.ID
 	return []directory.Finding{f}, nil
+}
+
+// above is the blocker of what takes somebody who is not below a person.
+func above(id string, s directory.Standing) *directory.Blocker {
+	role := directory.Admin
+	if s.Role == directory.Owner {
+		role = directory.Owner
+	}
+	return &directory.Blocker{OwnerID: id, Fix: &directory.Fix{Kind: "askHigherRole", RoleNeeded: string(role), Least: s.Height()}}
 }
 
 // orgOwner is G5: the organization's owner stays until the ownership is transferred
@@ -91,7 +101,7 @@ func orgOwner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 		return nil, err
 	}
 	f := refuse(RuleOrgOwner, directory.State, "The owner of the organization cannot be deactivated; transfer the ownership first.")
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner), Holders: []string{d.Before.ID}}}
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner)}}
 	return []directory.Finding{f}, nil
 }
 
@@ -150,7 +160,7 @@ func self(_ context.Context, _ directory.Reader, d *directory.Draft) ([]director
 		return nil, nil
 	}
 	f := refuse(RuleSelf, directory.Authority, "You cannot deactivate yourself; another administrator of the organization can.")
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askOther", RoleNeeded: string(directory.Admin)}}
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askOther", RoleNeeded: string(directory.Admin), Except: d.Before.ID}}
 	return []directory.Finding{f}, nil
 }
 
@@ -182,14 +192,8 @@ func IntegrationFinding(ctx context.Context, r directory.Documents, org director
 	if err != nil {
 		return f, err
 	}
-	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition,
+	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: or(i.Fix.RoleNeeded, string(directory.Admin)), Precondition: i.Fix.Precondition,
 		Href: "/api/v1/integrations/" + i.ID, Support: profile.SupportContact}
-	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + i.Fix.RoleNeeded}) {
-		if err != nil {
-			return f, err
-		}
-		fix.Holders = append(fix.Holders, a.User) // S0-20
-	}
 	f.Blocker = &directory.Blocker{IntegrationID: i.ID, App: i.App, PeerApp: i.PeerApp, OwnerID: i.Owner, Fix: fix}
 	return f, nil
 }
@@ -274,7 +278,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 	if err != nil {
 		return nil, err
 	}
-	var others []string
+	others := 0
 	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + leaving.App + "." + directory.AppAdmin}) {
 		if err != nil {
 			return nil, err
@@ -284,10 +288,10 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 			return nil, err
 		}
 		if err == nil && a.User != leaving.User && directory.StatusOf(person) == directory.Active {
-			others = append(others, a.User)
+			others++
 		}
 	}
-	if len(others) >= max(1, app.MinAdmins) {
+	if others >= max(1, app.MinAdmins) {
 		return nil, nil
 	}
 	name := or(app.Name, leaving.App)
@@ -295,7 +299,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 	if app.MinAdmins > 1 {
 		f = refuse(RuleLastAdmin, directory.State, "At least %d administrators are required in %s", app.MinAdmins, name)
 	}
-	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: leaving.App + "." + directory.AppAdmin, Holders: others}}
+	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{f}, nil
 }
 
@@ -306,7 +310,7 @@ func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 			return nil, err
 		}
 		f := refuse(RuleAppOwner, directory.State, "%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID))
-		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, Href: "/api/v1/applications/" + app.ID}}
+		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, RoleNeeded: string(directory.Admin), Href: "/api/v1/applications/" + app.ID}}
 		found = append(found, f)
 	}
 	return found, nil

@@ -67,7 +67,7 @@ func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 		return nil, err
 	}
 	f := refuse(RuleApproval, directory.Authority, "The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Except: by.User, Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
 	f.Held = true
 	return []directory.Finding{f}, nil
 }

@@ -38,11 +38,11 @@ func (SignIn) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 	name, client := directory.DisplayOf(d.Before), d.Actor.Kind == directory.Client
 	switch {
 	case client && standing.Role == directory.Owner:
-		return protected(d.Before, refuse(RuleSignIn, directory.Authority, "%s owns the organization and signs in with %s, so no provisioning client can change it; the owner can.", name, changed)), nil
+		return protected(d.Before, standing, refuse(RuleSignIn, directory.Authority, "%s owns the organization and signs in with %s, so no provisioning client can change it; the owner can.", name, changed)), nil
 	case client && standing.Role != "" && d.Actor.Ceiling < max(standing.Height(), 1):
-		return protected(d.Before, refuse(RuleSignIn, directory.Authority, "%s holds a role in the organization and signs in with %s, so this client cannot change it; an administrator of at least the same rank can, or the operator sets a rank ceiling for the client.", name, changed)), nil
+		return protected(d.Before, standing, refuse(RuleSignIn, directory.Authority, "%s holds a role in the organization and signs in with %s, so this client cannot change it; an administrator of at least the same rank can, or the operator sets a rank ceiling for the client.", name, changed)), nil
 	case height(d.Before, standing) > d.Actor.Rank:
-		return protected(d.Before, refuse(RuleSignIn, directory.Authority, "%s has a higher role than you and signs in with %s, so you cannot change it; ask somebody of at least the same rank.", name, changed)), nil
+		return protected(d.Before, standing, refuse(RuleSignIn, directory.Authority, "%s has a higher role than you and signs in with %s, so you cannot change it; ask somebody of at least the same rank.", name, changed)), nil
 	}
 	return nil, nil
 }
@@ -53,11 +53,11 @@ func MayHandKey(ctx context.Context, r directory.Reader, d *directory.Draft, per
 	if err != nil || height(person, standing) <= d.Actor.Rank {
 		return nil, err
 	}
-	return protected(person, refuse(RuleSignIn, directory.Authority, "%s has a higher role than you, so you cannot be given a way to sign in as them; ask somebody of at least the same rank.", directory.DisplayOf(person))), nil
+	return protected(person, standing, refuse(RuleSignIn, directory.Authority, "%s has a higher role than you, so you cannot be given a way to sign in as them; ask somebody of at least the same rank.", directory.DisplayOf(person))), nil
 }
 
-func protected(person *scim.Resource, f directory.Finding) []directory.Finding {
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: person.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
+func protected(person *scim.Resource, s directory.Standing, f directory.Finding) []directory.Finding {
+	f.Firm, f.Blocker = true, above(person.ID, s)
 	return []directory.Finding{f}
 }
 
