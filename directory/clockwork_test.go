@@ -9,6 +9,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -152,13 +153,18 @@ func TestScheduledDepartureWaits(t *testing.T) {
 // day, and not again when it is finished.
 func TestBrakeCountsADepartureOnce(t *testing.T) {
 	e := turning(t)
+	e.now = scim.Now(time.Now) // stores forget what no brake looks back to, by their own clock
+	end := e.now.Add(time.Hour)
+	leaving := func(name string, at time.Time) string {
+		return e.add(fmt.Sprintf(`{"userName":%q,"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":%q}}`, name, scim.FormatTime(at)))
+	}
 	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, Brake: directory.Brake{Percent: 1, Count: 1, Minutes: 60}})
 	e.actor = directory.Actor{Kind: directory.Client, Connection: "hr", Rank: directory.ClientRank}
-	ada := e.add(`{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`)
-	bob := e.add(`{"userName":"bob","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31T23:59:59Z"}}`)
+	ada := leaving("ada", end.Add(time.Second))
+	bob := leaving("bob", end)
 	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: bob, Enabled: true}
 	put(e, i)
-	e.at(time.Date(2026, 3, 31, 23, 59, 59, 0, time.UTC))
+	e.at(end)
 	if c, _ := have[directory.Case](e, bob); e.status(bob) != directory.Suspended || len(c.Blockers) != 1 {
 		t.Fatalf("bob is %s, case %v", e.status(bob), c)
 	}
