@@ -196,7 +196,7 @@ func (a *API) caller(r *http.Request) (caller, error) {
 		return caller{}, err
 	}
 	c := caller{org: p.Org, actor: p.Actor(), conn: p.Connection}
-	if p.Operator || p.Scopes.Admin() {
+	if p.Operator || p.Scopes.Admin() && !p.Inherited {
 		c.role = AsAdmin
 		return c, nil
 	}
@@ -207,17 +207,21 @@ func (a *API) caller(r *http.Request) (caller, error) {
 	return c, a.member(r.Context(), &c, p)
 }
 
-// member makes the caller a person of the organization, who must be allowed in.
+// member makes the caller a person of the organization, who must be allowed in. Only a
+// machine has what its token does not state and its connection has.
 func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(ctx, r, p.Org, p.Subject)
 		if err == nil {
 			err = directory.Admit(person, p.Issued)
 		}
-		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
+		switch {
+		case errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous) && p.Scopes.Admin():
+			c.role = AsAdmin
+			return nil
+		case errors.Is(err, directory.ErrNotFound), errors.Is(err, directory.ErrNotAdmitted):
 			return auth.Invalid(err)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		standing, err := directory.LoadOr[directory.Standing](ctx, r, p.Org, person.ID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -101,6 +102,11 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 		}
 		if err := directory.Admit(p, d.Now.Add(time.Millisecond)); err != nil {
 			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
+		}
+		if d.Actor.User != "" { // an administrator token stands for the page where the person signed in
+			if found, err := policy.MayHandKey(ctx, r, d, p); err != nil || found != nil {
+				return found, err
+			}
 		}
 		c.Head = directory.Head{ID: directory.SecretHash(plain)}
 		if _, err := directory.Load[directory.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {

@@ -31,12 +31,15 @@ type Principal struct {
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
+	// Inherited tells that an access token stated no scopes, so that these are all of
+	// its connection: for a machine. A person has none of them.
+	Inherited bool
 }
 
 // Actor is the principal as the directory knows it.
 func (p Principal) Actor() directory.Actor {
 	a := directory.Actor{Kind: directory.Client, Connection: p.Connection.ID, Credential: p.Credential, Subject: p.Subject,
-		Rank: directory.ClientRank, MayLiftBlock: p.Connection.MayLiftBlock}
+		Rank: directory.ClientRank, Ceiling: p.Connection.RankCeiling, MayLiftBlock: p.Connection.MayLiftBlock}
 	if p.Connection.RankCeiling > 0 {
 		a.Rank = p.Connection.RankCeiling
 	}

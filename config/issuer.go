@@ -67,7 +67,7 @@ var issuerFields = []field[Issuer]{
 	},
 	{
 		key: "scope_claim", at: func(i *Issuer) any { return &i.ScopeClaim }, sample: "scope",
-		doc: "Claim that lists the scopes.",
+		doc: "Claim that lists the scopes. A token without it has those of its connection if its subject is a machine, and none if it is a person.",
 	},
 }
 

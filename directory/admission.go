@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/usher-scim/usher/scim"
@@ -13,6 +14,9 @@ import (
 // ErrNotAdmitted: the person may not be in, or the credential is older than the
 // end of their access.
 var ErrNotAdmitted = errors.New("the person may not be in, or the credential is too old")
+
+// ErrAmbiguous: several people have the name, so it stands for none of them.
+var ErrAmbiguous = fmt.Errorf("several people have this name: %w", ErrNotFound)
 
 // Admit is the one place where every credential of a person meets the directory:
 // access tokens of issuers, sessions and tokens that other systems registered,
@@ -32,12 +36,14 @@ func Admit(person *scim.Resource, issued time.Time) error {
 }
 
 // Subject finds the person that an access token speaks of: whose externalId, or
-// else userName, is its subject. ErrNotFound when there is not exactly one (K29).
+// else userName, is its subject. ErrNotFound when there is nobody, ErrAmbiguous, which
+// is one as well, when there are several (K29).
 func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Resource, error) {
 	rt, err := r.Type("User")
 	if err != nil {
 		return nil, err
 	}
+	several := false
 	for _, attr := range []string{"externalId", "userName"} {
 		f, _, err := filter.Compile(attr+" eq "+string(scim.AppendString(nil, subject)), rt, scim.Strict)
 		if err != nil {
@@ -50,6 +56,10 @@ func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Re
 		if len(page.Resources) == 1 {
 			return page.Resources[0], page.Resources[0].Load()
 		}
+		several = several || len(page.Resources) > 1
+	}
+	if several {
+		return nil, ErrAmbiguous
 	}
 	return nil, ErrNotFound
 }

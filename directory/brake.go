@@ -48,12 +48,12 @@ func Lapsed(tally string, now time.Time) bool {
 	return err == nil && minute < now.Unix()/60-2*longestSpan
 }
 
-// Brakes reports whether the brake holds another deactivation by the draft's
-// connection. One that may pass is counted.
-func Brakes(ctx context.Context, r Documents, d *Draft, b Brake) (held bool, err error) {
+// Brakes reports whether the brake holds another deactivation by a connection. One
+// that may pass is counted.
+func Brakes(ctx context.Context, r Documents, d *Draft, b Brake, by ConnectionID) (held bool, err error) {
 	d.Alone = true // or many at once would each see few
 	minute := d.Now.Unix() / 60
-	free, err := Load[Release](ctx, r, d.Org, string(d.Actor.Connection))
+	free, err := Load[Release](ctx, r, d.Org, string(by))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return false, err
 	}
@@ -62,7 +62,7 @@ func Brakes(ctx context.Context, r Documents, d *Draft, b Brake) (held bool, err
 	}
 	left := int64(0)
 	for m := minute - int64(b.Span()) + 1; m <= minute; m++ {
-		n, err := r.Tally(ctx, d.Org, departures(d.Actor.Connection, m))
+		n, err := r.Tally(ctx, d.Org, departures(by, m))
 		if err != nil {
 			return false, err
 		}
@@ -75,7 +75,7 @@ func Brakes(ctx context.Context, r Documents, d *Draft, b Brake) (held bool, err
 	if left >= int64(b.Count) && (left+1)*100 > (active+left)*int64(b.Percent) {
 		return true, nil
 	}
-	d.Count(departures(d.Actor.Connection, minute), 1, -1)
+	d.Count(departures(by, minute), 1, -1)
 	return false, nil
 }
 
@@ -96,12 +96,12 @@ func (*Approval) Keys() []string { return nil }
 // ApprovalLife is how long an approval holds.
 const ApprovalLife = 24 * time.Hour
 
-// Approved reports whether somebody other than the draft's actor has allowed the
+// Approved reports whether somebody other than who asks for it has allowed the
 // deactivation of a person.
-func Approved(ctx context.Context, r Documents, d *Draft, user string) (bool, error) {
+func Approved(ctx context.Context, r Documents, d *Draft, user string, by Actor) (bool, error) {
 	a, err := Load[Approval](ctx, r, d.Org, user)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && d.Now.Before(a.Until) && a.By != d.Actor.Signature(), err
+	return err == nil && d.Now.Before(a.Until) && a.By != by.Signature(), err
 }

@@ -163,6 +163,8 @@ type Draft struct {
 	Reservation string
 	Waitlist    bool
 	Withheld    []string // as in Request
+	// HandsKey tells that the caller is given what lets them in as the person.
+	HandsKey bool
 	// Erase leaves nothing behind of a person who is removed.
 	Erase bool
 	// Deferred leaves a departure half done: access ends, the rest follows when
@@ -190,6 +192,17 @@ func (d *Draft) Returns() bool { return IsPerson(d.Type) && d.Was == Inactive &&
 
 // Joins reports whether a new person comes in.
 func (d *Draft) Joins() bool { return IsPerson(d.Type) && d.Was == "" && d.Is == Active }
+
+// EndsSooner reports whether somebody who stays is given a leaving date, or an earlier
+// one than they had.
+func (d *Draft) EndsSooner() bool {
+	if !IsPerson(d.Type) || d.Before == nil || d.After == nil || d.Leaves() {
+		return false
+	}
+	was, _ := LeavingDate(d.Before)
+	is, _ := LeavingDate(d.After)
+	return !is.IsZero() && (was.IsZero() || is.Before(was))
+}
 
 // Person is whom the draft is about: as it was, or as it will be.
 func (d *Draft) Person() *scim.Resource {

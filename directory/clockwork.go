@@ -84,17 +84,21 @@ func (c clockwork) departures(ctx context.Context) error {
 	return err
 }
 
-// depart deactivates a person whose day has come. Who cannot be is suspended, and
-// a case is opened that is tried again.
+// depart deactivates a person whose day has come, in the name of who set it. Who
+// cannot be is suspended, and a case is opened that is tried again. A day on which
+// there was nothing to do is over.
 func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedule) error {
-	_, err := c.Execute(ctx, Request{Org: c.org, Actor: c.actor, RequestID: "clock", Change: Deactivate{Type: rt, ID: one.ID}, OnBlocked: Accept})
+	p, err := c.Execute(ctx, Request{Org: c.org, Actor: c.actor, RequestID: "clock", Change: Deactivate{Type: rt, ID: one.ID}, OnBlocked: Accept})
 	var refused *Refusal
-	if !errors.As(err, &refused) && !errors.Is(err, ErrNotFound) {
+	if err == nil && !p.Unchanged() || err != nil && !errors.As(err, &refused) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	// Nothing that waiting could put right: an administrator must see to it.
-	return c.do(ctx, Command{Action: "departure.failed", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+	// What is refused here no waiting could put right: an administrator must see to it.
+	return c.do(ctx, Command{Action: "departure.failed", Quiet: refused == nil, Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		s, err := Load[Schedule](ctx, r, d.Org, one.ID)
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +111,7 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 		if err != nil {
 			return nil, err
 		}
-		k.Open, k.Reason, k.Blockers = true, "scheduled", refused.Blockers(English)
+		k.Open, k.Reason, k.Blockers, k.By = true, CaseScheduled, refused.Blockers(English), s.By
 		return nil, Save(d, d.Org, &k)
 	}})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -145,6 +146,59 @@ func TestScheduledDepartureWaits(t *testing.T) {
 	e.at(e.now.Add(time.Hour))
 	if c, _ := have[directory.Case](e, ada); e.status(ada) != directory.Inactive || c.Open {
 		t.Errorf("%s, case %v", e.status(ada), c)
+	}
+}
+
+// G8, T12: a departure that waited for something else is counted by the brake on its
+// day, and not again when it is finished.
+func TestBrakeCountsADepartureOnce(t *testing.T) {
+	e := turning(t)
+	e.now = scim.Now(time.Now) // stores forget what no brake looks back to, by their own clock
+	end := e.now.Add(time.Hour)
+	leaving := func(name string, at time.Time) string {
+		return e.add(fmt.Sprintf(`{"userName":%q,"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":%q}}`, name, scim.FormatTime(at)))
+	}
+	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, Brake: directory.Brake{Percent: 1, Count: 1, Minutes: 60}})
+	e.actor = directory.Actor{Kind: directory.Client, Connection: "hr", Rank: directory.ClientRank}
+	ada := leaving("ada", end.Add(time.Second))
+	bob := leaving("bob", end)
+	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: bob, Enabled: true}
+	put(e, i)
+	e.at(end)
+	if c, _ := have[directory.Case](e, bob); e.status(bob) != directory.Suspended || len(c.Blockers) != 1 {
+		t.Fatalf("bob is %s, case %v", e.status(bob), c)
+	}
+	e.at(e.now.Add(time.Second))
+	if c, _ := have[directory.Case](e, ada); e.status(ada) != directory.Suspended || len(c.Blockers) != 1 || c.Blockers[0].Code != policy.RuleBrake {
+		t.Fatalf("ada is %s, case %v", e.status(ada), c)
+	}
+	i.Enabled = false
+	put(e, i)
+	e.at(e.now.Add(time.Second))
+	if e.status(bob) != directory.Inactive || e.status(ada) != directory.Suspended {
+		t.Errorf("bob is %s, ada is %s", e.status(bob), e.status(ada))
+	}
+	e.at(e.now.Add(2 * time.Hour))
+	if e.status(ada) != directory.Inactive {
+		t.Errorf("ada is %s after the time that the brake looks at", e.status(ada))
+	}
+}
+
+// T12: a day that comes for somebody who is gone is over, and does not wait for them
+// to return.
+func TestDayOfWhoIsGone(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada"}`)
+	e.must(directory.Deactivate{Type: user, ID: ada})
+	e.must(directory.Replace{Type: user, ID: ada, Resource: e.decode(user, `{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-02-01"}}`)})
+	e.at(e.now.Add(time.Hour))
+	if _, ok := have[directory.Schedule](e, ada); ok {
+		t.Error("the schedule is kept, and asked again at every tick")
+	}
+	e.must(directory.Activate{Type: user, ID: ada})
+	e.at(e.now.Add(time.Hour))
+	if e.status(ada) != directory.Active {
+		t.Errorf("%s after the return", e.status(ada))
 	}
 }
 

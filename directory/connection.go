@@ -37,7 +37,8 @@ type Connection struct {
 	MayLiftBlock bool `json:"mayLiftBlock,omitempty"`
 	// ErrorExtension adds Usher's own schema to errors.
 	ErrorExtension bool `json:"errorExtension,omitempty"`
-	// RankCeiling bounds whom the client may act upon; 0: ClientRank.
+	// RankCeiling bounds whom the client may act upon; 0: ClientRank. Only where it is
+	// set may the client change what people with a role sign in with.
 	RankCeiling int `json:"rankCeiling,omitempty"`
 }
 

@@ -183,10 +183,10 @@ func defaults(r *scim.Resource) {
 	}
 }
 
-// carryOver makes a PUT body complete: what clients cannot write stays, and so
-// do active and what the person is given, whose absence must never change who has
-// access. An immutable
-// value that differs is an error.
+// carryOver makes a PUT body complete: what clients cannot write stays, and so do
+// active and what the person is given, whose absence must never change who has
+// access, and what Usher knows of a group, which most clients do not (S1-4). An
+// immutable value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
 	if IsPerson(before.Type) {
@@ -215,7 +215,7 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 	was, had := before.Get(a)
 	is, has := after.Get(a)
 	switch {
-	case a.Mutability == scim.ReadOnly && had, a.Path() == "active" && had && !has:
+	case a.Mutability == scim.ReadOnly && had, had && !has && outlivesSilence(a):
 		after.SetPath(a, was)
 	case a.Mutability == scim.Immutable && had && !has:
 		after.SetPath(a, was)
@@ -223,4 +223,10 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 		return scim.Errorf(scim.BadMutability, "The attribute %s cannot change once it has a value.", a.Path())
 	}
 	return nil
+}
+
+// outlivesSilence reports whether a PUT that does not speak of the attribute leaves it
+// as it is.
+func outlivesSilence(a *scim.Attribute) bool {
+	return a.Path() == "active" || a == schemas.UsherGroup.Kind || a == schemas.UsherGroup.Leader || a == schemas.UsherGroup.Rank
 }

@@ -186,7 +186,7 @@ func (d *Departure) Empty() bool {
 // Case is a departure that could not be finished; its id is the user's.
 type Case struct {
 	Head
-	Reason   string    `json:"reason"` // accepted, scheduled
+	Reason   string    `json:"reason"` // CaseAccepted or CaseScheduled
 	Open     bool      `json:"open"`
 	Blockers []Blocker `json:"blockers,omitempty"`
 	Closed   time.Time `json:"closedAt,omitzero"`
@@ -194,6 +194,13 @@ type Case struct {
 	// Frozen tells that the person was suspended before.
 	Frozen bool `json:"frozen,omitempty"`
 }
+
+// The reasons of a case: a departure was accepted and the person is suspended, or its
+// day came and nothing could be done about it.
+const (
+	CaseAccepted  = "accepted"
+	CaseScheduled = "scheduled"
+)
 
 // Kind is "case".
 func (*Case) Kind() Kind { return "case" }

@@ -46,6 +46,7 @@ func Invite(rt *scim.ResourceType, id, hash string) SetState {
 		case d.Was != Active:
 			return refusal(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
 		}
+		d.HandsKey = true
 		i, err := LoadOr[Invitation](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err

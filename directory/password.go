@@ -69,6 +69,7 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 		if hash == "" && v.Version > 0 && d.Now.Sub(v.Modified) < time.Minute {
 			return nil, nil // nobody fills a mailbox by asking again and again
 		}
+		d.HandsKey = hash != ""
 		v.Hash, v.Expires, v.Used = hash, d.Now.Add(ResetLife), time.Time{}
 		d.Do("password.reset.sent", id, 1)
 		return nil, Save(d, d.Org, &v)

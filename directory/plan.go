@@ -26,17 +26,22 @@ func (s *Service) plan(ctx context.Context, r Reader, req Request, at stamp) (*P
 }
 
 // waits reports whether a refused departure is to be accepted all the same: only
-// what can be put right may wait, never what the caller may not do (3.4).
-func (p *Plan) waits(req Request) bool { return req.OnBlocked == Accept && p.containable() }
-
-func (p *Plan) containable() bool {
-	for _, f := range p.refused() {
-		if f.Class != State || f.Firm || f.Blocker == nil {
-			return false
-		}
-	}
-	return true
+// what can be put right may wait, never what the caller may not do (3.4). The clock
+// can ask nobody, so what is held waits there too (T12).
+func (p *Plan) waits(req Request) bool {
+	return req.OnBlocked == Accept && p.all(func(f Finding) bool {
+		return f.containable() || f.Held && req.Actor.Kind == BySchedule
+	})
 }
+
+func (p *Plan) containable() bool { return p.all(Finding.containable) }
+
+// all reports whether something holds for whatever refuses.
+func (p *Plan) all(is func(Finding) bool) bool {
+	return !slices.ContainsFunc(p.refused(), func(f Finding) bool { return !is(f) })
+}
+
+func (f Finding) containable() bool { return f.Class == State && !f.Firm && f.Blocker != nil }
 
 // instead is what a refusal writes: its record, and what is done to the person all
 // the same.
@@ -135,6 +140,9 @@ func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, b
 			}
 			p.Findings = append(p.Findings, found...)
 		}
+	}
+	if err := nameHolders(ctx, r, d.Org, p.Findings); err != nil {
+		return nil, nil, err
 	}
 	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
 	p.Deferred, p.Alone = d.Deferred, d.Alone

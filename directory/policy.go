@@ -41,6 +41,7 @@ type Finding struct {
 	Says    Message  // the same in other languages
 	Err     error    // the typed error that a refusal ends in, where there is one
 	Firm    bool     // never to be contained: waiting would not make it right
+	Held    bool     // somebody else can allow it: a departure whose day has come waits for that
 	Revoke  bool     // the person's credentials end although the person stays
 	Seats   *Seats   // where the licence is what refuses
 	Blocker *Blocker // what is in the way, and how to clear it
@@ -67,10 +68,14 @@ type Blocker struct {
 
 // Fix is how to clear a blocker and who can (S0-18, S0-20).
 type Fix struct {
-	Kind         string   `json:"kind"` // disable, transfer, changeLeader, nameTransferee …
-	Where        string   `json:"where,omitempty"`
-	RoleNeeded   string   `json:"roleNeeded,omitempty"`
+	Kind       string `json:"kind"` // disable, transfer, changeLeader, nameTransferee …
+	Where      string `json:"where,omitempty"`
+	RoleNeeded string `json:"roleNeeded,omitempty"`
+	// Holders are people who have the role and may act; they are looked up for what
+	// refuses. Except is not among them, nor who is below the rank Least.
 	Holders      []string `json:"holders,omitempty"`
+	Except       string   `json:"-"`
+	Least        int      `json:"-"`
 	Precondition string   `json:"precondition,omitempty"`
 	Href         string   `json:"href,omitempty"`
 	// Support is whom to ask when the fix cannot be made (S0-7).

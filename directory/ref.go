@@ -43,6 +43,8 @@ type Actor struct {
 	Role Role   `json:"role,omitempty"`
 	// Rank bounds whom the actor may act upon: nobody above it (S1-3).
 	Rank int `json:"-"`
+	// Ceiling is the rank that was set for a provisioning client; 0 when none was.
+	Ceiling int `json:"-"`
 	// MayLiftBlock lets the actor add blocked addresses.
 	MayLiftBlock bool `json:"-"`
 }

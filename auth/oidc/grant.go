@@ -141,7 +141,7 @@ func (v *Verifier) admit(ctx context.Context, g *grant, now time.Time) (*grant, 
 	fresh.read = now
 	fresh.principal = auth.Principal{
 		Org: b.Org, Connection: c, Credential: fingerprint(b.Issuer, g.subject),
-		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, SignedIn: g.signedIn, Scopes: auth.Bounded(c, g.scopes),
+		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, SignedIn: g.signedIn, Scopes: auth.Bounded(c, g.scopes), Inherited: g.scopes == nil,
 	}
 	return &fresh, nil
 }

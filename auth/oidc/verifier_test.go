@@ -26,7 +26,7 @@ func TestVerify(t *testing.T) {
 	}
 	want := auth.Principal{
 		Org: "A", Connection: f.conns.byID["a"], Credential: first.Credential, Issued: first.Issued, SignedIn: first.Issued,
-		Subject: "client", Issuer: i.URL, Scopes: auth.Scopes{"*"},
+		Subject: "client", Issuer: i.URL, Scopes: auth.Scopes{"*"}, Inherited: true,
 	}
 	if diff := cmp.Diff(want, first); diff != "" || len(first.Credential) != 32 {
 		t.Errorf("%s, credential %q", diff, first.Credential)

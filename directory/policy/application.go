@@ -35,7 +35,7 @@ func DisableApp(ctx context.Context, r directory.Reader, d *directory.Draft, was
 	app, err := directory.LoadOr[directory.Application](ctx, r, d.Org, is.App)
 	if err == nil && app.Owner == is.User {
 		f := refuse(RuleAppOwner, directory.State, "This person owns the application; transfer its ownership first.")
-		f.Blocker = &directory.Blocker{App: is.App, OwnerID: is.User, Fix: &directory.Fix{Kind: "transferApplication", Where: is.App}}
+		f.Blocker = &directory.Blocker{App: is.App, OwnerID: is.User, Fix: &directory.Fix{Kind: "transferApplication", Where: is.App, RoleNeeded: string(directory.Admin)}}
 		found = append(found, f)
 	}
 	return found, err

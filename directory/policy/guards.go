@@ -46,20 +46,24 @@ type guard func(context.Context, directory.Reader, *directory.Draft) ([]director
 
 // guardsOf are the guards that a change has to pass. Who makes a customer of an
 // employee takes them from under the guards for employees, so these are asked
-// before.
+// before. Who sets a date needs the authority that the departure itself would need;
+// whether it can happen is asked on the day.
 func guardsOf(d *directory.Draft) (all []guard) {
-	switch {
-	case d.Leaves():
+	if d.Leaves() {
 		return []guard{rank, owner, self, brake, approval, integrations, teamLeader, appAdmin, appOwner}
-	case d.Deferred:
-		all = []guard{rank, brake}
-	case d.Was != d.Is:
-		all = []guard{rank}
 	}
-	if d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After) {
-		if all == nil {
-			all = []guard{rank}
-		}
+	endsSooner := d.EndsSooner()
+	convert := d.After != nil && directory.IsEmployee(d.Before) && !directory.IsEmployee(d.After)
+	if d.Deferred || d.Was != d.Is || endsSooner || convert {
+		all = append(all, rank)
+	}
+	if endsSooner {
+		all = append(all, orgOwner, self)
+	}
+	if d.Deferred {
+		all = append(all, brake)
+	}
+	if convert {
 		all = append(all, teamLeader, openRecords)
 	}
 	return all
@@ -71,30 +75,47 @@ func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 		return nil, nil
 	}
 	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
-	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && d.Leaves() {
+	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && (d.Leaves() || d.EndsSooner()) {
 		return nil, err // the owner has a guard of their own
 	}
 	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askHigherRole"}}
+	f.Firm, f.Blocker = true, above(d.Before.ID, standing)
+	f.Blocker.Fix.Except = d.Before.ID
 	return []directory.Finding{f}, nil
 }
 
-// owner is G5: the organization's owner stays until the ownership is transferred
+// above is the blocker of what takes somebody who is not below a person.
+func above(id string, s directory.Standing) *directory.Blocker {
+	role := directory.Admin
+	if s.Role == directory.Owner {
+		role = directory.Owner
+	}
+	return &directory.Blocker{OwnerID: id, Fix: &directory.Fix{Kind: "askHigherRole", RoleNeeded: string(role), Least: s.Height()}}
+}
+
+// orgOwner is G5: the organization's owner stays until the ownership is transferred
 // (S1-21, S2-17).
-func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+func orgOwner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
-	if err != nil {
+	if err != nil || standing.Role != directory.Owner {
 		return nil, err
 	}
-	switch standing.Role {
-	case directory.Owner:
-		f := refuse(RuleOrgOwner, directory.State, "The owner of the organization cannot be deactivated; transfer the ownership first.")
-		f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner), Holders: []string{d.Before.ID}}}
-		return []directory.Finding{f}, nil
-	case directory.Admin:
+	f := refuse(RuleOrgOwner, directory.State, "The owner of the organization cannot be deactivated; transfer the ownership first.")
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferOwnership", RoleNeeded: string(directory.Owner)}}
+	return []directory.Finding{f}, nil
+}
+
+// owner keeps whom the organization cannot do without: its owner, and its last
+// administrator (G5, K61).
+func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case standing.Role == directory.Admin:
 		return LastAdmin(ctx, r, d, d.Before.ID)
 	}
-	return nil, nil
+	return orgOwner(ctx, r, d)
 }
 
 // LastAdmin refuses to take an administrator away from an organization that would
@@ -139,7 +160,7 @@ func self(_ context.Context, _ directory.Reader, d *directory.Draft) ([]director
 		return nil, nil
 	}
 	f := refuse(RuleSelf, directory.Authority, "You cannot deactivate yourself; another administrator of the organization can.")
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askOther", RoleNeeded: string(directory.Admin)}}
+	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "askOther", RoleNeeded: string(directory.Admin), Except: d.Before.ID}}
 	return []directory.Finding{f}, nil
 }
 
@@ -171,14 +192,8 @@ func IntegrationFinding(ctx context.Context, r directory.Documents, org director
 	if err != nil {
 		return f, err
 	}
-	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: i.Fix.RoleNeeded, Precondition: i.Fix.Precondition,
+	fix := &directory.Fix{Kind: or(i.Fix.Kind, "disable"), Where: or(i.Fix.Where, i.App), RoleNeeded: or(i.Fix.RoleNeeded, string(directory.Admin)), Precondition: i.Fix.Precondition,
 		Href: "/api/v1/integrations/" + i.ID, Support: profile.SupportContact}
-	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + i.Fix.RoleNeeded}) {
-		if err != nil {
-			return f, err
-		}
-		fix.Holders = append(fix.Holders, a.User) // S0-20
-	}
 	f.Blocker = &directory.Blocker{IntegrationID: i.ID, App: i.App, PeerApp: i.PeerApp, OwnerID: i.Owner, Fix: fix}
 	return f, nil
 }
@@ -263,7 +278,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 	if err != nil {
 		return nil, err
 	}
-	var others []string
+	others := 0
 	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + leaving.App + "." + directory.AppAdmin}) {
 		if err != nil {
 			return nil, err
@@ -273,10 +288,10 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 			return nil, err
 		}
 		if err == nil && a.User != leaving.User && directory.StatusOf(person) == directory.Active {
-			others = append(others, a.User)
+			others++
 		}
 	}
-	if len(others) >= max(1, app.MinAdmins) {
+	if others >= max(1, app.MinAdmins) {
 		return nil, nil
 	}
 	name := or(app.Name, leaving.App)
@@ -284,7 +299,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 	if app.MinAdmins > 1 {
 		f = refuse(RuleLastAdmin, directory.State, "At least %d administrators are required in %s", app.MinAdmins, name)
 	}
-	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: leaving.App + "." + directory.AppAdmin, Holders: others}}
+	f.Blocker = &directory.Blocker{App: leaving.App, OwnerID: leaving.User, Fix: &directory.Fix{Kind: "appointAdmin", Where: leaving.App, RoleNeeded: string(directory.Admin)}}
 	return []directory.Finding{f}, nil
 }
 
@@ -295,45 +310,8 @@ func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 			return nil, err
 		}
 		f := refuse(RuleAppOwner, directory.State, "%s owns the application %s; transfer its ownership first.", directory.DisplayOf(d.Before), or(app.Name, app.ID))
-		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, Href: "/api/v1/applications/" + app.ID}}
+		f.Blocker = &directory.Blocker{App: app.ID, OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "transferApplication", Where: app.ID, RoleNeeded: string(directory.Admin), Href: "/api/v1/applications/" + app.ID}}
 		found = append(found, f)
 	}
 	return found, nil
-}
-
-// brake is G8: a client that deactivates too many at once is held until an
-// administrator allows it (K62).
-func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
-	if err != nil || profile.Brake.Percent == 0 || d.Actor.Kind != directory.Client {
-		return nil, err
-	}
-	held, err := directory.Brakes(ctx, r, d, profile.Brake)
-	if err != nil || !held {
-		return nil, err
-	}
-	f := refuse(RuleBrake, directory.Authority, "This connection has deactivated more than %d %% of the active people within %d minutes, so this deactivation is held; an administrator can allow it, and the next attempt succeeds.", profile.Brake.Percent, profile.Brake.Span())
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "allow", RoleNeeded: string(directory.Admin), Href: "/api/v1/brake-releases"}}
-	f.Revoke = profile.Brake.Revoke
-	return []directory.Finding{f}, nil
-}
-
-// approval is G9: who holds a role is deactivated by two people, where the
-// organization asks for that.
-func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
-	if err != nil || standing.Role == "" || d.Actor.Kind == directory.BySelf {
-		return nil, err
-	}
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
-	if err != nil || !profile.TwoPeople {
-		return nil, err
-	}
-	ok, err := directory.Approved(ctx, r, d, d.Before.ID)
-	if err != nil || ok {
-		return nil, err
-	}
-	f := refuse(RuleApproval, directory.Authority, "The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
-	return []directory.Finding{f}, nil
 }

@@ -62,7 +62,7 @@ func openCase(ctx context.Context, r directory.Reader, d *directory.Draft) error
 	if err != nil {
 		return err
 	}
-	c.Open, c.Reason, c.Blockers, c.By, c.Frozen, c.Closed = true, "accepted", d.Blocked, by, d.Was == directory.Suspended, time.Time{}
+	c.Open, c.Reason, c.Blockers, c.By, c.Frozen, c.Closed = true, directory.CaseAccepted, d.Blocked, by, d.Was == directory.Suspended, time.Time{}
 	d.Do("case.opened", d.Before.ID, len(d.Blocked))
 	return directory.Save(d, d.Org, &c)
 }

@@ -46,8 +46,8 @@ func unknown(a *scim.Attribute) directory.Finding {
 	return directory.Finding{Rule: RuleReference, Verdict: directory.Refuse, Class: directory.Invalid, Path: a.Path(), Reason: err.Detail, Err: err}
 }
 
-// Teams keeps every team's leader fit to lead: an active person, and not one who
-// is taken out of the team.
+// Teams keeps every team's leader fit to lead: an active person, and not one who is
+// taken out of the team, unless it gets another leader with that.
 type Teams struct{}
 
 // RuleLeader names the rule.
@@ -59,7 +59,7 @@ func (Teams) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 		return nil, nil
 	}
 	was, is := leader(d.Before), leader(d.After)
-	if is != "" && slices.Contains(d.Edges.Remove, is) {
+	if led := or(is, was); led != "" && d.After != nil && slices.Contains(d.Edges.Remove, led) {
 		f := refuse(RuleLeader, directory.State, "This member leads the team; choose another leader first.")
 		f.Firm = true
 		return []directory.Finding{f}, nil

@@ -29,7 +29,8 @@ type exchange struct {
 	route     *route
 	id        string
 	principal auth.Principal
-	self      string // id of the person behind /Me
+	person    string // id of the person whose access token this is
+	self      string // the same where /Me was asked
 	params    params
 	quirks    scim.Quirks
 	buf       *[]byte
@@ -104,7 +105,7 @@ func (x *exchange) serve() error {
 		defer cancel()
 		x.ctx = ctx
 	}
-	if err := x.admitted(); err != nil {
+	if err := x.admitted(m); err != nil {
 		return err
 	}
 	return m.serve(x)

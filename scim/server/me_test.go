@@ -16,12 +16,12 @@ import (
 )
 
 // issuer puts the server behind an issuer of access tokens for organization a,
-// and returns what signs one for a subject.
+// and returns what signs one for a subject, with every scope.
 func (e *env) issuer() (bearer func(sub string) string) {
 	e.Helper()
 	issuer := oidctest.New()
 	e.Cleanup(issuer.Close)
-	issuers, err := oidc.New([]oidc.Binding{{Issuer: issuer.URL, Audience: []string{"usher"}, Org: "a", Connection: "a", AllowPrivate: true}}, e.store, oidc.Options{AllowLoopback: true})
+	issuers, err := oidc.New([]oidc.Binding{{Issuer: issuer.URL, Audience: []string{"usher"}, Org: "a", Connection: "a", ScopeClaim: "scope", AllowPrivate: true}}, e.store, oidc.Options{AllowLoopback: true})
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func (e *env) issuer() (bearer func(sub string) string) {
 	hs := httptest.NewServer(e.srv)
 	e.Cleanup(hs.Close)
 	e.url = hs.URL
-	return func(sub string) string { return "Bearer " + issuer.Token(map[string]any{"sub": sub}) }
+	return func(sub string) string { return "Bearer " + issuer.Token(map[string]any{"sub": sub, "scope": "*"}) }
 }
 
 // The subject of an access token is its user, by externalId or else by
@@ -44,7 +44,7 @@ func TestMeIsTheSubject(t *testing.T) {
 	if r := e.send("GET", "Me", "", "Authorization", bearer("subject-1")); r.status != 200 || r.body["id"] != id || !strings.HasSuffix(r.header.Get("Content-Location"), "/Users/"+id) {
 		t.Errorf("by externalId: %d %s", r.status, r.text)
 	}
-	if r := e.send("PATCH", "Me", `{"Operations":[{"op":"replace","path":"title","value":"Countess"}]}`, "Authorization", bearer("ada")); r.status != 200 || r.body["title"] != "Countess" {
+	if r := e.send("PATCH", "Me", `{"Operations":[{"op":"replace","path":"nickName","value":"Countess"}]}`, "Authorization", bearer("ada")); r.status != 200 || r.body["nickName"] != "Countess" {
 		t.Errorf("by userName: %d %s", r.status, r.text)
 	}
 	e.wantError("nobody", e.send("GET", "Me", "", "Authorization", bearer("nobody")), 404, "")

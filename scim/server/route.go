@@ -63,8 +63,8 @@ func newRoutes(reg *schemas.Registry) routes {
 		"resourcetypes/":        newRoute("/ResourceTypes/{id}", "", nil, get((*exchange).resourceType)...),
 		"bulk":                  newRoute("/Bulk", "", nil, method{"POST", "", (*exchange).bulk}),
 		".search":               newRoute("/.search", "", nil, method{"POST", "", (*exchange).searchAll}),
-		"me": newRoute("/Me", "users", nil, method{"GET", "read", (*exchange).me}, method{"HEAD", "read", (*exchange).me},
-			method{"PUT", "write", (*exchange).me}, method{"PATCH", "write", (*exchange).me}, method{"DELETE", "write", (*exchange).me}),
+		"me": newRoute("/Me", "users", nil, method{"GET", "", (*exchange).me}, method{"HEAD", "", (*exchange).me},
+			method{"PUT", "", (*exchange).me}, method{"PATCH", "", (*exchange).me}, method{"DELETE", "", (*exchange).me}),
 	}}
 	for _, rt := range reg.Types {
 		list := []method{{"GET", "read", (*exchange).list}, {"HEAD", "read", (*exchange).list}}

@@ -149,8 +149,13 @@ func (h *house) snapshot(id string) string {
 // changed.
 func (h *house) refusedEverywhere(all []door, id string, status int, code, detail string) {
 	h.Helper()
-	before, events := h.snapshot(id), h.audited("user.deactivate.refused", id)
+	before := h.snapshot(id)
 	for _, d := range all {
+		event := "user.deactivate.refused"
+		if d.event == "user.update" {
+			event = "user.update.refused"
+		}
+		events := h.audited(event, id)
 		got := d.knock(h, id)
 		if got.ok || got.status != 0 && got.status != status || got.code != code || got.detail != detail {
 			h.Errorf("%s: %+v, want %d %s %q", d.name, got, status, code, detail)
@@ -161,10 +166,8 @@ func (h *house) refusedEverywhere(all []door, id string, status int, code, detai
 		if after := h.snapshot(id); after != before {
 			h.Errorf("%s: the refusal changed something\nbefore %s\nafter  %s", d.name, before, after)
 		}
-		events++
-		if n := h.audited("user.deactivate.refused", id); n != events {
-			h.Errorf("%s: %d refusals are audited, want %d", d.name, n, events)
-			events = n
+		if n := h.audited(event, id); n != events+1 {
+			h.Errorf("%s: %d refusals are audited, want %d", d.name, n, events+1)
 		}
 	}
 }
@@ -241,7 +244,7 @@ func TestHigherRoleAtEveryDoor(t *testing.T) {
 	h.api(200, "PUT", "/users/"+equal+"/standing", `{"role":"admin","rank":500}`)
 	h.connection(`,"rankCeiling":499`)
 	const text = "Head has a higher role than you; ask somebody of at least the same rank."
-	h.refusedEverywhere(doors(s.signedIn("low@example.com")), head, 403, "deactivation.higher_role", text)
+	h.refusedEverywhere(append(doors(s.signedIn("low@example.com")), dated(s.signedIn("low@example.com"))...), head, 403, "deactivation.higher_role", text)
 	s.as("equal@example.com", 200, "POST", "/users/"+head+"/deactivate", `{"reactivateOnPurchase":true}`)
 	h.refusedToReturn(head, text)
 	h.connection(`,"rankCeiling":500`)
@@ -282,7 +285,7 @@ func TestOwnerAndLastAdminAtEveryDoor(t *testing.T) {
 	h.setActive(200, ada, true)
 	h.api(200, "POST", "/organization/owner", `{"to":"`+ada+`"}`)
 	const owner = "The owner of the organization cannot be deactivated; transfer the ownership first."
-	h.refusedEverywhere(doors(adminSecret), ada, 409, "deactivation.org_owner", owner)
+	h.refusedEverywhere(append(doors(adminSecret), dated(adminSecret)...), ada, 409, "deactivation.org_owner", owner)
 	h.same(h.api(409, "POST", "/users/"+ada+"/close", `{"confirm":"ada@example.com"}`), "code", "deactivation.org_owner")
 	h.same(h.api(403, "POST", "/organization/owner", `{"to":"`+bob+`"}`), "code", "permission.denied")
 	time.Sleep(1100 * time.Millisecond) // access tokens tell time in seconds
@@ -299,7 +302,8 @@ func TestSelfAtEveryDoor(t *testing.T) {
 	for _, id := range []string{ada, bob} {
 		s.api(200, "PUT", "/users/"+id+"/standing", `{"role":"admin","rank":1}`)
 	}
-	s.refusedEverywhere(byClient(doors(s.signedIn("ada@example.com")), false), ada, 403, "deactivation.self",
+	hers := s.signedIn("ada@example.com")
+	s.refusedEverywhere(byClient(append(doors(hers), dated(hers)...), false), ada, 403, "deactivation.self",
 		"You cannot deactivate yourself; another administrator of the organization can.")
 	s.as("bob@example.com", 200, "POST", "/users/"+ada+"/deactivate", "{}")
 }

@@ -46,10 +46,10 @@ func TestK23RevocationActsOnTheNextRequest(t *testing.T) {
 	ada := s.member("ada", "admin", 5)
 	token := s.as("ada@corp.example")
 	s.ask(200, token, "GET", "/users", "")
-	bare := s.issuer.Token(map[string]any{"sub": "ada@corp.example"}) // has what its connection has, SCIM included
-	s.wanted(200, "GET", "/scim/v2/Users", bare, "")
+	bare := s.issuer.Token(map[string]any{"sub": "ada@corp.example"})
+	s.wanted(200, "GET", "/scim/v2/Me", bare, "")
 	s.setActive(200, ada, false)
-	s.wanted(401, "GET", "/scim/v2/Users", bare, "")
+	s.wanted(401, "GET", "/scim/v2/Me", bare, "")
 	s.wanted(200, "GET", "/scim/v2/Users", s.issuer.Token(map[string]any{"sub": "a-machine"}), "")
 	refused := s.ask(401, token, "GET", "/users", "")
 	if refused.header.Get("WWW-Authenticate") == "" || strings.Contains(refused.text, "ada@") {

@@ -1,0 +1,77 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// holdersMost is how many people a fix names.
+const holdersMost = 20
+
+// nameHolders adds to whatever refuses who can make its fix (S0-20): people who are
+// active and have the role that it needs.
+func nameHolders(ctx context.Context, r Reader, org OrgID, found []Finding) error {
+	for _, f := range found {
+		if f.Verdict != Refuse || f.Blocker == nil || f.Blocker.Fix == nil || f.Blocker.Fix.RoleNeeded == "" {
+			continue
+		}
+		holders, err := holdersOf(ctx, r, org, *f.Blocker.Fix)
+		if err != nil {
+			return err
+		}
+		f.Blocker.Fix.Holders = holders
+	}
+	return nil
+}
+
+// holdersOf are the people who can make a fix. What takes an administrator of the
+// organization its owner can do as well; a role with a dot is one in an application.
+func holdersOf(ctx context.Context, r Reader, org OrgID, fix Fix) (ids []string, err error) {
+	add := func(id string) error {
+		on, err := activeHolder(ctx, r, org, id)
+		if on && id != fix.Except && len(ids) < holdersMost {
+			ids = append(ids, id)
+		}
+		return err
+	}
+	if strings.Contains(fix.RoleNeeded, ".") {
+		for a, err := range Each[Assignment](ctx, r, DocumentQuery{Org: org, Key: "role:" + fix.RoleNeeded}) {
+			if err == nil {
+				err = add(a.User)
+			}
+			if err != nil || len(ids) == holdersMost {
+				return ids, err
+			}
+		}
+		return ids, nil
+	}
+	roles := []Role{Owner}
+	if Role(fix.RoleNeeded) != Owner {
+		roles = append(roles, Role(fix.RoleNeeded))
+	}
+	for _, role := range roles {
+		for s, err := range Each[Standing](ctx, r, DocumentQuery{Org: org, Key: "role:" + string(role)}) {
+			if err == nil && s.Height() >= fix.Least {
+				err = add(s.ID)
+			}
+			if err != nil || len(ids) == holdersMost {
+				return ids, err
+			}
+		}
+	}
+	return ids, nil
+}
+
+// activeHolder reports whether somebody is there to act.
+func activeHolder(ctx context.Context, r Reader, org OrgID, id string) (bool, error) {
+	people, err := r.Type("User")
+	if err != nil {
+		return false, err
+	}
+	person, err := r.Get(ctx, Ref{org, people, id})
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && StatusOf(person) == Active, err
+}
