@@ -202,6 +202,3 @@ func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
 	_, _ = rand.Read(key) // never fails
 	return a.store.AddSetting(ctx, "cursor-key", key)
 }
-
-// Check looks for damage in the store.
-func (a *App) Check(ctx context.Context) error { return a.store.Check(ctx) }

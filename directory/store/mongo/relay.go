@@ -64,7 +64,7 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 // claim finds the events and puts off their due time, in a transaction that writes
 // the one document of the relay: so two cannot each take a part of what is due.
 func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc, error) {
-	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
+	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ type lag struct {
 // fifty times as old as counting takes.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	var first eventDoc
-	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
+	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return 0, 0, nil
 	}
@@ -135,7 +135,7 @@ func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error
 	s.lag.mu.Lock()
 	defer s.lag.mu.Unlock()
 	if began := time.Now(); began.After(s.lag.again) {
-		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint("event_pending")); err != nil {
+		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(indexPending)); err != nil {
 			return 0, 0, busy(err)
 		}
 		s.lag.again = time.Now().Add(50 * time.Since(began))

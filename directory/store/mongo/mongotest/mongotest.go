@@ -42,14 +42,28 @@ var databases atomic.Int64
 // ends. Without an engine the test fails where CI is true, and is skipped elsewhere.
 func URI(t testing.TB) string {
 	t.Helper()
-	server := share(t)
+	return share(t).empty(t)
+}
+
+// empty is the address of a database of the test's own.
+func (s *Server) empty(t testing.TB) string {
 	name := fmt.Sprintf("usher_%d_%d", os.Getpid(), databases.Add(1))
 	t.Cleanup(func() {
-		if err := server.drop(name); err != nil {
+		if err := s.drop(name); err != nil {
 			t.Errorf("the database of the test was not dropped: %v", err)
 		}
 	})
-	return server.Database(name)
+	return s.Database(name)
+}
+
+// Ill is the address of an empty database of a server that Fail can make ill: the
+// shared one, unless somebody else has started that.
+func Ill(t testing.TB) (s *Server, uri string) {
+	t.Helper()
+	if s = share(t); len(s.nodes) == 0 {
+		s = own(t, ReplicaSet)
+	}
+	return s, s.empty(t)
 }
 
 // share is the server of this process.
