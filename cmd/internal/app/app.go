@@ -86,6 +86,9 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 		return err
 	}
 	a.cleanup = append(a.cleanup, a.store.Close)
+	if err := a.unfilled(ctx); err != nil {
+		return err
+	}
 	if s, ok := a.store.(*mongo.Store); ok {
 		a.log.Info("the data is in MongoDB", "server", s.Server())
 	}
