@@ -36,8 +36,19 @@ func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error
 		return s.and(ctx, n)
 	case filter.Or:
 		return s.or(ctx, n)
+	case filter.Not:
+		return s.not(ctx, n.Node)
 	}
 	return lowered{}, false, nil
+}
+
+// not is everything else of the type, if the node is told exactly.
+func (s *search) not(ctx context.Context, n filter.Node) (lowered, bool, error) {
+	l, ok, err := s.lower(ctx, n)
+	if !ok || err != nil || !l.exact {
+		return lowered{}, false, err
+	}
+	return lowered{s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), true, indexOrder, 6}, true, nil
 }
 
 // and joins the parts that can be lowered. The index of the cheapest is asked.
@@ -91,6 +102,11 @@ func (s *search) within(more ...bson.E) bson.D {
 
 // leaf lowers one comparison.
 func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error) {
+	if n.Op == filter.NotEqual {
+		equal := *n
+		equal.Op = filter.Equal
+		return s.not(ctx, &equal)
+	}
 	if n.Attr == scim.ID && n.Op == filter.Equal {
 		return lowered{s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), true, "_id_", 0}, true, nil
 	}
