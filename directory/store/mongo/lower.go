@@ -29,7 +29,9 @@ func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error
 	case *filter.Leaf:
 		return s.leaf(ctx, n)
 	case *filter.Element:
-		l, ok, err := s.lower(ctx, n.Inner)
+		inner := *s
+		inner.element = true
+		l, ok, err := inner.lower(ctx, n.Inner)
 		l.exact = false
 		return l, ok, err
 	case filter.And:
@@ -42,8 +44,12 @@ func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error
 	return lowered{}, false, nil
 }
 
-// not is everything else of the type, if the node is told exactly.
+// not is everything else of the type, if the node is told exactly. What an element is
+// not says nothing of the others.
 func (s *search) not(ctx context.Context, n filter.Node) (lowered, bool, error) {
+	if s.element {
+		return lowered{}, false, nil
+	}
 	l, ok, err := s.lower(ctx, n)
 	if !ok || err != nil || !l.exact {
 		return lowered{}, false, err
@@ -218,6 +224,7 @@ func (s *search) groupsOf(ctx context.Context, n *filter.Leaf) (lowered, bool, e
 // search is one query under way.
 type search struct {
 	*reader
-	k   *kind
-	org directory.OrgID
+	k       *kind
+	org     directory.OrgID
+	element bool // the node is about one element of an attribute
 }
