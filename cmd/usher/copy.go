@@ -19,6 +19,7 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite"
 	"github.com/usher-scim/usher/directory/transfer"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
 func copyCommand(o *options) *cobra.Command {
@@ -65,28 +66,15 @@ func (c *copier) run(ctx context.Context, from, to string, report io.Writer) (er
 	if err != nil {
 		return err
 	}
-	source, err := c.at(from)
-	if err != nil {
-		return err
-	}
 	target, err := c.at(to)
 	if err != nil {
 		return err
 	}
-	live := false
-	src, err := app.OpenStore(ctx, source, types, nil)
-	if errors.Is(err, sqlite.ErrInUse) {
-		live = true
-		if source.Data, err = c.snapshot(ctx, source.Data); err != nil {
-			return err
-		}
-		defer os.RemoveAll(source.Data)
-		src, err = app.OpenStore(ctx, source, types, nil)
-	}
+	src, live, closeSource, err := c.source(ctx, from, types)
 	if err != nil {
-		return fmt.Errorf("the store to copy from: %w", err)
+		return err
 	}
-	defer func() { err = firstError(err, src.Close()) }()
+	defer func() { err = firstError(err, closeSource()) }()
 	dst, err := app.OpenStore(ctx, target, types, nil)
 	if err != nil {
 		return fmt.Errorf("the store to copy to: %w", err)
@@ -109,6 +97,29 @@ func (c *copier) run(ctx context.Context, from, to string, report io.Writer) (er
 		fmt.Fprintln(report, "A server runs on the source. Stop it and copy again, which carries over what has changed meanwhile.")
 	}
 	return nil
+}
+
+// source opens the store to copy from: what a running server holds now, if one runs on
+// the folder.
+func (c *copier) source(ctx context.Context, from string, types *schemas.Registry) (src app.Store, live bool, shut func() error, err error) {
+	cfg, err := c.at(from)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	remove := func() error { return nil }
+	src, err = app.OpenStore(ctx, cfg, types, nil)
+	if errors.Is(err, sqlite.ErrInUse) {
+		live = true
+		if cfg.Data, err = c.snapshot(ctx, cfg.Data); err != nil {
+			return nil, false, nil, err
+		}
+		remove = func() error { return os.RemoveAll(cfg.Data) }
+		src, err = app.OpenStore(ctx, cfg, types, nil)
+	}
+	if err != nil {
+		return nil, false, nil, firstError(fmt.Errorf("the store to copy from: %w", err), remove())
+	}
+	return src, live, func() error { return firstError(src.Close(), remove()) }, nil
 }
 
 // at is the configuration of a server over a store.

@@ -164,6 +164,23 @@ func (c *copying) count(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.countDocuments(ctx); err != nil {
+		return err
+	}
+	from, err := c.mark(ctx)
+	if err != nil {
+		return err
+	}
+	for _, err := range entries(ctx, c.from, directory.TrailQuery{Org: c.org, After: from}) {
+		if err != nil {
+			return err
+		}
+		c.total++
+	}
+	return nil
+}
+
+func (c *copying) countDocuments(ctx context.Context) error {
 	have, err := contents(ctx, c.from, c.org)
 	if err != nil {
 		return err
@@ -175,16 +192,6 @@ func (c *copying) count(ctx context.Context) error {
 			}
 			c.total += len(page)
 		}
-	}
-	from, err := c.mark(ctx)
-	if err != nil {
-		return err
-	}
-	for _, err := range entries(ctx, c.from, directory.TrailQuery{Org: c.org, After: from}) {
-		if err != nil {
-			return err
-		}
-		c.total++
 	}
 	return nil
 }
