@@ -57,8 +57,8 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 			return fmt.Errorf("the guard of the organization %s is damaged; restore a backup", org)
 		}
 		for _, k := range s.kinds {
-			search := &search{reader: in, k: k, org: org}
-			n, err := search.count(ctx, lowered{cond: search.within(), hint: indexOrder})
+			of := &search{reader: in, k: k, org: org}
+			n, err := of.count(ctx, lowered{cond: of.within(), hint: indexOrder})
 			if err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	if empty || s.opts.Migrate {
-		if err := s.make(ctx); err != nil {
+		if err := s.furnish(ctx); err != nil {
 			return err
 		}
 		return s.remember(ctx)

@@ -95,10 +95,10 @@ func (s *Store) missing(ctx context.Context) (lacks []index, err error) {
 	return lacks, nil
 }
 
-// make makes the collections and indexes that are missing. Nothing is changed that
+// furnish makes the collections and indexes that are missing. Nothing is changed that
 // is there, so servers may work meanwhile. Building an index of much data takes its
 // time, which the time for other questions does not bound.
-func (s *Store) make(ctx context.Context) error {
+func (s *Store) furnish(ctx context.Context) error {
 	for _, c := range s.has.all() {
 		if err := s.ensure(ctx, c.Name()); err != nil {
 			return err
