@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/usher-scim/usher/directory/store/chosen"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"usher": func() { os.Exit(run()) }})
+	testscript.Main(chosen.Suite{M: m}, map[string]func(){"usher": func() { os.Exit(run()) }})
 }
 
 func TestScripts(t *testing.T) {

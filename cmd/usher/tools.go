@@ -27,19 +27,27 @@ func backupCommand(o *options) *cobra.Command {
 }
 
 func migrateCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version and check it", Args: noArgs, Example: "  usher migrate --data /var/lib/usher\n  usher migrate --store 'mongodb://db1,db2,db3/usher?replicaSet=rs0'",
+	var check bool
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version", Args: noArgs, Example: "  usher migrate --data /var/lib/usher\n  usher migrate --store 'mongodb://db1,db2,db3/usher?replicaSet=rs0'\n  usher migrate --check --data /var/lib/usher",
+		Long: `Bring the data up to this program's version. In MongoDB that makes the collections and indexes that are missing, and may be done while servers of this version or the one before run; where nothing is missing it ends at once. A data folder must not be in use.
+
+With --check all records are looked through for damage afterwards, which takes as long as there is data.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.load()
 			if err != nil {
 				return err
 			}
-			a, err := app.New(cmd.Context(), cfg, io.Discard)
-			if err != nil {
+			if err := app.Migrate(cmd.Context(), cfg, check, func(doing string) { fmt.Fprintln(cmd.ErrOrStderr(), doing) }); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The data is at version %d.\n", a.SchemaVersion())
-			return firstError(a.Check(cmd.Context()), a.Close())
+			fmt.Fprintf(cmd.OutOrStdout(), "The data is at version %d.\n", app.SchemaVersion(cfg))
+			if check {
+				fmt.Fprintln(cmd.OutOrStdout(), "No damage was found.")
+			}
+			return nil
 		}}
+	cmd.Flags().BoolVar(&check, "check", false, "also look for damage")
+	return cmd
 }
 
 func checkConfigCommand(o *options) *cobra.Command {

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -39,8 +41,12 @@ func (d digest) String() string { return fmt.Sprintf("%016x%016x%016x%016x", d[0
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// digestOf is that of an organization as a store holds it.
-func digestOf(ctx context.Context, s Store, org directory.OrgID, types []*scim.ResourceType) (d digest, err error) {
+// digestOf is that of an organization as a store holds it: connections and tokens that
+// the source has, and all else.
+func digestOf(ctx context.Context, from, s Store, org directory.OrgID, types []*scim.ResourceType) (d digest, err error) {
+	if err := d.clients(ctx, from, s, org); err != nil {
+		return d, err
+	}
 	for _, rt := range types {
 		if rt.ReadOnly {
 			continue
@@ -62,9 +68,7 @@ func digestOf(ctx context.Context, s Store, org directory.OrgID, types []*scim.R
 				return d, err
 			}
 			for _, doc := range page {
-				keys := slices.Clone(doc.Keys)
-				slices.Sort(keys)
-				d.add([]byte("document"), []byte(kind), []byte(doc.ID), number(uint64(doc.Version)), doc.Data, fmt.Append(nil, keys))
+				d.document(doc)
 			}
 		}
 	}
@@ -79,6 +83,83 @@ func digestOf(ctx context.Context, s Store, org directory.OrgID, types []*scim.R
 		d.add([]byte("event"), text)
 	}
 	return d, nil
+}
+
+func (d *digest) document(doc directory.Document) {
+	keys := slices.Clone(doc.Keys)
+	slices.Sort(keys)
+	d.add([]byte("document"), []byte(doc.Kind), []byte(doc.ID), number(uint64(doc.Version)), doc.Data, fmt.Append(nil, keys))
+}
+
+// clients adds the connections that the source has, and their tokens, as a store has
+// them. When a token was last used is left out: that changes by itself.
+func (d *digest) clients(ctx context.Context, from, s Store, org directory.OrgID) error {
+	all, err := from.Connections(ctx, org)
+	if err != nil {
+		return err
+	}
+	for _, of := range all {
+		conn, err := s.Connection(ctx, of.ID)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(conn)
+		if err != nil {
+			return err
+		}
+		d.add([]byte("connection"), text)
+		tokens, err := from.Tokens(ctx, of.ID)
+		if err != nil {
+			return err
+		}
+		for _, of := range tokens {
+			t, err := s.Token(ctx, of.ID)
+			if err != nil {
+				return err
+			}
+			t.LastUsed = time.Time{}
+			text, err := json.Marshal(t)
+			if err != nil {
+				return err
+			}
+			d.add([]byte("token"), text, t.Hash)
+		}
+	}
+	return nil
+}
+
+// compareServer compares what is kept for the whole server and was copied.
+func (c *copying) compareServer(ctx context.Context) (sum digest, err error) {
+	var got digest
+	have, err := contents(ctx, c.from, "")
+	if err != nil {
+		return sum, err
+	}
+	for _, kind := range have.Kinds {
+		for page, err := range documentPages(ctx, c.from, "", kind) {
+			if err != nil {
+				return sum, err
+			}
+			err := c.to.View(ctx, func(r directory.Reader) error {
+				for _, doc := range c.wanted(page) {
+					sum.document(doc)
+					there, err := r.Document(ctx, "", kind, doc.ID)
+					if err != nil && !errors.Is(err, directory.ErrNotFound) {
+						return err
+					}
+					got.document(there)
+				}
+				return nil
+			})
+			if err != nil {
+				return sum, err
+			}
+		}
+	}
+	if sum != got {
+		return sum, errors.New("what is kept for the whole server differs in source and target after the copy; somebody writes to one of them: stop that and copy again")
+	}
+	return sum, nil
 }
 
 func (d *digest) resources(ctx context.Context, s Store, org directory.OrgID, rt *scim.ResourceType) error {

@@ -62,7 +62,7 @@ func (c *copying) documents(ctx context.Context, exactly bool) error {
 			if err != nil {
 				return err
 			}
-			if err := c.putDocuments(ctx, page); err != nil {
+			if err := c.putDocuments(ctx, c.wanted(page)); err != nil {
 				return err
 			}
 			c.step(len(page))
@@ -174,6 +174,16 @@ const mark = "copied:"
 
 func isMark(setting string) bool { return strings.HasPrefix(setting, mark) }
 
+// mark reads the one of the organization; 0 is the beginning.
+func (c *copying) mark(ctx context.Context) (int64, error) {
+	last, err := c.to.Setting(ctx, mark+string(c.org))
+	if errors.Is(err, directory.ErrNotFound) {
+		return 0, nil
+	}
+	from, _ := strconv.ParseInt(string(last), 10, 64) // what is no number is no mark
+	return from, err
+}
+
 // events appends the events that the target lacks. Those that were delivered are
 // recorded, the others wait in the target's outbox.
 func (c *copying) events(ctx context.Context) error {
@@ -184,12 +194,10 @@ func (c *copying) events(ctx context.Context) error {
 		}
 		waiting[entry.Event.ID] = true
 	}
-	name := mark + string(c.org)
-	last, err := c.to.Setting(ctx, name)
-	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+	from, err := c.mark(ctx)
+	if err != nil {
 		return err
 	}
-	from, _ := strconv.ParseInt(string(last), 10, 64) // none: from the beginning
 	c.marked = from > 0
 	var page []directory.Entry
 	var known map[string]bool // copied already, by a run that broke off
@@ -209,7 +217,7 @@ func (c *copying) events(ctx context.Context) error {
 		seq := page[len(page)-1].Seq
 		c.step(len(page))
 		page = page[:0]
-		return c.to.PutSetting(ctx, name, strconv.AppendInt(nil, seq, 10))
+		return c.to.PutSetting(ctx, mark+string(c.org), strconv.AppendInt(nil, seq, 10))
 	}
 	for entry, err := range entries(ctx, c.from, directory.TrailQuery{Org: c.org, After: from}) {
 		if err != nil {

@@ -59,7 +59,9 @@ func (c *copying) resources(ctx context.Context, rt *scim.ResourceType) error {
 		}
 		c.report.Resources += n
 		c.changed = c.changed || n > 0
-		c.step(len(page))
+		if !c.again {
+			c.step(len(page))
+		}
 	}
 	return c.extras(ctx, rt)
 }

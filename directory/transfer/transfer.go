@@ -25,9 +25,9 @@ type Store interface {
 type Options struct {
 	Orgs  []directory.OrgID    // empty: all
 	Types []*scim.ResourceType // of the resources; those that are read only are left out
-	// Progress is told how much of an organization is done, in resources,
-	// documents and events together.
-	Progress func(org directory.OrgID, done int)
+	// Progress is told how much of an organization is done and how much there is to
+	// do, in resources, documents and events together.
+	Progress func(org directory.OrgID, done, total int)
 }
 
 // Report is what was carried over, and what the source and the target now agree on.
@@ -43,19 +43,28 @@ const batch = 250
 // exchanged need a second one.
 const rounds = 4
 
-// Copy makes the target hold what the source holds, and compares the two. What is
-// kept for the whole server (accounts, domains, settings) is copied with any
-// organization, and nothing of it removed.
+// Copy makes the target hold what the source holds, and compares the two. It refuses,
+// before it changes anything, a target that has something which it would take from
+// another organization, or in which somebody has worked on one that is copied. What is
+// kept for the whole server is copied with its organization (accounts, domains) and
+// nothing of it removed; of settings, which are secrets of an installation, only those
+// that the target lacks.
 func Copy(ctx context.Context, from, to Store, o Options) (Report, error) {
 	c := &copying{from: from, to: to, o: o}
 	orgs, err := c.organizations(ctx)
 	if err != nil {
 		return c.report, err
 	}
+	if err := c.fits(ctx, orgs); err != nil {
+		return c.report, err
+	}
 	if err := c.server(ctx); err != nil {
 		return c.report, err
 	}
-	var sum digest
+	sum, err := c.compareServer(ctx)
+	if err != nil {
+		return c.report, err
+	}
 	for _, org := range orgs {
 		if err := c.organization(ctx, org); err != nil {
 			return c.report, fmt.Errorf("organization %s: %w", org.ID, err)
@@ -77,14 +86,16 @@ type copying struct {
 	org      directory.OrgID
 	changed  bool // something differed in the round under way
 	marked   bool // events before the mark were not looked at
+	again    bool // the round under way is not the first
 	done     int
+	total    int // to do
 	report   Report
 }
 
 func (c *copying) step(n int) {
 	c.done += n
 	if c.o.Progress != nil {
-		c.o.Progress(c.org, c.done)
+		c.o.Progress(c.org, c.done, c.total)
 	}
 }
 
@@ -103,7 +114,8 @@ func (c *copying) organizations(ctx context.Context) (list []directory.Organizat
 	return list, nil
 }
 
-// server copies settings and the documents that belong to no organization.
+// server copies settings that the target lacks, and the documents that belong to no
+// organization.
 func (c *copying) server(ctx context.Context) error {
 	c.org = ""
 	names, err := c.from.Settings(ctx)
@@ -116,7 +128,7 @@ func (c *copying) server(ctx context.Context) error {
 		}
 		value, err := c.from.Setting(ctx, name)
 		if err == nil {
-			err = c.to.PutSetting(ctx, name, value)
+			_, err = c.to.AddSetting(ctx, name, value)
 		}
 		if err != nil {
 			return err
@@ -127,7 +139,10 @@ func (c *copying) server(ctx context.Context) error {
 
 // organization copies one of them.
 func (c *copying) organization(ctx context.Context, org directory.Organization) error {
-	c.org, c.done = org.ID, 0
+	c.org, c.done, c.again = org.ID, 0, false
+	if err := c.count(ctx); err != nil {
+		return err
+	}
 	if err := c.to.AddOrganization(ctx, org); err != nil && !errors.Is(err, directory.ErrExists) {
 		return err
 	}
@@ -135,11 +150,11 @@ func (c *copying) organization(ctx context.Context, org directory.Organization) 
 		return err
 	}
 	c.changed = true
-	for range rounds {
+	for round := range rounds {
 		if !c.changed {
 			break
 		}
-		c.changed = false
+		c.changed, c.again = false, round > 0
 		for _, rt := range c.o.Types {
 			if rt.ReadOnly {
 				continue
@@ -186,11 +201,11 @@ func (c *copying) clients(ctx context.Context) error {
 
 // compare makes the digests of both sides, which must be the same.
 func (c *copying) compare(ctx context.Context, org directory.OrgID) (digest, error) {
-	is, err := digestOf(ctx, c.from, org, c.o.Types)
+	is, err := digestOf(ctx, c.from, c.from, org, c.o.Types)
 	if err != nil {
 		return is, err
 	}
-	got, err := digestOf(ctx, c.to, org, c.o.Types)
+	got, err := digestOf(ctx, c.from, c.to, org, c.o.Types)
 	if err == nil && is != got && c.marked {
 		// An event may have come to the log before the mark: look through all of it.
 		c.marked = false
@@ -198,7 +213,7 @@ func (c *copying) compare(ctx context.Context, org directory.OrgID) (digest, err
 			err = c.events(ctx)
 		}
 		if err == nil {
-			got, err = digestOf(ctx, c.to, org, c.o.Types)
+			got, err = digestOf(ctx, c.from, c.to, org, c.o.Types)
 		}
 	}
 	if err == nil && is != got {

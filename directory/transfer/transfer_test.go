@@ -238,7 +238,7 @@ func copyGoesOn(t *testing.T, to store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		steps := 0
 		o := types
-		o.Progress = func(directory.OrgID, int) {
+		o.Progress = func(directory.OrgID, int, int) {
 			if steps++; steps == stop {
 				cancel()
 			}
@@ -280,20 +280,162 @@ func TestCopyOneOrganization(t *testing.T) {
 	}
 }
 
-// A target that somebody writes to is found out.
+// A target that somebody writes to meanwhile is found out.
 func TestCopyComparesBothSides(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	s.people(3)
 	to := open(t)
-	s.copyTo(to)
-	err := to.Update(t.Context(), func(tx directory.Tx) error {
-		return tx.Emit(t.Context(), directory.Event{ID: "stray", Org: org, Time: time.Now()})
+	o, wrote := types, false
+	o.Progress = func(of directory.OrgID, _, _ int) {
+		if of != org || wrote {
+			return
+		}
+		wrote = true
+		err := to.Update(t.Context(), func(tx directory.Tx) error {
+			return tx.Emit(t.Context(), directory.Event{ID: "stray", Org: org, Time: time.Now()})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := transfer.Copy(t.Context(), s, to, o); err == nil || !strings.Contains(err.Error(), "differs in source and target") {
+		t.Errorf("a stray event: %v", err)
+	}
+}
+
+// K01: a copy takes nothing from another organization of the target: a connection, a
+// token or a domain of the same name is told, and nothing is written.
+func TestK01CopyTakesNothingFromOthers(t *testing.T) {
+	t.Parallel()
+	for name, open := range targets {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t)
+			s.people(1)
+			s.claim(s.store, "acme.example", org)
+			to := open(t)
+			ctx := t.Context()
+			for _, err := range []error{
+				to.AddOrganization(ctx, directory.Organization{ID: "gamma"}),
+				to.PutConnection(ctx, directory.Connection{ID: "okta", Org: "gamma", Scopes: []string{"users:read"}}),
+				to.PutToken(ctx, directory.Token{ID: "t1", Org: "gamma", Connection: "okta", Hash: []byte("gamma's")}),
+				to.PutSetting(ctx, "cursor-key", []byte("gamma's")),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.claim(to, "acme.example", "gamma")
+			o := types
+			o.Orgs = []directory.OrgID{org}
+			_, err := transfer.Copy(ctx, s, to, o)
+			for _, want := range []string{"connection okta of gamma", "token t1 of gamma", "domain acme.example of gamma", "nothing was copied"} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("the copy does not speak of the %s: %v", want, err)
+				}
+			}
+			if all, err := to.Organizations(ctx); err != nil || len(all) != 1 {
+				t.Errorf("the target has %v, %v", all, err)
+			}
+			if got, err := to.Token(ctx, "t1"); err != nil || got.Org != "gamma" || string(got.Hash) != "gamma's" {
+				t.Errorf("the token of gamma is %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// claim has a domain proved for an organization.
+func (s source) claim(of store, domain string, by directory.OrgID) {
+	s.Helper()
+	err := of.Update(s.Context(), func(tx directory.Tx) error {
+		d := directory.Document{Kind: "domain", ID: domain, Version: 1, Keys: []string{"org:" + string(by)}, Data: []byte(`{"id":"` + domain + `","organization":"` + string(by) + `"}`)}
+		return tx.PutDocument(s.Context(), d, directory.Document{})
 	})
 	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// K01: what an installation has as its own, such as the key that signs cursors, stays
+// its own when an organization comes to it, and only that organization's part of what
+// is kept for the whole server comes along.
+func TestK01CopyLeavesTheInstallationItsSecrets(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	s.people(1)
+	s.claim(s.store, "acme.example", org)
+	s.claim(s.store, "other.example", "other")
+	to, ctx := open(t), t.Context()
+	if err := to.PutSetting(ctx, "cursor-key", []byte("own")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := transfer.Copy(t.Context(), s, to, types); err == nil || !strings.Contains(err.Error(), "differs in source and target") {
-		t.Errorf("a stray event: %v", err)
+	o := types
+	o.Orgs = []directory.OrgID{org}
+	if _, err := transfer.Copy(ctx, s, to, o); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := to.Setting(ctx, "cursor-key"); err != nil || string(key) != "own" {
+		t.Errorf("the key is %s, %v", key, err)
+	}
+	err := to.View(ctx, func(r directory.Reader) error {
+		if _, err := r.Document(ctx, "", "domain", "other.example"); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("the domain of an organization that was not copied: %v", err)
+		}
+		_, err := r.Document(ctx, "", "domain", "acme.example")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A target in which somebody has worked on the organization is refused before
+// anything of that is undone.
+func TestCopyDoesNotUndoWork(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	s.people(3)
+	to := open(t)
+	s.copyTo(to)
+	moved := source{t, to, directory.New(to, directory.Options{Policies: policy.Default()})}
+	eve := moved.create("User", `{"userName":"eve@acme.example"}`)
+	if _, err := transfer.Copy(t.Context(), s, to, types); err == nil || !strings.Contains(err.Error(), "somebody has worked on the organization acme") {
+		t.Errorf("a copy over newer work: %v", err)
+	}
+	err := to.View(t.Context(), func(r directory.Reader) error {
+		_, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: eve})
+		return err
+	})
+	if err != nil {
+		t.Errorf("who was added to the target: %v", err)
+	}
+}
+
+// What is done of an organization rises to the total that was counted, and no higher.
+func TestCopyKnowsHowMuchThereIs(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	ids := s.people(600)
+	s.create("Group", `{"displayName":"Team","members":[`+members(ids)+`]}`)
+	last, of := 0, 0
+	o := types
+	o.Progress = func(id directory.OrgID, done, total int) {
+		if id != org {
+			return
+		}
+		if of == 0 {
+			of = total
+		}
+		if done < last || done > total || total != of {
+			t.Errorf("%d of %d are done, after %d of %d", done, total, last, of)
+		}
+		last = done
+	}
+	if _, err := transfer.Copy(t.Context(), s, open(t), o); err != nil {
+		t.Fatal(err)
+	}
+	if last != of || of < 1200 {
+		t.Errorf("in the end %d of %d are done", last, of)
 	}
 }

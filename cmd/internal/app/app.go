@@ -86,6 +86,9 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 		return err
 	}
 	a.cleanup = append(a.cleanup, a.store.Close)
+	if err := a.unfilled(ctx); err != nil {
+		return err
+	}
 	if s, ok := a.store.(*mongo.Store); ok {
 		a.log.Info("the data is in MongoDB", "server", s.Server())
 	}
@@ -202,6 +205,3 @@ func (a *App) cursorKey(ctx context.Context) ([]byte, error) {
 	_, _ = rand.Read(key) // never fails
 	return a.store.AddSetting(ctx, "cursor-key", key)
 }
-
-// Check looks for damage in the store.
-func (a *App) Check(ctx context.Context) error { return a.store.Check(ctx) }

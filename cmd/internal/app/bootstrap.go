@@ -38,7 +38,7 @@ func (a *App) Prepare(ctx context.Context) error {
 
 // Welcome tells on out where the server is. The default connection and the
 // administrators get the tokens that the operator chose or, while they never had
-// any, new ones, which are shown this once.
+// any, new ones, which are shown this once and by one server.
 func (a *App) Welcome(ctx context.Context, out io.Writer) error {
 	var text strings.Builder // written at once: who reads only the beginning and goes does no harm
 	fmt.Fprintf(&text, "SCIM base URL: %s\n", a.BaseURL())
@@ -71,6 +71,14 @@ func (a *App) firstToken(ctx context.Context, conn directory.ConnectionID, chose
 	}
 	had, err := a.store.Tokens(ctx, conn)
 	if err != nil || len(had) > 0 {
+		return "", err
+	}
+	// Of several servers that start at once one makes it and shows it. If that one is
+	// lost before it has, a start ten seconds later does.
+	if mine, err := a.store.Hold(ctx, "first-token:"+string(conn), watch); err != nil || !mine {
+		return "", err
+	}
+	if had, err = a.store.Tokens(ctx, conn); err != nil || len(had) > 0 {
 		return "", err
 	}
 	plain, _, err := a.tokens.Create(ctx, conn, token.CreateOptions{})

@@ -13,6 +13,11 @@ const (
 	tick = 2 * time.Second
 	// watch is how long one of several replicas has the clock after it last said so.
 	watch = 5 * tick
+
+	// clockDuty is had by the server that does what time brings.
+	clockDuty = "clock"
+	// fillDuty is had by who fills the store from another; no server starts then.
+	fillDuty = "fill"
 )
 
 // clock does what time brings in every organization, in one replica at a time.
@@ -23,7 +28,7 @@ func (a *App) clock(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return release(ctx, a.store, clockDuty)
 		case <-every.C:
 		}
 		if !a.onDuty(ctx) {
@@ -47,11 +52,19 @@ func (a *App) clock(ctx context.Context) error {
 
 // onDuty reports whether the clock is this replica's business now.
 func (a *App) onDuty(ctx context.Context) bool {
-	mine, err := a.store.Hold(ctx, "clock", watch)
+	mine, err := a.store.Hold(ctx, clockDuty, watch)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("it is not known which replica has the clock; it is asked again", "error", err.Error())
 	}
 	return err == nil && mine
+}
+
+// release gives a duty up, so that the next need not wait until it lapses.
+func release(ctx context.Context, s Store, duty string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, err := s.Hold(ctx, duty, 0)
+	return err
 }
 
 // settled is settle; it says in the log when that failed.

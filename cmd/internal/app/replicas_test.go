@@ -1,10 +1,14 @@
 package app_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +103,55 @@ func TestReplicasShareCursors(t *testing.T) {
 	for _, h := range all {
 		h.stop(t, 10*time.Second)
 	}
+}
+
+// Of three servers that start at once on an empty database one makes and shows the
+// first tokens, and both of them work.
+func TestFirstStartsAtOnceShowOneSetOfTokens(t *testing.T) {
+	t.Parallel()
+	uri := mongotest.URI(t)
+	var mu sync.Mutex
+	var shown []string
+	var all sync.WaitGroup
+	for range 3 {
+		folder := t.TempDir()
+		databases.Store(folder, uri)
+		cfg := load(t, folder, "")
+		cfg.Store.URI = uri
+		all.Go(func() {
+			a, err := app.New(t.Context(), cfg, io.Discard)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var out bytes.Buffer
+			if err := errors.Join(a.Prepare(t.Context()), a.Welcome(t.Context(), &out), a.Close()); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, line := range strings.Split(out.String(), "\n") {
+				if strings.Contains(line, "shown this once") {
+					shown = append(shown, line)
+				}
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(shown)
+	if len(shown) != 2 || !strings.HasPrefix(shown[0], "Administrator token") || !strings.HasPrefix(shown[1], "Provisioning token") {
+		t.Fatalf("three servers showed %q", shown)
+	}
+	folder := t.TempDir()
+	databases.Store(folder, uri)
+	cfg := load(t, folder, "")
+	cfg.Store.URI = uri
+	s := start(t, cfg)
+	s.want(t, 200, "GET", "/Users", tokenShape.FindString(shown[1]), "")
+	if strings.Contains(s.out.String(), "shown this once") {
+		t.Errorf("a later server shows %s", s.out.String())
+	}
+	s.stop(t, 10*time.Second)
 }
 
 // Two replicas on one folder would take each other's control socket.

@@ -140,8 +140,12 @@ func (a *App) opsHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
 		defer cancel()
-		if a.stopping.Load() || a.store.Ready(ctx) != nil {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		if a.stopping.Load() {
+			http.Error(w, "not ready: stopping", http.StatusServiceUnavailable)
+			return
+		}
+		if err := a.store.Ready(ctx); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,28 @@ const sharedAge = 500 * time.Millisecond
 // OpenStore opens the store that the configuration names: MongoDB, or the embedded
 // one in the data folder. The folder is made in either case, for the control socket.
 func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer) (Store, error) {
+	return openStore(ctx, cfg, types, reg, mongo.Options{})
+}
+
+// Migrate brings the data up to this program's version and tells of what takes its
+// time. Thorough looks for damage as well.
+func Migrate(ctx context.Context, cfg config.Config, thorough bool, tell func(doing string)) error {
+	types, err := Types(cfg)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, cfg, types, nil, mongo.Options{Migrate: true, OnBuild: tell})
+	if err != nil {
+		return err
+	}
+	if thorough {
+		tell("looking for damage")
+		err = s.Check(ctx)
+	}
+	return errors.Join(err, s.Close())
+}
+
+func openStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer, shared mongo.Options) (Store, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
@@ -59,7 +82,8 @@ func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, 
 	}
 	onFind := func(plan string) { plans.WithLabelValues(plan).Inc() }
 	if cfg.Store.Shared() {
-		s, err := mongo.Open(ctx, cfg.Store.Address(), mongo.Options{Registry: types, OnCommit: onCommit, OnFind: onFind})
+		shared.Registry, shared.OnCommit, shared.OnFind = types, onCommit, onFind
+		s, err := mongo.Open(ctx, cfg.Store.Address(), shared)
 		if err != nil {
 			return nil, err
 		}
@@ -72,9 +96,10 @@ func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, 
 	return s, nil
 }
 
-// SchemaVersion is the number of the layout of the data.
-func (a *App) SchemaVersion() int {
-	if a.cfg.Store.Shared() {
+// SchemaVersion is the number of the layout that the data of a configuration has
+// with this program.
+func SchemaVersion(cfg config.Config) int {
+	if cfg.Store.Shared() {
 		return mongo.SchemaVersion()
 	}
 	return sqlite.SchemaVersion()

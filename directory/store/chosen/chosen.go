@@ -35,7 +35,8 @@ type Suite struct{ *testing.M }
 // Run runs the tests.
 func (s Suite) Run() int { return mongotest.Run(s.M) }
 
-// Open opens an empty store. The test closes it, or leaves that to its end.
+// Open opens an empty store. The test closes it, or leaves that to its end. On MongoDB
+// every command of the test must name its organization (K01).
 func Open(t testing.TB) Store {
 	t.Helper()
 	s, err := open(t)
@@ -52,7 +53,7 @@ func Open(t testing.TB) Store {
 
 func open(t testing.TB) (Store, error) {
 	if Mongo() {
-		return mongo.Open(context.Background(), mongotest.URI(t), mongo.Options{})
+		return mongo.Open(context.Background(), mongotest.URI(t), mongo.Options{Monitor: mongotest.Separated(t)})
 	}
 	return sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
 }

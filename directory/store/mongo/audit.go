@@ -1,24 +1,37 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
 )
 
+const (
+	// checked is how many records one step of Check looks at.
+	checked = 2_000
+	// longestCount bounds the only question of Check that grows with the data.
+	longestCount = 30 * time.Minute
+)
+
 // Check looks for damage: whether the totals that Usher keeps agree with the
-// records, and whether every membership has both its ends.
+// records, whether every membership has both its ends, and whether resources and the
+// unique values taken for them agree. It takes as long as there is data. Each step
+// sees one moment, so servers may work on the database meanwhile.
 func (s *Store) Check(ctx context.Context) error {
 	orgs, err := s.Organizations(ctx)
 	if err != nil {
 		return err
 	}
 	for _, o := range orgs {
-		if err := s.View(ctx, func(r directory.Reader) error { return r.(*reader).checkTotals(ctx, o.ID) }); err != nil {
+		if err := s.checkTotals(ctx, o.ID); err != nil {
 			return err
 		}
 		if err := s.checkEdges(ctx, o.ID); err != nil {
@@ -31,93 +44,138 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-func (r *reader) checkTotals(ctx context.Context, org directory.OrgID) error {
-	g, err := r.guards(ctx, org)
-	if err != nil {
-		return err
-	}
-	if !g.exists() {
-		return fmt.Errorf("the guard of the organization %s is damaged; restore a backup", org)
-	}
-	for _, k := range r.store.kinds {
-		s := &search{reader: r, k: k, org: org}
-		n, err := s.count(ctx, lowered{cond: s.within(), hint: indexOrder})
+func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
+	ctx, cancel := context.WithTimeout(ctx, longestCount) // instead of the time for other questions
+	defer cancel()
+	return s.View(ctx, func(r directory.Reader) error {
+		in := r.(*reader)
+		g, err := in.guards(ctx, org)
 		if err != nil {
 			return err
 		}
-		if have := g.resources(k.rt.Name); have != int64(n) {
-			return fmt.Errorf("the total of %s of the organization %s is kept as %d, and there are %d", k.rt.Name, org, have, n)
+		if !g.exists() {
+			return fmt.Errorf("the guard of the organization %s is damaged; restore a backup", org)
 		}
-	}
-	return nil
+		for _, k := range s.kinds {
+			of := &search{reader: in, k: k, org: org}
+			n, err := of.count(ctx, lowered{cond: of.within(), hint: indexOrder})
+			if err != nil {
+				return err
+			}
+			if have := g.resources(k.rt.Name); have != int64(n) {
+				return fmt.Errorf("the total of %s of the organization %s is kept as %d, and there are %d; restore a backup", k.rt.Name, org, have, n)
+			}
+		}
+		return nil
+	})
 }
 
+// checkEdges wants both ends of every membership, neither of which was never a
+// member of a group.
 func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
-	lookup := func(end string) bson.D {
-		return bson.D{{Key: "$lookup", Value: bson.D{{Key: "from", Value: "resource"}, {Key: "as", Value: end + "End"},
-			{Key: "let", Value: bson.D{{Key: "id", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$" + end}}}}}},
-			{Key: "pipeline", Value: bson.A{
-				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{"$_id", "$$id"}}}}}}},
-				bson.D{{Key: "$project", Value: bson.D{{Key: "f", Value: 1}}}},
-			}}}}}
+	wrong := 0
+	err := inSteps(ctx, s, s.has.edge, org, func(in *reader, page []edgeDoc) error {
+		var ids []string
+		for _, e := range page {
+			ids = append(ids, key(org, e.Group), key(org, e.Member))
+		}
+		ends, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
+		for _, e := range page {
+			_, group := ends[key(org, e.Group)]
+			member, there := ends[key(org, e.Member)]
+			if !group || !there || member.Free {
+				wrong++
+			}
+		}
+		return err
+	}, func(e edgeDoc) string { return e.Key })
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("the memberships of the organization %s disagree with the records in %d places; restore a backup", org, wrong)
 	}
-	cursor, err := s.has.edge.Aggregate(ctx, bson.A{
-		bson.D{{Key: "$match", Value: bson.D{{Key: "o", Value: string(org)}}}}, lookup("g"), lookup("m"),
-		bson.D{{Key: "$match", Value: bson.D{{Key: "$or", Value: bson.A{bson.D{{Key: "gEnd", Value: bson.A{}}}, bson.D{{Key: "mEnd", Value: bson.A{}}}, bson.D{{Key: "mEnd.f", Value: true}}}}}}},
-		bson.D{{Key: "$count", Value: "n"}},
-	})
-	if err != nil {
-		return busy(err)
-	}
-	var found []struct {
-		N int64 `bson:"n"`
-	}
-	if err := cursor.All(ctx, &found); err != nil {
-		return busy(err)
-	}
-	if len(found) > 0 {
-		return fmt.Errorf("the memberships disagree with the records in %d places", found[0].N)
-	}
-	return nil
+	return err
 }
 
 // checkClaims compares the unique values that resources have with those that are
-// taken for them.
+// taken for them, from both sides.
 func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
-	sum := func(c *driver.Collection, stages ...bson.D) (int64, error) {
-		cursor, err := c.Aggregate(ctx, append([]bson.D{{{Key: "$match", Value: bson.D{{Key: "o", Value: string(org)}}}}}, stages...))
-		if err != nil {
-			return 0, busy(err)
+	untaken, unheld := 0, 0
+	err := inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
+		var ids []string
+		for _, d := range page {
+			ids = append(ids, claims(org, d.Kind, d.Unique)...)
 		}
-		var found []struct {
-			N int64 `bson:"n"`
+		taken, err := byKey(ctx, in, s.has.claim, org, ids, func(c claimDoc) string { return c.Key })
+		for _, d := range page {
+			for _, id := range claims(org, d.Kind, d.Unique) {
+				if taken[id].ID != d.ID {
+					untaken++
+				}
+			}
 		}
-		err = cursor.All(ctx, &found)
-		if len(found) == 0 {
-			return 0, busy(err)
-		}
-		return found[0].N, busy(err)
-	}
-	has, err := sum(s.has.resource, bson.D{{Key: "$unwind", Value: "$u"}}, bson.D{{Key: "$count", Value: "n"}})
+		return err
+	}, func(d resourceDoc) string { return d.Key })
 	if err != nil {
 		return err
 	}
-	taken, err := sum(s.has.claim,
-		bson.D{{Key: "$lookup", Value: bson.D{{Key: "from", Value: "resource"}, {Key: "as", Value: "of"},
-			{Key: "let", Value: bson.D{{Key: "claim", Value: "$_id"}, {Key: "id", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$i"}}}}}},
-			{Key: "pipeline", Value: bson.A{
-				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{"$_id", "$$id"}}}}}}},
-				bson.D{{Key: "$match", Value: bson.D{{Key: "$expr", Value: bson.D{{Key: "$in", Value: bson.A{"$$claim", bson.D{{Key: "$map", Value: bson.D{
-					{Key: "input", Value: "$u"}, {Key: "in", Value: bson.D{{Key: "$concat", Value: bson.A{key(org, ""), "$k", "/", "$$this"}}}}}}}}}}}}}},
-				bson.D{{Key: "$project", Value: bson.D{{Key: "_id", Value: 1}}}},
-			}}}}},
-		bson.D{{Key: "$match", Value: bson.D{{Key: "of", Value: bson.D{{Key: "$ne", Value: bson.A{}}}}}}}, bson.D{{Key: "$count", Value: "n"}})
-	if err != nil {
+	err = inSteps(ctx, s, s.has.claim, org, func(in *reader, page []claimDoc) error {
+		var ids []string
+		for _, c := range page {
+			ids = append(ids, key(org, c.ID))
+		}
+		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
+		for _, c := range page {
+			if d := held[key(org, c.ID)]; !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
+				unheld++
+			}
+		}
 		return err
-	}
-	all, err := sum(s.has.claim, bson.D{{Key: "$count", Value: "n"}})
-	if err == nil && (has != taken || all != taken) {
-		err = fmt.Errorf("resources of the organization %s have %d unique values, and %d are taken, %d of them by a resource that has it; restore a backup", org, has, all, taken)
+	}, func(c claimDoc) string { return c.Key })
+	if err == nil && untaken+unheld > 0 {
+		err = fmt.Errorf("%d unique values of resources of the organization %s are not taken for them, and %d are taken that no resource has; restore a backup", untaken, org, unheld)
 	}
 	return err
+}
+
+// lean is what Check asks of documents: not their contents.
+var lean = options.Find().SetProjection(bson.D{{Key: "b", Value: 0}, {Key: "t", Value: 0}})
+
+// inSteps calls fn with all documents that an organization has in a collection, in
+// the order of their keys, a step at a time from a snapshot of its own.
+func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org directory.OrgID, fn func(*reader, []T) error, keyOf func(T) string) error {
+	for after := ""; ; {
+		var page []T
+		err := s.View(ctx, func(r directory.Reader) error {
+			in, within := r.(*reader), below(escaped.Replace(string(org)))
+			within[0].Value = cmp.Or(after, within[0].Value.(string))
+			cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, lean, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
+			if err == nil {
+				err = cursor.All(in.in(ctx), &page)
+			}
+			if err != nil {
+				return in.fault(err)
+			}
+			return fn(in, page)
+		})
+		if err != nil || len(page) < checked {
+			return err
+		}
+		after = keyOf(page[len(page)-1])
+	}
+}
+
+// byKey reads the documents of some keys.
+func byKey[T any](ctx context.Context, in *reader, c *driver.Collection, org directory.OrgID, ids []string, keyOf func(T) string) (map[string]T, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var all []T
+	cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}}, lean)
+	if err == nil {
+		err = cursor.All(in.in(ctx), &all)
+	}
+	found := make(map[string]T, len(all))
+	for _, d := range all {
+		found[keyOf(d)] = d
+	}
+	return found, in.fault(err)
 }

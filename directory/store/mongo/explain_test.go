@@ -131,6 +131,58 @@ func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
 	}
 }
 
+// R16: a page of what nearly everybody fulfils, or of all in the order of their names,
+// costs the documents of the page, also far from the beginning.
+func TestPagesOfManyReadThePage(t *testing.T) {
+	uri, heard := mongotest.URI(t), &watcher{}
+	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
+	people(t, s, 1000)
+	db, rt := database(t, uri), typeOf(t, "User")
+	byName := directory.Query{SortBy: schemas.User.UserName}
+	for _, c := range []struct {
+		src   string
+		q     directory.Query
+		total int
+		first string
+	}{
+		{`not (userName eq "user00000@corp.io")`, directory.Query{Start: 1}, 999, "user00001@corp.io"},
+		{`displayName ne "person 00000"`, directory.Query{Start: 1}, 999, "user00001@corp.io"},
+		{`not (displayName sw "person 0000" or externalId eq "ext-00011")`, directory.Query{Start: 1}, 989, "user00010@corp.io"},
+		{"", directory.Query{SortBy: byName.SortBy, Start: 1}, 1000, "user00000@corp.io"},
+		{"", directory.Query{SortBy: byName.SortBy, Start: 1, Descending: true}, 1000, "user00999@corp.io"},
+		{"", directory.Query{SortBy: byName.SortBy, Start: 501}, 1000, "user00500@corp.io"},
+	} {
+		q := c.q
+		q.Org, q.Type, q.Count = orgA, rt, 10
+		if c.src != "" {
+			f, _, err := filter.Compile(c.src, rt, scim.Tolerant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Filter = f
+		}
+		for range 3 { // and on from there
+			heard.take()
+			var page directory.Page
+			err := s.View(t.Context(), func(r directory.Reader) (err error) {
+				page, err = r.Find(t.Context(), q)
+				return err
+			})
+			if err != nil || page.Total != c.total || len(page.Resources) != 10 || q.After == nil && page.Resources[0].Text(schemas.User.UserName) != c.first {
+				t.Fatalf("%s: %d of %d, %v", c.src, len(page.Resources), page.Total, err)
+			}
+			sent := heard.take()
+			for _, find := range slices.Concat(named(sent, "find", "resource"), named(sent, "find", "claim")) {
+				stages, examined, returned := explain(t, db, find)
+				if returned > 11 || examined > 22 && q.Start <= 1 {
+					t.Errorf("%s, %+v: %v looks at %d documents and returns %d", c.src, c.q, stages, examined, returned)
+				}
+			}
+			q.After = page.Last
+		}
+	}
+}
+
 // explain asks how a find is answered: the stages of the plan that won, and how
 // many documents it looked at and returned.
 func explain(t *testing.T, db *driver.Database, find bson.Raw) (stages []string, examined, returned int64) {

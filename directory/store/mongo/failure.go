@@ -27,6 +27,10 @@ const (
 	codeKeySpecsConflict = 86
 )
 
+// noHint is what the server says of an index that a query asks for by name and that
+// is not there; the code that comes with it stands for many other things.
+const noHint = "hint provided does not correspond to an existing index"
+
 // passing are codes of what is over soon: a primary that steps down or is being
 // elected, a snapshot that is too old or not there yet, time that ran out.
 var passing = []int{6, 7, 50, 89, 91, 112, 134, 189, 239, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
@@ -54,6 +58,8 @@ func busy(err error) error {
 	case driver.IsTimeout(err), driver.IsNetworkError(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		passes(err), labelled(err, transientLabel), labelled(err, retryableLabel), labelled(err, unknownLabel):
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
+	case errors.As(err, &server) && server.HasErrorMessage(noHint):
+		return fmt.Errorf("%w: %w", directory.ErrBusy, unhinted(err))
 	case errors.As(err, &server):
 		return fmt.Errorf("MongoDB refused a command: %w", err)
 	case strings.Contains(err.Error(), "server selection error"):

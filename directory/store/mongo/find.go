@@ -31,6 +31,10 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page,
 		r.store.opts.OnFind("list")
 		return s.list(ctx, q)
 	}
+	if s.everyOne(q) {
+		r.store.opts.OnFind("index")
+		return s.inOrder(ctx, q)
+	}
 	l := lowered{cond: s.within(), hint: indexOrder, exact: q.Filter == nil}
 	plan := "all"
 	if q.Filter != nil {

@@ -77,14 +77,15 @@ func width(org directory.OrgID) int {
 
 // readGuards reads the slots of an organization and the kinds of the server.
 func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, error) {
-	ids := bson.A{slotKey("", 0)}
+	filter := bson.D{{Key: "_id", Value: slotKey("", 0)}, {Key: "o", Value: ""}}
 	if org != "" {
+		ids := bson.A{slotKey(org, markSlot)}
 		for i := range slots {
 			ids = append(ids, slotKey(org, i))
 		}
-		ids = append(ids, slotKey(org, markSlot))
+		filter = bson.D{{Key: "$or", Value: bson.A{filter, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}}}}}
 	}
-	cursor, err := s.has.guard.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: bson.D{{Key: "$in", Value: bson.A{string(org), ""}}}}},
+	cursor, err := s.has.guard.Find(ctx, filter,
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetBatchSize(slots+3))
 	if err != nil {
 		return nil, err

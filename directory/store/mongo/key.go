@@ -18,9 +18,17 @@ const afterSeparator = "\x01"
 
 var escaped = strings.NewReplacer("%", "%25", "/", "%2F")
 
+var plain = strings.NewReplacer("%25", "%", "%2F", "/")
+
 // key is the _id of something that an organization has.
 func key(org directory.OrgID, parts ...string) string {
 	return escaped.Replace(string(org)) + "/" + strings.Join(parts, "/")
+}
+
+// parted takes an organization and one part out of a key.
+func parted(key string) (org directory.OrgID, part string) {
+	head, part, _ := strings.Cut(key, "/")
+	return directory.OrgID(plain.Replace(head)), part
 }
 
 // below is the range of keys that begin with a key and a slash.

@@ -29,15 +29,32 @@ func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error
 	case *filter.Leaf:
 		return s.leaf(ctx, n)
 	case *filter.Element:
-		l, ok, err := s.lower(ctx, n.Inner)
+		inner := *s
+		inner.element = true
+		l, ok, err := inner.lower(ctx, n.Inner)
 		l.exact = false
 		return l, ok, err
 	case filter.And:
 		return s.and(ctx, n)
 	case filter.Or:
 		return s.or(ctx, n)
+	case filter.Not:
+		return s.not(ctx, n.Node)
 	}
 	return lowered{}, false, nil
+}
+
+// not is everything else of the type, if the node is told exactly. What an element is
+// not says nothing of the others.
+func (s *search) not(ctx context.Context, n filter.Node) (lowered, bool, error) {
+	if s.element {
+		return lowered{}, false, nil
+	}
+	l, ok, err := s.lower(ctx, n)
+	if !ok || err != nil || !l.exact {
+		return lowered{}, false, err
+	}
+	return lowered{s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), true, indexOrder, 6}, true, nil
 }
 
 // and joins the parts that can be lowered. The index of the cheapest is asked.
@@ -91,6 +108,11 @@ func (s *search) within(more ...bson.E) bson.D {
 
 // leaf lowers one comparison.
 func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error) {
+	if n.Op == filter.NotEqual {
+		equal := *n
+		equal.Op = filter.Equal
+		return s.not(ctx, &equal)
+	}
 	if n.Attr == scim.ID && n.Op == filter.Equal {
 		return lowered{s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), true, "_id_", 0}, true, nil
 	}
@@ -202,6 +224,7 @@ func (s *search) groupsOf(ctx context.Context, n *filter.Leaf) (lowered, bool, e
 // search is one query under way.
 type search struct {
 	*reader
-	k   *kind
-	org directory.OrgID
+	k       *kind
+	org     directory.OrgID
+	element bool // the node is about one element of an attribute
 }

@@ -39,7 +39,7 @@ func (r replica) Share(t *testing.T) storetest.Store { return dial(t, r.uri, mon
 func open(t *testing.T) storetest.Store {
 	t.Helper()
 	uri := mongotest.URI(t)
-	return replica{dial(t, uri, mongo.Options{Monitor: watched(t)}), uri}
+	return replica{dial(t, uri, mongo.Options{Monitor: mongotest.Separated(t)}), uri}
 }
 
 // R1, R4: the suite that every store has to pass, histories of clients at the same

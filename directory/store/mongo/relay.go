@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
+	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/outbox"
 )
 
@@ -52,7 +53,7 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 		return nil, busy(err)
 	}
 	for _, d := range docs {
-		e := outbox.Envelope{Key: d.ID, Tries: d.Tries}
+		e := outbox.Envelope{Key: key(directory.OrgID(d.Org), d.ID), Tries: d.Tries}
 		if err := json.Unmarshal(d.Data, &e.Event); err != nil {
 			return nil, err
 		}
@@ -64,7 +65,7 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 // claim finds the events and puts off their due time, in a transaction that writes
 // the one document of the relay: so two cannot each take a part of what is due.
 func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc, error) {
-	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
+	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 	now := time.Now()
 	behind := map[subject]bool{}
 	var docs []eventDoc
-	ids := bson.A{}
+	var keys []string
 	for len(docs) < n && cursor.Next(ctx) {
 		var d eventDoc
 		if err := cursor.Decode(&d); err != nil {
@@ -84,7 +85,7 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 			behind[of] = true
 			continue
 		}
-		docs, ids = append(docs, d), append(ids, d.ID)
+		docs, keys = append(docs, d), append(keys, key(directory.OrgID(d.Org), d.ID))
 	}
 	if err := cursor.Err(); err != nil || len(docs) == 0 {
 		return nil, err
@@ -92,24 +93,40 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 	if _, err := s.has.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "relay"}, {Key: "o", Value: ""}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true)); err != nil {
 		return nil, err
 	}
-	_, err = s.has.event.UpdateMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: now.Add(ttl).UnixMilli()}, {Key: "lease", Value: s.self}}}})
-	return docs, err
+	return docs, s.stamp(ctx, keys, bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: now.Add(ttl).UnixMilli()}, {Key: "lease", Value: s.self}}}})
+}
+
+// stamp changes the events of some envelopes, each organization's by name: so a command
+// goes where the events of that organization are.
+func (s *Store) stamp(ctx context.Context, keys []string, update bson.D) error {
+	var models []driver.WriteModel
+	ids, orgs := map[directory.OrgID]bson.A{}, []directory.OrgID{}
+	for _, k := range keys {
+		org, id := parted(k)
+		if ids[org] == nil {
+			orgs = append(orgs, org)
+		}
+		ids[org] = append(ids[org], id)
+	}
+	for _, org := range orgs {
+		models = append(models, driver.NewUpdateManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids[org]}}}, {Key: "o", Value: string(org)}}).SetUpdate(update))
+	}
+	if len(models) == 0 {
+		return nil
+	}
+	_, err := s.has.event.BulkWrite(ctx, models)
+	return err
 }
 
 // Ack forgets delivered envelopes.
 func (s *Store) Ack(ctx context.Context, keys ...string) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	_, err := s.has.event.UpdateMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}},
-		bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}})
-	return busy(err)
+	return busy(s.stamp(ctx, keys, bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}}))
 }
 
 // Retry makes an envelope due at a later time, unless it was delivered meanwhile.
 func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
-	_, err := s.has.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, pending()},
+	org, id := parted(key)
+	_, err := s.has.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}, pending()},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: at.UnixMilli()}}}, {Key: "$inc", Value: bson.D{{Key: "tries", Value: 1}}}, {Key: "$unset", Value: bson.D{{Key: "lease", Value: ""}}}})
 	return busy(err)
 }
@@ -125,7 +142,7 @@ type lag struct {
 // fifty times as old as counting takes.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	var first eventDoc
-	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint("event_pending").SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
+	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return 0, 0, nil
 	}
@@ -135,7 +152,7 @@ func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error
 	s.lag.mu.Lock()
 	defer s.lag.mu.Unlock()
 	if began := time.Now(); began.After(s.lag.again) {
-		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint("event_pending")); err != nil {
+		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(indexPending)); err != nil {
 			return 0, 0, busy(err)
 		}
 		s.lag.again = time.Now().Add(50 * time.Since(began))

@@ -61,7 +61,7 @@ func (s *Store) probe(ctx context.Context) error {
 		return fmt.Errorf("open a session: %w", busy(err))
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
-	if err := s.ensure(ctx, s.has.state.Database(), "state"); err != nil {
+	if err := s.ensure(ctx, "state"); err != nil {
 		return err
 	}
 	if err := sess.StartTransaction(); err != nil {

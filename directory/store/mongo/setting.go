@@ -56,24 +56,26 @@ func (s *Store) AddSetting(ctx context.Context, name string, value []byte) ([]by
 }
 
 // Hold takes or prolongs a duty that one process has at a time, for as long as ttl
-// by the server's clock. It reports false while another has it.
+// by the server's clock; for no time at all, it asks whether the duty can be had, and
+// gives it up. It reports false while another has it.
 func (s *Store) Hold(ctx context.Context, duty string, ttl time.Duration) (bool, error) {
 	mineOrOver := bson.D{{Key: "$or", Value: bson.A{
 		bson.D{{Key: "$eq", Value: bson.A{"$holder", s.self}}},
-		bson.D{{Key: "$lt", Value: bson.A{"$until", "$$NOW"}}},
+		bson.D{{Key: "$lte", Value: bson.A{"$until", "$$NOW"}}},
 	}}}
-	id := bson.E{Key: "_id", Value: "duty/" + duty}
+	id, org := bson.E{Key: "_id", Value: "duty/" + duty}, bson.E{Key: "o", Value: ""}
 	mine := bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "holder", Value: s.self}, {Key: "until", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", ttl.Milliseconds()}}}}}}}}
-	result, err := s.has.state.UpdateOne(ctx, bson.D{id, {Key: "$expr", Value: mineOrOver}}, mine)
-	if err != nil || result.MatchedCount > 0 {
-		return err == nil, busy(err)
+	for again := false; ; again = true {
+		result, err := s.has.state.UpdateOne(ctx, bson.D{id, org, {Key: "$expr", Value: mineOrOver}}, mine)
+		if err != nil || result.MatchedCount > 0 || again {
+			return err == nil && result.MatchedCount > 0, busy(err)
+		}
+		// Another has it, or nobody ever had: then it is over before it can be taken.
+		_, err = s.has.state.InsertOne(ctx, bson.D{id, org, {Key: "holder", Value: ""}, {Key: "until", Value: time.Unix(0, 0)}})
+		if err != nil && !driver.IsDuplicateKeyError(err) {
+			return false, busy(err)
+		}
 	}
-	// Nobody has ever had it, or another has it now.
-	_, err = s.has.state.InsertOne(ctx, bson.D{id, {Key: "o", Value: ""}, {Key: "holder", Value: s.self}, {Key: "until", Value: time.Unix(0, 0)}})
-	if driver.IsDuplicateKeyError(err) {
-		return false, nil
-	}
-	return err == nil, busy(err)
 }
 
 var _ directory.Settings = (*Store)(nil)

@@ -37,6 +37,13 @@ type Options struct {
 	OnFind func(plan string)
 	// Monitor hears every command, as tests and metrics do.
 	Monitor *event.CommandMonitor
+	// Migrate makes what is missing in a database that has data already, which
+	// Open refuses otherwise.
+	Migrate bool
+	// OnBuild is told of every index before it is built.
+	OnBuild func(doing string)
+	// BuildTimeout bounds the building of indexes; default a day.
+	BuildTimeout time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +59,12 @@ func (o Options) withDefaults() Options {
 	if o.OnFind == nil {
 		o.OnFind = func(string) {}
 	}
+	if o.OnBuild == nil {
+		o.OnBuild = func(string) {}
+	}
+	if o.BuildTimeout <= 0 {
+		o.BuildTimeout = 24 * time.Hour
+	}
 	return o
 }
 
@@ -66,6 +79,7 @@ type Store struct {
 	kinds  kinds
 	gates  sync.Map // of *gate, by organization
 	lag    lag
+	health health
 	closed chan struct{}
 	once   sync.Once
 }
@@ -75,8 +89,17 @@ type collections struct {
 	resource, claim, edge, document, event, guard, organization, connection, token, setting, state *driver.Collection
 }
 
+// all lists them.
+func (c collections) all() []*driver.Collection {
+	return []*driver.Collection{c.resource, c.claim, c.edge, c.document, c.event, c.guard, c.organization, c.connection, c.token, c.setting, c.state}
+}
+
+// db is the database of the store.
+func (s *Store) db() *driver.Database { return s.has.state.Database() }
+
 // Open connects to the server that a mongodb:// or mongodb+srv:// address names,
-// refuses one without transactions, and creates what is missing.
+// and refuses one without transactions. An empty database is furnished; one that has
+// data must be complete, or be made so by Options.Migrate.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{})}
 	s.kinds = kindsOf(s.opts.Registry)
@@ -95,7 +118,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 		organization: db.Collection("organization"), connection: db.Collection("connection"), token: db.Collection("token"), setting: db.Collection("setting"), state: db.Collection("state"),
 	}
 	if s.server, err = s.check(ctx, db); err == nil {
-		err = s.create(ctx, db)
+		err = s.prepare(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
@@ -118,12 +141,15 @@ func databaseOf(uri string) string {
 // Server says which server the store works on.
 func (s *Store) Server() string { return s.server }
 
-// Ready fails when there is no primary that answers.
+// Ready fails when there is no primary that answers, or when indexes are missing.
 func (s *Store) Ready(ctx context.Context) error {
 	if s.isClosed() {
 		return directory.ErrClosed
 	}
-	return busy(s.client.Ping(ctx, readpref.Primary()))
+	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
+		return busy(err)
+	}
+	return s.whole(ctx)
 }
 
 func (s *Store) isClosed() bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/usher-scim/usher/directory"
@@ -23,7 +24,7 @@ type tx struct {
 
 	queue   queue
 	wrote   bool
-	witness string // an event that is there if the transaction is
+	witness bson.D // an event that is there if the transaction is
 	last    int64  // place of the last event
 	assumed map[string]bool
 	given   map[string]bool // unique values that were written
@@ -293,8 +294,8 @@ func (t *tx) append(ctx context.Context, events []directory.Event, due bool) err
 		}
 		doc.Place = max(doc.Place, t.last+1)
 		t.last, t.wrote = doc.Place, true
-		if t.witness == "" {
-			t.witness = doc.ID
+		if t.witness == nil {
+			t.witness = bson.D{{Key: "_id", Value: doc.ID}, {Key: "o", Value: doc.Org}}
 		}
 		t.queue.events = append(t.queue.events, doc)
 	}

@@ -185,8 +185,8 @@ func (a *attempts) commit(ctx context.Context, sess *driver.Session, t *tx) erro
 func (a *attempts) verdict(ctx context.Context, t *tx, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.store.opts.Timeout/2)
 	defer cancel()
-	if t.witness != "" {
-		err := a.store.has.event.FindOne(ctx, bson.D{{Key: "_id", Value: t.witness}}).Err()
+	if t.witness != nil {
+		err := a.store.has.event.FindOne(ctx, t.witness).Err()
 		if err == nil {
 			return nil
 		}

@@ -82,15 +82,6 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 	return s.cut(ctx, q, rows)
 }
 
-func sortKey(res *scim.Resource, a *scim.Attribute) string {
-	if a.Uniqueness != scim.NotUnique {
-		if key := scim.Key(res.Text(a)); key != "" {
-			return "\x01" + key
-		}
-	}
-	return res.SortKey(a)
-}
-
 func compareRows(a, b row, descending bool) int {
 	if c := scim.CompareSortKeys(a.key, b.key, descending); c != 0 {
 		return c

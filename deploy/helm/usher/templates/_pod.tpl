@@ -124,7 +124,8 @@ spec:
               matchLabels:
                 {{- include "usher.selector" . | nindent 16 }}
   initContainers:
-    # Makes the indexes of this version; it may run beside the version before.
+    # Makes the indexes of this version, without which the server does not start on
+    # data; it may run beside the version before, and again in every pod.
     - name: migrate
       image: {{ include "usher.image" . }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}

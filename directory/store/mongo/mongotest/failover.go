@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -41,6 +43,22 @@ func (s *Server) KillPrimary() (int, error) {
 		return 0, err
 	}
 	return i, s.Signal(i, syscall.SIGKILL)
+}
+
+// Fail switches a fail point of the first node on, until the test ends or the
+// function that it returns is called. It is the whole node's.
+func (s *Server) Fail(t testing.TB, point string, data bson.D) (heal func()) {
+	t.Helper()
+	set := func(mode string, more ...bson.E) {
+		t.Helper()
+		if err := s.nodes[0].command(append(bson.D{{Key: "configureFailPoint", Value: point}, {Key: "mode", Value: mode}}, more...), nil); err != nil {
+			t.Fatalf("the fail point %s cannot be set: %v", point, err)
+		}
+	}
+	set("alwaysOn", bson.E{Key: "data", Value: data})
+	heal = sync.OnceFunc(func() { set("off") })
+	t.Cleanup(heal)
+	return heal
 }
 
 // command asks one node.

@@ -39,17 +39,32 @@ var databases atomic.Int64
 
 // URI is the address of an empty database of the server that the tests of a
 // package share: a replica set of one node. The database is dropped when the test
-// ends. Without an engine the test fails where CI is true, and is skipped elsewhere.
+// ends. Without an engine the test fails where CI is true or where one is named, and is
+// skipped elsewhere.
 func URI(t testing.TB) string {
 	t.Helper()
-	server := share(t)
+	return share(t).empty(t)
+}
+
+// empty is the address of a database of the test's own.
+func (s *Server) empty(t testing.TB) string {
 	name := fmt.Sprintf("usher_%d_%d", os.Getpid(), databases.Add(1))
 	t.Cleanup(func() {
-		if err := server.drop(name); err != nil {
+		if err := s.drop(name); err != nil {
 			t.Errorf("the database of the test was not dropped: %v", err)
 		}
 	})
-	return server.Database(name)
+	return s.Database(name)
+}
+
+// Ill is the address of an empty database of a server that Fail can make ill: the
+// shared one, unless somebody else has started that.
+func Ill(t testing.TB) (s *Server, uri string) {
+	t.Helper()
+	if s = share(t); len(s.nodes) == 0 {
+		s = own(t, ReplicaSet)
+	}
+	return s, s.empty(t)
 }
 
 // share is the server of this process.
@@ -65,16 +80,16 @@ func share(t testing.TB) *Server {
 			shared.err = shared.server.tell()
 		}
 	})
-	need(t, shared.err)
+	need(t, shared.err, os.Getenv(Variable) != "")
 	return shared.server
 }
 
-// need ends a test that has no engine.
-func need(t testing.TB, err error) {
+// need ends a test that has no engine: as a failure if there must be one.
+func need(t testing.TB, err error, must bool) {
 	t.Helper()
 	switch {
 	case err == nil:
-	case os.Getenv("CI") == "true":
+	case must, os.Getenv("CI") == "true":
 		t.Fatalf("there is no MongoDB to test with: %v", err)
 	default:
 		fmt.Fprintln(os.Stderr, "SKIPPED, NOT TESTED: there is no MongoDB:", err)
@@ -96,7 +111,7 @@ func TLS(t testing.TB) *Server { return own(t, Guarded) }
 func own(t testing.TB, kind Kind) *Server {
 	t.Helper()
 	s, err := start(kind)
-	need(t, err)
+	need(t, err, false)
 	t.Cleanup(s.Stop)
 	return s
 }

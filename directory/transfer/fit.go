@@ -1,0 +1,197 @@
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// fits fails when the copy would take something from an organization of the target
+// that is not copied, or undo what somebody has done there.
+func (c *copying) fits(ctx context.Context, orgs []directory.Organization) error {
+	var taken []string
+	for _, org := range orgs {
+		c.org = org.ID
+		more, err := c.takes(ctx)
+		if err != nil {
+			return err
+		}
+		taken = append(taken, more...)
+	}
+	c.org = ""
+	more, err := c.takesDomains(ctx)
+	if err != nil {
+		return err
+	}
+	if taken = append(taken, more...); len(taken) > 0 {
+		return fmt.Errorf("the target has something of the same name that belongs to another organization: %s; nothing was copied; give it another name in one of the two, or copy into a store of its own", strings.Join(taken, ", "))
+	}
+	for _, org := range orgs {
+		c.org = org.ID
+		if err := c.untouched(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takes names the connections and tokens of the organization that are another's in
+// the target: ids of both are the whole server's.
+func (c *copying) takes(ctx context.Context) (taken []string, err error) {
+	all, err := c.from.Connections(ctx, c.org)
+	if err != nil {
+		return nil, err
+	}
+	for _, conn := range all {
+		switch there, err := c.to.Connection(ctx, conn.ID); {
+		case err == nil && there.Org != c.org:
+			taken = append(taken, fmt.Sprintf("the connection %s of %s (here of %s)", conn.ID, there.Org, c.org))
+		case err != nil && !errors.Is(err, directory.ErrNotFound):
+			return nil, err
+		}
+		tokens, err := c.from.Tokens(ctx, conn.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tokens {
+			switch there, err := c.to.Token(ctx, t.ID); {
+			case err == nil && there.Org != c.org:
+				taken = append(taken, fmt.Sprintf("the token %s of %s (here of %s)", t.ID, there.Org, c.org))
+			case err != nil && !errors.Is(err, directory.ErrNotFound):
+				return nil, err
+			}
+		}
+	}
+	return taken, nil
+}
+
+// takesDomains names the domains that are another organization's in the target.
+func (c *copying) takesDomains(ctx context.Context) (taken []string, err error) {
+	for page, err := range documentPages(ctx, c.from, "", (&directory.Domain{}).Kind()) {
+		if err != nil {
+			return nil, err
+		}
+		err := c.to.View(ctx, func(r directory.Reader) error {
+			for _, d := range c.wanted(page) {
+				there, err := directory.Load[directory.Domain](ctx, r, "", d.ID)
+				if err != nil && !errors.Is(err, directory.ErrNotFound) {
+					return err
+				}
+				if of := belongs(d).Org; err == nil && there.Org != of {
+					taken = append(taken, fmt.Sprintf("the domain %s of %s (here of %s)", d.ID, there.Org, of))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return taken, nil
+}
+
+// untouched fails when the audit of the target tells of changes that the source knows
+// nothing of: they, and what they made, would be gone.
+func (c *copying) untouched(ctx context.Context) error {
+	for entry, err := range entries(ctx, c.to, directory.TrailQuery{Org: c.org}) {
+		if err != nil {
+			return err
+		}
+		_, err := c.from.Event(ctx, c.org, entry.Event.ID)
+		if errors.Is(err, directory.ErrNotFound) {
+			return fmt.Errorf("somebody has worked on the organization %s in the target (%s at %s), and the copy would undo it; nothing was copied; copy into an empty store", c.org, entry.Event.Action, entry.Event.Time.UTC().Format("2006-01-02 15:04:05"))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owners are the organizations that a document of the whole server speaks of.
+type owners struct {
+	Org     directory.OrgID   `json:"organization"`
+	Home    directory.OrgID   `json:"homeOrganization"`
+	Members []directory.Place `json:"members"`
+}
+
+func belongs(d directory.Document) (o owners) {
+	_ = json.Unmarshal(d.Data, &o) // what has no organization belongs to none
+	return o
+}
+
+// foreign reports whether a document of the whole server speaks only of organizations
+// that are not copied.
+func (c *copying) foreign(d directory.Document) bool {
+	if d.Org != "" || len(c.o.Orgs) == 0 {
+		return false
+	}
+	o := belongs(d)
+	all := []directory.OrgID{o.Org, o.Home}
+	for _, m := range o.Members {
+		all = append(all, m.Org)
+	}
+	all = slices.DeleteFunc(all, func(id directory.OrgID) bool { return id == "" })
+	return len(all) > 0 && !slices.ContainsFunc(all, func(id directory.OrgID) bool { return slices.Contains(c.o.Orgs, id) })
+}
+
+// wanted are the documents that are copied.
+func (c *copying) wanted(page []directory.Document) []directory.Document {
+	return slices.DeleteFunc(slices.Clone(page), c.foreign)
+}
+
+// count finds out how much there is to do in the organization.
+func (c *copying) count(ctx context.Context) error {
+	c.total = 0
+	if c.o.Progress == nil {
+		return nil
+	}
+	for _, rt := range c.o.Types {
+		if rt.ReadOnly {
+			continue
+		}
+		err := c.from.View(ctx, func(r directory.Reader) error {
+			p, err := r.Find(ctx, directory.Query{Org: c.org, Type: rt, Start: 1})
+			c.total += p.Total
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.countDocuments(ctx); err != nil {
+		return err
+	}
+	from, err := c.mark(ctx)
+	if err != nil {
+		return err
+	}
+	for _, err := range entries(ctx, c.from, directory.TrailQuery{Org: c.org, After: from}) {
+		if err != nil {
+			return err
+		}
+		c.total++
+	}
+	return nil
+}
+
+func (c *copying) countDocuments(ctx context.Context) error {
+	have, err := contents(ctx, c.from, c.org)
+	if err != nil {
+		return err
+	}
+	for _, kind := range have.Kinds {
+		for page, err := range documentPages(ctx, c.from, c.org, kind) {
+			if err != nil {
+				return err
+			}
+			c.total += len(page)
+		}
+	}
+	return nil
+}
