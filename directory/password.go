@@ -81,7 +81,7 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 func proved(ctx context.Context, r Reader, d *Draft) (bool, error) {
 	address := PrimaryAddress(d.Before)
 	home, err := HomeOf(ctx, r, d.Type, d.Org, address)
-	if err != nil || home.Verified || home.External {
+	if err != nil || home.Verified || home.External || home.Elsewhere(d.Org) {
 		return home.Verified, err
 	}
 	a, err := AccountOf(ctx, r, address)
@@ -114,7 +114,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)
 		if errors.Is(err, ErrNotFound) {
-			a, err = Account{Head: Head{ID: d.NewID("account")}, Email: address, Home: d.Org, State: Open}, nil
+			a, err = Account{Head: Head{ID: d.NewID("account")}, Email: address, State: Open}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		if a.State != Open {
 			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
-		a.Password, v.Used, v.Hash = passwordHash, d.Now, ""
+		a.Home, a.Password, v.Used, v.Hash = d.Org, passwordHash, d.Now, "" // proved here, so it is at home here
 		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(d.Now, scim.FormatTime(d.Now)))
 		d.Do("credentials.revoked", id, 1)
 		return nil, errors.Join(Save(d, "", &a), Save(d, d.Org, &v))
