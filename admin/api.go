@@ -212,7 +212,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(ctx, r, p.Org, p.Subject)
 		if err == nil {
-			err = directory.Admit(person, p.Issued)
+			err = directory.Admit(ctx, r, person, p.Issued)
 		}
 		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return auth.Invalid(err)

@@ -99,8 +99,11 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 		if err != nil {
 			return nil, err
 		}
-		if err := directory.Admit(p, d.Now.Add(time.Millisecond)); err != nil {
+		switch err := directory.Admit(ctx, r, p, d.Now.Add(time.Millisecond)); {
+		case errors.Is(err, directory.ErrNotAdmitted):
 			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
+		case err != nil:
+			return nil, err
 		}
 		c.Head = directory.Head{ID: directory.SecretHash(plain)}
 		if _, err := directory.Load[directory.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {
@@ -110,7 +113,11 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 			return nil, err
 		}
 		c.Issued, d.Subject = d.Now, in.ID
-		if after := directory.ValidAfter(p); !c.Issued.After(after) {
+		after, err := directory.DeadUntil(ctx, r, p)
+		if err != nil {
+			return nil, err
+		}
+		if !c.Issued.After(after) {
 			c.Issued = after.Add(time.Millisecond)
 		}
 		if in.Body.Minutes > 0 {
@@ -156,7 +163,10 @@ func (a *API) introspectOwn(ctx context.Context, token string) (out introspectio
 			return nil
 		}
 		p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: c.User})
-		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(p, c.Issued) != nil {
+		if err == nil {
+			err = directory.Admit(ctx, r, p, c.Issued)
+		}
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}
 		if err != nil {
@@ -187,7 +197,10 @@ func (a *API) introspectJWT(ctx context.Context, token string) (out introspectio
 	}
 	err = a.read(ctx, func(rd directory.Reader, org directory.OrgID) error {
 		person, err := directory.Subject(ctx, rd, org, p.Subject)
-		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(person, p.Issued) != nil {
+		if err == nil {
+			err = directory.Admit(ctx, rd, person, p.Issued)
+		}
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}
 		if err == nil {

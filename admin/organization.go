@@ -211,63 +211,17 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 	return &single[export]{Body: out}, err
 }
 
-// closeAccount ends the memberships elsewhere first, then the account itself.
+// closeAccount ends an account, here and everywhere.
 func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error) {
 	if err := own(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
-	change := directory.CloseAccount(rt, in.ID, in.Body.Confirm)
 	c := callerOf(ctx)
 	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.actor.Credential}
-	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx), Change: change}
-	p, err := a.Service.Preview(ctx, req)
+	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx)}
+	p, err := a.Service.Close(ctx, a.Registry, req, a.typed(ctx, "User"), in.ID, in.Body.Confirm, in.Preview)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Err(); err != nil || in.Preview {
-		return one(decisionOf(p, false, a.language(ctx)), 0), err
-	}
-	if err := a.leaveOthers(ctx, rt, p.Before, c.org, self); err != nil {
-		return nil, err
-	}
-	if p, err = a.Service.Execute(ctx, req); err != nil {
-		return nil, err
-	}
-	return one(decisionOf(p, true, a.language(ctx)), 0), nil
-}
-
-// leaveOthers removes the person from the organizations that they are external in.
-func (a *API) leaveOthers(ctx context.Context, rt *scim.ResourceType, person *scim.Resource, home directory.OrgID, actor directory.Actor) error {
-	var account directory.Account
-	err := a.Service.Read(ctx, func(r directory.Reader) (err error) {
-		account, err = directory.AccountOf(ctx, r, directory.PrimaryAddress(person))
-		return err
-	})
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil
-	}
-	for _, step := range []func(context.Context, directory.Request) (*directory.Plan, error){a.Service.Preview, a.Service.Execute} { // nobody is left before all agree
-		for _, place := range account.Members {
-			if err != nil {
-				return err
-			}
-			if place.Org != home {
-				err = leave(ctx, step, directory.Request{Org: place.Org, Actor: directory.Actor{Kind: actor.Kind, User: place.User, Rank: actor.Rank}, RequestID: requestID(ctx), Change: directory.EraseMembership(rt, place.User)})
-			}
-		}
-	}
-	return err
-}
-
-// leave previews or ends one membership; who is gone already need not leave.
-func leave(ctx context.Context, step func(context.Context, directory.Request) (*directory.Plan, error), req directory.Request) error {
-	p, err := step(ctx, req)
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = p.Err()
-	}
-	return err
+	return one(decisionOf(p, !in.Preview, a.language(ctx)), 0), nil
 }

@@ -46,6 +46,9 @@ func Invite(rt *scim.ResourceType, id, hash string) SetState {
 		case d.Was != Active:
 			return refusal(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
 		}
+		if _, found, err := Usable(ctx, r, PrimaryAddress(d.Before)); err != nil || len(found) > 0 {
+			return found, err
+		}
 		i, err := LoadOr[Invitation](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
@@ -147,7 +150,6 @@ func joinAccount(ctx context.Context, r Reader, d *Draft, address, invited strin
 	if a.Home = home.Org; a.Home == "" {
 		a.Home = d.Org
 	}
-	a.Members = append(a.Members, Place{d.Org, d.Before.ID})
 	return a, nil, Save(d, "", &a)
 }
 

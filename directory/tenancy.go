@@ -110,14 +110,10 @@ type Account struct {
 	State    AccountState `json:"state" enum:"open,closed,spam"`
 	// Password is the hash of the password, where Usher keeps one.
 	Password string `json:"password,omitempty"`
-	// Members are the places where the account is a member.
-	Members []Place `json:"members,omitempty"`
-}
-
-// Place is one membership of an account.
-type Place struct {
-	Org  OrgID  `json:"organization"`
-	User string `json:"user"`
+	// ValidAfter is the moment up to which every credential of the person is dead, in
+	// whatever organization: that of the last new password, or of the end of the
+	// account.
+	ValidAfter time.Time `json:"credentialsValidAfter,omitzero"`
 }
 
 // Kind is "account".

@@ -17,7 +17,7 @@ func (x *exchange) admitted() error {
 	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
 		if err == nil {
-			err = directory.Admit(person, x.principal.Issued)
+			err = directory.Admit(x.ctx, r, person, x.principal.Issued)
 		}
 		return err
 	})
@@ -44,7 +44,7 @@ func (x *exchange) me() error {
 	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
 		if err == nil {
-			id, err = person.ID, directory.Admit(person, x.principal.Issued)
+			id, err = person.ID, directory.Admit(x.ctx, r, person, x.principal.Issued)
 		}
 		return err
 	})
