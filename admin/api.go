@@ -225,6 +225,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 			return err
 		}
 		c.actor.Kind, c.actor.User, c.actor.Role, c.actor.Rank = directory.ByMember, person.ID, standing.Role, standing.Height()
+		c.actor.Subject = "" // the id says it, and the subject may be an address
 		c.role, c.since = roleOf(standing.Role), p.SignedIn
 		return nil
 	})

@@ -75,7 +75,7 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 		if err != nil {
 			return nil, err
 		}
-		d.Subject = v.ID
+		d.Subject = directory.SecretHash(v.ID) // the audit holds no address
 		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
 		if on {
 			v.Reason, v.Lifted = in.Body.Reason, time.Time{}

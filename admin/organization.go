@@ -2,10 +2,7 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
@@ -37,14 +34,6 @@ type (
 		Body    struct {
 			Confirm string `json:"confirm" required:"true" doc:"The user name of the account, typed."`
 		}
-	}
-	export struct {
-		Exported time.Time       `json:"exportedAt"`
-		Person   json.RawMessage `json:"person"`
-		Records  any             `json:"records"`
-		Orders   any             `json:"subscriptions"`
-		Apps     any             `json:"assignments"`
-		Lost     any             `json:"departures"`
 	}
 )
 
@@ -170,45 +159,6 @@ func own(ctx context.Context, id string) error {
 		return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied", Detail: "This is for the person alone whose account it is."}
 	}
 	return nil
-}
-
-// export gives a person all that is kept about them (S3-20).
-func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
-	if err := own(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	rt := a.typed(ctx, "User")
-	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), false, ""); err != nil {
-		return nil, err
-	}
-	out := export{Exported: now()}
-	err := a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) (err error) {
-		out.Person = p.AppendJSON(nil, nil, "", nil)
-		org := callerOf(ctx).org
-		lists := []func() error{
-			func() (err error) {
-				out.Records, err = directory.All[directory.Record](ctx, r, directory.RecordsOf(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Orders, err = directory.All[directory.Subscription](ctx, r, byUser(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Apps, err = directory.All[directory.Assignment](ctx, r, byUser(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Lost, err = directory.All[directory.Departure](ctx, r, byUser(org, in.ID))
-				return err
-			},
-		}
-		for _, read := range lists {
-			err = errors.Join(err, read())
-		}
-		return err
-	})
-	return &single[export]{Body: out}, err
 }
 
 // closeAccount ends an account, here and everywhere.

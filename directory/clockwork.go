@@ -194,7 +194,7 @@ func (c clockwork) invitations(ctx context.Context) error {
 	return err
 }
 
-// tombstones whose retention is over.
+// tombstones whose retention is over, and what else was kept of their people.
 func (c clockwork) tombstones(ctx context.Context) error {
 	all, err := due[Tombstone](ctx, c)
 	for i := range all {
@@ -207,8 +207,7 @@ func (c clockwork) tombstones(ctx context.Context) error {
 				return nil, err
 			}
 			d.Subject = t.ID
-			Drop(d, d.Org, &t)
-			return nil, nil
+			return nil, eraseRecord(ctx, r, d, t.ID)
 		}})
 	}
 	return err

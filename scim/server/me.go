@@ -17,6 +17,7 @@ func (x *exchange) admitted() error {
 	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
 		if err == nil {
+			x.principal.Person = person.ID
 			err = directory.Admit(x.ctx, r, person, x.principal.Issued)
 		}
 		return err
