@@ -99,10 +99,11 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 		if err != nil {
 			return nil, err
 		}
-		switch err := directory.Admit(ctx, r, p, d.Now.Add(time.Millisecond)); {
-		case errors.Is(err, directory.ErrNotAdmitted):
+		issued, err := directory.Issue(ctx, r, p, d.Now)
+		if errors.Is(err, directory.ErrNotAdmitted) {
 			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
-		case err != nil:
+		}
+		if err != nil {
 			return nil, err
 		}
 		c.Head = directory.Head{ID: directory.SecretHash(plain)}
@@ -112,14 +113,7 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 			}
 			return nil, err
 		}
-		c.Issued, d.Subject = d.Now, in.ID
-		after, err := directory.DeadUntil(ctx, r, p)
-		if err != nil {
-			return nil, err
-		}
-		if !c.Issued.After(after) {
-			c.Issued = after.Add(time.Millisecond)
-		}
+		c.Issued, d.Subject = issued, in.ID
 		if in.Body.Minutes > 0 {
 			c.Expires = d.Now.Add(time.Duration(in.Body.Minutes) * time.Minute)
 		}

@@ -40,6 +40,18 @@ func Admit(ctx context.Context, r Documents, person *scim.Resource, issued time.
 	return nil
 }
 
+// Issue is when a credential that is given to a person now counts as issued: now, or a
+// moment later where their access ended and began again in this very millisecond.
+// ErrNotAdmitted when they may not be in.
+func Issue(ctx context.Context, r Documents, person *scim.Resource, now time.Time) (at time.Time, err error) {
+	for _, at = range []time.Time{now, now.Add(time.Millisecond)} {
+		if err = Admit(ctx, r, person, at); !errors.Is(err, ErrNotAdmitted) {
+			break
+		}
+	}
+	return at, err
+}
+
 // Subject finds the person that an access token speaks of: whose externalId, or
 // else userName, is its subject. ErrNotFound when there is not exactly one (K29).
 func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Resource, error) {

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -82,7 +83,7 @@ func DomainOf(address string) string {
 		return strings.ToLower(domain)
 	}
 	domain, err := idna.Lookup.ToASCII(strings.ToLower(domain))
-	if err != nil || !strings.Contains(domain, ".") || strings.HasSuffix(domain, ".") {
+	if err != nil || !strings.Contains(domain, ".") || slices.Contains(strings.Split(domain, "."), "") {
 		return ""
 	}
 	return domain

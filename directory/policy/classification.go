@@ -36,6 +36,11 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	if directory.MailKey(was) == directory.MailKey(address) || directory.IsExternal(d.Before) {
 		return nil, nil
 	}
+	return move(ctx, r, d, was, address)
+}
+
+// move is for a person at home whose address changes.
+func move(ctx context.Context, r directory.Reader, d *directory.Draft, was, address string) ([]directory.Finding, error) {
 	if _, found, err := directory.Usable(ctx, r, address); err != nil || len(found) > 0 {
 		return found, err
 	}
