@@ -213,7 +213,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(ctx, r, p.Org, p.Subject)
 		if err == nil {
-			err = directory.Admit(person, p.Issued)
+			err = directory.Admit(ctx, r, person, p.Issued)
 		}
 		switch {
 		case errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous) && p.Scopes.Admin():
@@ -229,6 +229,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 			return err
 		}
 		c.actor.Kind, c.actor.User, c.actor.Role, c.actor.Rank = directory.ByMember, person.ID, standing.Role, standing.Height()
+		c.actor.Subject = "" // the id says it, and the subject may be an address
 		c.role, c.since = roleOf(standing.Role), p.SignedIn
 		return nil
 	})

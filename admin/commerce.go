@@ -28,13 +28,16 @@ func (a *API) commerce() {
 	const tag = "Commerce"
 	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, of: byUser,
 		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
-			if !v.Active {
-				return nil, nil
+			if _, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: v.User}); err != nil || !v.Active {
+				return nil, unknownUser(err, "user")
 			}
 			return nil, activeUser(ctx, r, d, v.User, "user")
 		}})
 	keep(a, nouns[directory.Purchase]{path: "/purchases", tag: tag, view: ViewPeople})
 	add(a, place{"tell-purchase", http.MethodPost, "/purchases", tag, "Tell of a purchase, or ask whether it may be", Commerce, http.StatusCreated}, func(ctx context.Context, in *newPurchase) (out *single[directory.Purchase], err error) {
+		if _, err := address(in.Body.Email); err != nil {
+			return nil, err
+		}
 		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, false, ""); err != nil {
 			return nil, err
 		}
@@ -63,6 +66,9 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 	if on {
 		action = "block.add"
 	}
+	if _, err := address(in.Body.Email); err != nil && on {
+		return nil, err
+	}
 	rt := a.typed(ctx, "User")
 	var v directory.Address
 	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
@@ -75,7 +81,7 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 		if err != nil {
 			return nil, err
 		}
-		d.Subject = v.ID
+		d.Subject = directory.SecretHash(v.ID) // the audit holds no address
 		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
 		if on {
 			v.Reason, v.Lifted = in.Body.Reason, time.Time{}

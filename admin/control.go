@@ -305,7 +305,8 @@ func (a api) putAccount(r *http.Request) (any, error) {
 		case have.State == directory.Closed:
 			return nil, badRequest("The account is closed for good.")
 		}
-		have.State, have.Home, d.Subject = req.State, req.Home, have.ID
+		have.Become(req.State, d.Now)
+		have.Home, d.Subject = req.Home, have.ID
 		return nil, directory.Save(d, "", &have)
 	}}})
 	return req, err

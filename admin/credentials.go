@@ -100,8 +100,12 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 		if err != nil {
 			return nil, err
 		}
-		if err := directory.Admit(p, d.Now.Add(time.Millisecond)); err != nil {
+		issued, err := directory.Issue(ctx, r, p, d.Now)
+		if errors.Is(err, directory.ErrNotAdmitted) {
 			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		if d.Actor.User != "" { // an administrator token stands for the page where the person signed in
 			if found, err := policy.MayHandKey(ctx, r, d, p); err != nil || found != nil {
@@ -115,10 +119,7 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 			}
 			return nil, err
 		}
-		c.Issued, d.Subject = d.Now, in.ID
-		if after := directory.ValidAfter(p); !c.Issued.After(after) {
-			c.Issued = after.Add(time.Millisecond)
-		}
+		c.Issued, d.Subject = issued, in.ID
 		if in.Body.Minutes > 0 {
 			c.Expires = d.Now.Add(time.Duration(in.Body.Minutes) * time.Minute)
 		}
@@ -162,7 +163,10 @@ func (a *API) introspectOwn(ctx context.Context, token string) (out introspectio
 			return nil
 		}
 		p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: c.User})
-		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(p, c.Issued) != nil {
+		if err == nil {
+			err = directory.Admit(ctx, r, p, c.Issued)
+		}
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}
 		if err != nil {
@@ -193,7 +197,10 @@ func (a *API) introspectJWT(ctx context.Context, token string) (out introspectio
 	}
 	err = a.read(ctx, func(rd directory.Reader, org directory.OrgID) error {
 		person, err := directory.Subject(ctx, rd, org, p.Subject)
-		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(person, p.Issued) != nil {
+		if err == nil {
+			err = directory.Admit(ctx, rd, person, p.Issued)
+		}
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}
 		if err == nil {

@@ -76,7 +76,7 @@ func (a *API) estate() {
 			if before != nil && before.Owner == v.Owner && !v.Open {
 				return nil, nil
 			}
-			return nil, activeUser(ctx, r, d, v.Owner, "owner")
+			return policy.OwnRecord(v), activeUser(ctx, r, d, v.Owner, "owner")
 		}})
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/usher-scim/usher/directory"
@@ -23,14 +25,42 @@ type remembered struct {
 	ETag        string    `json:"etag,omitempty"`
 	Body        []byte    `json:"body,omitempty"`
 	Secret      bool      `json:"secret,omitempty"` // the answer held a secret and is not kept (K16)
+	About       []string  `json:"about,omitempty"`  // keys of whom the answer tells of, who may be erased
 	Until       time.Time `json:"until"`
 }
 
 // Kind is "idempotency".
 func (*remembered) Kind() directory.Kind { return directory.Idempotency }
 
-// Keys is when it is forgotten.
-func (m *remembered) Keys() []string { return []string{directory.DueKey(m.Until)} }
+// Keys are when it is forgotten, and whom it is about.
+func (m *remembered) Keys() []string { return append([]string{directory.DueKey(m.Until)}, m.About...) }
+
+var (
+	idShape      = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	addressShape = regexp.MustCompile(`[^\s"'<>(),;:\\]+@[^\s"'<>(),;:\\]+`)
+)
+
+// about lists the ids and addresses that the parts of a request and its answer name,
+// as keys: addresses by their SHA-256. An answer that tells a name goes with one of
+// them.
+func about(parts ...string) (keys []string) {
+	seen := map[string]bool{}
+	add := func(key string) {
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	for _, part := range parts {
+		for _, id := range idShape.FindAllString(part, -1) {
+			add("user:" + id)
+		}
+		for _, address := range addressShape.FindAllString(part, -1) {
+			add("email:" + directory.SecretHash(directory.MailKey(strings.TrimRight(address, "."))))
+		}
+	}
+	return keys
+}
 
 // shownOnce is the header of answers that hold a secret.
 const shownOnce = "Usher-Shown-Once"
@@ -72,7 +102,7 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	default:
 		rec := &recorder{ResponseWriter: w}
 		a.mux.ServeHTTP(rec, r)
-		a.end(r.Context(), p.Org, m, rec)
+		a.end(r.Context(), p.Org, m, rec, r.URL.Path, string(body))
 	}
 }
 
@@ -109,8 +139,9 @@ func (a *API) begin(ctx context.Context, org directory.OrgID, m *remembered) (be
 	return before, err
 }
 
-// end keeps the answer; an answer that may change when tried again is forgotten.
-func (a *API) end(ctx context.Context, org directory.OrgID, m *remembered, rec *recorder) {
+// end keeps the answer to a request for a path with a body; an answer that may change
+// when tried again is forgotten.
+func (a *API) end(ctx context.Context, org directory.OrgID, m *remembered, rec *recorder, path, body string) {
 	err := a.quietly(context.WithoutCancel(ctx), org, func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		next := *m
 		if rec.status >= 500 {
@@ -121,6 +152,7 @@ func (a *API) end(ctx context.Context, org directory.OrgID, m *remembered, rec *
 		if rec.Header().Get(shownOnce) != "" {
 			next.Secret, next.Body = true, nil
 		}
+		next.About = about(path, body, string(next.Body))
 		return nil, directory.Save(d, org, &next)
 	})
 	if err != nil {

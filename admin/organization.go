@@ -2,10 +2,7 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
@@ -37,14 +34,6 @@ type (
 		Body    struct {
 			Confirm string `json:"confirm" required:"true" doc:"The user name of the account, typed."`
 		}
-	}
-	export struct {
-		Exported time.Time       `json:"exportedAt"`
-		Person   json.RawMessage `json:"person"`
-		Records  any             `json:"records"`
-		Orders   any             `json:"subscriptions"`
-		Apps     any             `json:"assignments"`
-		Lost     any             `json:"departures"`
 	}
 )
 
@@ -172,102 +161,17 @@ func own(ctx context.Context, id string) error {
 	return nil
 }
 
-// export gives a person all that is kept about them (S3-20).
-func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
-	if err := own(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	rt := a.typed(ctx, "User")
-	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), false, ""); err != nil {
-		return nil, err
-	}
-	out := export{Exported: now()}
-	err := a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) (err error) {
-		out.Person = p.AppendJSON(nil, nil, "", nil)
-		org := callerOf(ctx).org
-		lists := []func() error{
-			func() (err error) {
-				out.Records, err = directory.All[directory.Record](ctx, r, directory.RecordsOf(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Orders, err = directory.All[directory.Subscription](ctx, r, byUser(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Apps, err = directory.All[directory.Assignment](ctx, r, byUser(org, in.ID))
-				return err
-			},
-			func() (err error) {
-				out.Lost, err = directory.All[directory.Departure](ctx, r, byUser(org, in.ID))
-				return err
-			},
-		}
-		for _, read := range lists {
-			err = errors.Join(err, read())
-		}
-		return err
-	})
-	return &single[export]{Body: out}, err
-}
-
-// closeAccount ends the memberships elsewhere first, then the account itself.
+// closeAccount ends an account, here and everywhere.
 func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error) {
 	if err := own(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
-	change := directory.CloseAccount(rt, in.ID, in.Body.Confirm)
 	c := callerOf(ctx)
 	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.actor.Credential}
-	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx), Change: change}
-	p, err := a.Service.Preview(ctx, req)
+	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx)}
+	p, err := a.Service.Close(ctx, a.Registry, req, a.typed(ctx, "User"), in.ID, in.Body.Confirm, in.Preview)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Err(); err != nil || in.Preview {
-		return one(decisionOf(p, false, a.language(ctx)), 0), err
-	}
-	if err := a.leaveOthers(ctx, rt, p.Before, c.org, self); err != nil {
-		return nil, err
-	}
-	if p, err = a.Service.Execute(ctx, req); err != nil {
-		return nil, err
-	}
-	return one(decisionOf(p, true, a.language(ctx)), 0), nil
-}
-
-// leaveOthers removes the person from the organizations that they are external in.
-func (a *API) leaveOthers(ctx context.Context, rt *scim.ResourceType, person *scim.Resource, home directory.OrgID, actor directory.Actor) error {
-	var account directory.Account
-	err := a.Service.Read(ctx, func(r directory.Reader) (err error) {
-		account, err = directory.AccountOf(ctx, r, directory.PrimaryAddress(person))
-		return err
-	})
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil
-	}
-	for _, step := range []func(context.Context, directory.Request) (*directory.Plan, error){a.Service.Preview, a.Service.Execute} { // nobody is left before all agree
-		for _, place := range account.Members {
-			if err != nil {
-				return err
-			}
-			if place.Org != home {
-				err = leave(ctx, step, directory.Request{Org: place.Org, Actor: directory.Actor{Kind: actor.Kind, User: place.User, Rank: actor.Rank}, RequestID: requestID(ctx), Change: directory.EraseMembership(rt, place.User)})
-			}
-		}
-	}
-	return err
-}
-
-// leave previews or ends one membership; who is gone already need not leave.
-func leave(ctx context.Context, step func(context.Context, directory.Request) (*directory.Plan, error), req directory.Request) error {
-	p, err := step(ctx, req)
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = p.Err()
-	}
-	return err
+	return one(decisionOf(p, !in.Preview, a.language(ctx)), 0), nil
 }

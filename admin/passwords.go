@@ -162,11 +162,15 @@ func (a *API) checkPassword(ctx context.Context, in *checkInput) (*single[passwo
 	if err != nil || id == "" {
 		return out, err
 	}
-	err = a.person(ctx, id, func(_ directory.Reader, p *scim.Resource) error {
-		if directory.Admit(p, now()) == nil {
+	err = a.person(ctx, id, func(r directory.Reader, p *scim.Resource) error {
+		err := directory.Admit(ctx, r, p, now())
+		if errors.Is(err, directory.ErrNotAdmitted) {
+			return nil
+		}
+		if err == nil {
 			out.Body = passwordChecked{true, id}
 		}
-		return nil
+		return err
 	})
 	return out, err
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -267,6 +268,10 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 
 func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	rt, b := a.typed(ctx, "User"), in.Body
+	var err error
+	if b.Email, err = address(b.Email); err != nil {
+		return nil, err
+	}
 	r := scim.New(rt)
 	put := func(at *scim.Attribute, text string) {
 		if text != "" {
@@ -297,10 +302,6 @@ func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	return one(decisionOf(p, !in.Preview, a.language(ctx)), p.After.Version), nil
 }
 
-func emails(address string) scim.Value {
-	return scim.ListValue(scim.ComplexValue(scim.Field{Attr: schemas.User.EmailValue, Value: scim.TextValue(address)}, scim.Field{Attr: schemas.User.EmailPrimary, Value: scim.BoolValue(true)}))
-}
-
 // editPerson changes attributes through the same door as a PATCH of a client.
 func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) {
 	rt, b := a.typed(ctx, "User"), in.Body
@@ -323,14 +324,14 @@ func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) 
 	put(schemas.Usher.TerminationDate.Path(), b.TerminationDate)
 	put(schemas.Usher.ContractEndDate.Path(), b.ContractEndDate)
 	if b.Email != nil {
-		ops = append(ops, `{"op":"replace","path":"emails","value":[{"value":`+string(scim.AppendString(nil, *b.Email))+`,"primary":true}]}`)
+		email, err := address(*b.Email)
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, `{"op":"replace","path":"emails","value":[{"value":`+string(scim.AppendString(nil, email))+`,"primary":true}]}`)
 	}
 	if b.ReactivateOnPurchase != nil {
-		value := "false"
-		if *b.ReactivateOnPurchase {
-			value = "true"
-		}
-		ops = append(ops, `{"op":"replace","path":"`+schemas.Usher.ReactivateOnPurchase.Path()+`","value":`+value+`}`)
+		ops = append(ops, `{"op":"replace","path":"`+schemas.Usher.ReactivateOnPurchase.Path()+`","value":`+strconv.FormatBool(*b.ReactivateOnPurchase)+`}`)
 	}
 	if len(ops) == 0 {
 		return nil, badRequest("The body changes nothing; name at least one attribute with its new value.")

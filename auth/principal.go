@@ -22,6 +22,9 @@ type Principal struct {
 	// a token of this server. Only the two together identify anybody (K28).
 	Subject string
 	Issuer  string
+	// Person is the id of the person here whom Subject means, where that is known. It
+	// stands for Subject in the audit, which holds no names.
+	Person string
 	// Issued is when the access token was; zero when nobody knows.
 	Issued time.Time
 	// SignedIn is when the person behind the access token last signed in, as far as
@@ -40,6 +43,9 @@ type Principal struct {
 func (p Principal) Actor() directory.Actor {
 	a := directory.Actor{Kind: directory.Client, Connection: p.Connection.ID, Credential: p.Credential, Subject: p.Subject,
 		Rank: directory.ClientRank, Ceiling: p.Connection.RankCeiling, MayLiftBlock: p.Connection.MayLiftBlock}
+	if p.Person != "" {
+		a.Subject = p.Person
+	}
 	if p.Connection.RankCeiling > 0 {
 		a.Rank = p.Connection.RankCeiling
 	}

@@ -20,19 +20,40 @@ var ErrAmbiguous = fmt.Errorf("several people have this name: %w", ErrNotFound)
 
 // Admit is the one place where every credential of a person meets the directory:
 // access tokens of issuers, sessions and tokens that other systems registered,
-// invitations. The person must be active, and the credential younger than the
-// last deactivation or suspension, so that none ever revives (S1-10, S1-26, K59).
-func Admit(person *scim.Resource, issued time.Time) error {
+// invitations. The person must be active, their account one that can be used, and the
+// credential younger than the last deactivation or suspension here and the last new
+// password, so that none ever revives (S1-10, S1-26, S3-25, K59). ErrNotAdmitted
+// otherwise.
+func Admit(ctx context.Context, r Documents, person *scim.Resource, issued time.Time) error {
 	if StatusOf(person) != Active {
 		return ErrNotAdmitted
 	}
 	if on, set := person.Bool(schemas.User.Active); set && !on {
 		return ErrNotAdmitted
 	}
-	if after := ValidAfter(person); !after.IsZero() && !issued.After(after) {
+	a, err := AccountOf(ctx, r, PrimaryAddress(person))
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	case a.State == Closed, a.State == Spam:
+		return ErrNotAdmitted
+	}
+	if after := a.deadUntil(person); !after.IsZero() && !issued.After(after) {
 		return ErrNotAdmitted
 	}
 	return nil
+}
+
+// Issue is when a credential that is given to a person now counts as issued: now, or a
+// moment later where their access ended and began again in this very millisecond.
+// ErrNotAdmitted when they may not be in.
+func Issue(ctx context.Context, r Documents, person *scim.Resource, now time.Time) (at time.Time, err error) {
+	for _, at = range []time.Time{now, now.Add(time.Millisecond)} {
+		if err = Admit(ctx, r, person, at); !errors.Is(err, ErrNotAdmitted) {
+			break
+		}
+	}
+	return at, err
 }
 
 // Subject finds the person that an access token speaks of: whose externalId, or

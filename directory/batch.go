@@ -45,12 +45,24 @@ const BatchLife = 30 * time.Minute
 // Kind is "plan".
 func (*Batch) Kind() Kind { return "plan" }
 
-// Keys is when it is forgotten, if nobody committed it.
-func (b *Batch) Keys() []string {
-	if !b.Committed.IsZero() {
-		return nil
+// Keys are whom it is about, and when it is forgotten, if nobody committed it.
+func (b *Batch) Keys() (keys []string) {
+	if b.Committed.IsZero() {
+		keys = append(keys, DueKey(b.Expires))
 	}
-	return []string{DueKey(b.Expires)}
+	for i := range b.Items {
+		keys = append(keys, "user:"+b.Items[i].ID)
+	}
+	return keys
+}
+
+// Forget leaves of a person in the plan the id and the outcome alone.
+func (b *Batch) Forget(user string) {
+	for i := range b.Items {
+		if item := &b.Items[i]; item.ID == user {
+			item.Name, item.Detail, item.Blockers = "", "", nil
+		}
+	}
 }
 
 // Seal sets the digest of an item, by which a later look tells whether anything

@@ -198,7 +198,7 @@ func (c clockwork) invitations(ctx context.Context) error {
 	return err
 }
 
-// tombstones whose retention is over.
+// tombstones whose retention is over, and what else was kept of their people.
 func (c clockwork) tombstones(ctx context.Context) error {
 	all, err := due[Tombstone](ctx, c)
 	for i := range all {
@@ -211,8 +211,7 @@ func (c clockwork) tombstones(ctx context.Context) error {
 				return nil, err
 			}
 			d.Subject = t.ID
-			Drop(d, d.Org, &t)
-			return nil, nil
+			return nil, eraseRecord(ctx, r, d, t.ID)
 		}})
 	}
 	return err

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/usher-scim/usher/scim"
@@ -16,53 +17,214 @@ const (
 	ExportLife = 24 * time.Hour
 )
 
+// Close ends an account for good, with its membership here and in every other
+// organization, or nothing of it where one of them refuses (T11, S3-19). The change of
+// the request is made here; the plan is that of the membership here.
+func (s *Service) Close(ctx context.Context, all Organizations, req Request, rt *scim.ResourceType, id, typed string, preview bool) (*Plan, error) {
+	others, err := s.elsewhere(ctx, all, req.Org, rt, id)
+	if err != nil {
+		return nil, err
+	}
+	c := closing{typed: typed, others: others}
+	req.Change = c.change(rt, id)
+	p, err := s.Preview(ctx, req)
+	if err == nil {
+		err = p.Err()
+	}
+	if err != nil || preview {
+		return p, err
+	}
+	if err := s.leave(ctx, req, rt, c.others, slices.Clone(c.reached)); err != nil {
+		return p, err
+	}
+	return s.Execute(ctx, req)
+}
+
+// leave ends the memberships of the accounts that a closing reaches; nobody is left
+// before all agree.
+func (s *Service) leave(ctx context.Context, req Request, rt *scim.ResourceType, others []place, reached []string) error {
+	for _, step := range []func(context.Context, Request) (*Plan, error){s.Preview, s.Execute} {
+		for _, one := range others {
+			if !slices.Contains(reached, one.key) {
+				continue
+			}
+			actor := Actor{Kind: req.Actor.Kind, User: one.user, Rank: req.Actor.Rank}
+			p, err := step(ctx, Request{Org: one.org, Actor: actor, RequestID: req.RequestID, Change: EraseMembership(rt, one.user)})
+			if errors.Is(err, ErrNotFound) {
+				continue // gone already
+			}
+			if err == nil {
+				err = p.Err()
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// place is one membership of the account of an address.
+type place struct {
+	org  OrgID
+	user string
+	key  string // MailKey
+}
+
+// elsewhere finds the memberships of a person's accounts in all other organizations,
+// whether they ever joined there or not, by address: one look-up in an index each.
+func (s *Service) elsewhere(ctx context.Context, all Organizations, home OrgID, rt *scim.ResourceType, id string) (found []place, err error) {
+	keys, err := s.keysOf(ctx, Ref{home, rt, id})
+	if err != nil {
+		return nil, err
+	}
+	orgs, err := all.Organizations(ctx)
+	for _, o := range orgs {
+		if err != nil || o.ID == home {
+			continue
+		}
+		err = s.store.View(ctx, func(r Reader) error {
+			for _, key := range keys {
+				people, err := Holders(ctx, r, rt, o.ID, key)
+				if err != nil {
+					return err
+				}
+				for _, p := range people {
+					if MailKey(PrimaryAddress(p)) == key { // whoever lists it beside their own is somebody else
+						found = append(found, place{o.ID, p.ID, key})
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return found, err
+}
+
+// keysOf are the MailKeys of a person's accounts.
+func (s *Service) keysOf(ctx context.Context, ref Ref) (keys []string, err error) {
+	err = s.store.View(ctx, func(r Reader) error {
+		p, err := r.Get(ctx, ref)
+		if err == nil {
+			err = p.Load()
+		}
+		if err != nil {
+			return err
+		}
+		joined, err := joinedAccount(ctx, r, ref.Org, ref.ID)
+		for _, address := range []string{PrimaryAddress(p), joined.Email} {
+			if address != "" && !slices.Contains(keys, MailKey(address)) {
+				keys = append(keys, MailKey(address))
+			}
+		}
+		return err
+	})
+	return keys, err
+}
+
+// joinedAccount is the account that accepted the invitation of a person; empty when
+// none did.
+func joinedAccount(ctx context.Context, r Documents, org OrgID, id string) (Account, error) {
+	standing, err := LoadOr[Standing](ctx, r, org, id)
+	if err != nil || standing.Account == "" {
+		return Account{}, err
+	}
+	a, err := Load[Account](ctx, r, "", standing.Account)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return a, err
+}
+
 // CloseAccount ends an account for good and erases what is kept of the person
 // (T11, S3-18 to S3-21). The person types their userName, and has exported their
 // data before. Owners, last admins and those under a hold cannot.
 func CloseAccount(rt *scim.ResourceType, id, typed string) SetState {
+	return (&closing{typed: typed}).change(rt, id)
+}
+
+// closing is a CloseAccount that knows of the other organizations.
+type closing struct {
+	typed   string
+	others  []place  // memberships there
+	reached []string // MailKeys of the accounts that end
+}
+
+func (c *closing) change(rt *scim.ResourceType, id string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "user.close", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
-		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
-		if err != nil {
-			return nil, err
-		}
-		profile, err := ProfileOf(ctx, r, d.Org)
-		if err != nil {
-			return nil, err
-		}
+		c.reached = nil // a plan may be made again
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
-		home, err := HomeOf(ctx, r, d.Type, d.Org, address)
+		home, err := a.HomeOf(ctx, r, d.Type, d.Org, address)
 		if err != nil {
 			return nil, err
 		}
-		if home.External && !IsExternal(d.Before) {
-			return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", string(home.Org)), nil
+		if found, err := c.may(ctx, r, d, home, a.Home != "" || home.Verified); err != nil || len(found) > 0 {
+			return found, err
 		}
-		managed := a.Home != "" || home.Verified // a verified domain is the organization's, joined or not (C4, C8)
-		switch {
-		case IsExternal(d.Before):
-			return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
-		case managed && !profile.SelfClose:
-			return refusal(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
-		case scim.Key(typed) != scim.Key(d.Before.Text(schemas.User.UserName)):
-			return refusal(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil
-		case d.Now.Sub(standing.Exported) > ExportLife:
-			return refusal(RuleClose, State, "Export the data of the account first; closing erases it at once and for good."), nil
-		}
-		if a.ID == "" {
-			a = Account{Head: Head{ID: d.NewID("account")}, EmailKey: SecretHash(MailKey(address))}
+		joined, err := joinedAccount(ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
 		}
 		d.After, d.Is, d.Erase = nil, "", true
-		d.Do("account.closed", a.ID, 1)
-		if a.State == Closed {
-			return nil, nil // from another organization; it never changes again
+		shared := slices.ContainsFunc(c.others, func(o place) bool { return o.key == MailKey(address) })
+		if a.ID == "" && address != "" && (home.Verified || home.Org == "" && !shared) {
+			a = Account{Head: Head{ID: d.NewID("account")}, EmailKey: SecretHash(MailKey(address)), Home: d.Org}
 		}
-		a.State, a.Email, a.Members, a.Password = Closed, "", nil, ""
-		return nil, Save(d, "", &a)
+		if home.Verified || !home.Elsewhere(d.Org) && (a.Home == d.Org || a.ID == joined.ID) {
+			if err := c.end(d, &a, address); err != nil {
+				return nil, err
+			}
+		}
+		if joined.ID == a.ID || joined.Home != d.Org {
+			return nil, nil
+		}
+		return nil, c.end(d, &joined, joined.Email) // the person's address has changed since
 	}}
+}
+
+// may refuses a closing that is not the person's to make, or not yet.
+func (c *closing) may(ctx context.Context, r Reader, d *Draft, home Home, managed bool) ([]Finding, error) {
+	standing, err := LoadOr[Standing](ctx, r, d.Org, d.Before.ID)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := ProfileOf(ctx, r, d.Org)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case IsExternal(d.Before):
+		return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+	case home.External:
+		return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", string(home.Org)), nil
+	case managed && !profile.SelfClose: // a verified domain is the organization's, joined or not (C4, C8)
+		return refusal(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
+	case scim.Key(c.typed) != scim.Key(d.Before.Text(schemas.User.UserName)):
+		return refusal(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil
+	case d.Now.Sub(standing.Exported) > ExportLife:
+		return refusal(RuleClose, State, "Export the data of the account first; closing erases it at once and for good."), nil
+	}
+	return nil, nil
+}
+
+// end closes an account. One that is closed, by another organization, never changes
+// again.
+func (c *closing) end(d *Draft, a *Account, address string) error {
+	if a.ID == "" {
+		return nil
+	}
+	c.reached = append(c.reached, MailKey(address))
+	d.Do("account.closed", a.ID, 1)
+	if a.State == Closed {
+		return nil
+	}
+	a.Become(Closed, d.Now)
+	a.Email, a.Password = "", ""
+	return Save(d, "", a)
 }
 
 // EraseMembership ends what a person whose account is closed is in another

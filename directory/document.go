@@ -165,10 +165,42 @@ func Save[T any, P Noun[T]](d *Draft, org OrgID, v P) error {
 	return nil
 }
 
-// Drop adds the removal of a document to the draft.
+// Drop adds the removal of a document to the draft, in place of what the draft would
+// do to it otherwise.
 func Drop[T any, P Noun[T]](d *Draft, org OrgID, v P) {
 	h := v.Meta()
-	d.Writes = append(d.Writes, dropDocument{Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: h.Version, Keys: h.keys}})
+	d.drop(Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: h.Version, Keys: h.keys})
+}
+
+// Discard drops the documents that a query asks for, whatever is in them.
+func Discard(ctx context.Context, r Documents, d *Draft, q DocumentQuery) error {
+	for doc, err := range r.Documents(ctx, q) {
+		if err != nil {
+			return err
+		}
+		d.drop(doc)
+	}
+	return nil
+}
+
+func (d *Draft) drop(doc Document) {
+	for i, w := range d.Writes {
+		switch w := w.(type) {
+		case putDocument:
+			if w.doc.Org != doc.Org || w.doc.Kind != doc.Kind || w.doc.ID != doc.ID {
+				continue
+			}
+			if d.Writes[i] = (dropDocument{w.before}); w.before.Version == 0 {
+				d.Writes[i] = nothing{}
+			}
+			return
+		case dropDocument:
+			if w.doc.Org == doc.Org && w.doc.Kind == doc.Kind && w.doc.ID == doc.ID {
+				return
+			}
+		}
+	}
+	d.Writes = append(d.Writes, dropDocument{doc})
 }
 
 // Write is one thing that a plan does beside its resource. Which, is decided
@@ -188,6 +220,11 @@ type dropDocument struct{ doc Document }
 func (w dropDocument) apply(ctx context.Context, tx Tx) error {
 	return tx.DeleteDocument(ctx, w.doc)
 }
+
+// nothing is what remains of a write that is not to be.
+type nothing struct{}
+
+func (nothing) apply(context.Context, Tx) error { return nil }
 
 // Count adds a change of a running total to the draft; it must not rise above
 // most, unless that is negative.

@@ -139,10 +139,11 @@ func (s *Subscription) Keys() []string {
 }
 
 // Purchase is one sale with an address, whatever the channel; its id is the
-// seller's, so that telling of it twice does nothing (S1-25).
+// seller's, so that telling of it twice does nothing (S1-25). It stays when its person
+// is erased, without the address.
 type Purchase struct {
 	Head
-	Email   string `json:"email"`
+	Email   string `json:"email,omitempty"`
 	Channel string `json:"channel,omitempty"`
 	// Outcome is recorded, reactivated or waitlisted.
 	Outcome string `json:"outcome"`
@@ -152,8 +153,16 @@ type Purchase struct {
 // Kind is "purchase".
 func (*Purchase) Kind() Kind { return "purchase" }
 
-// Keys is the address.
-func (p *Purchase) Keys() []string { return []string{"email:" + MailKey(p.Email)} }
+// Keys are the address, unless it was erased, and who came back with it.
+func (p *Purchase) Keys() (keys []string) {
+	if p.Email != "" {
+		keys = append(keys, "email:"+MailKey(p.Email))
+	}
+	if p.User != "" {
+		keys = append(keys, "user:"+p.User)
+	}
+	return keys
+}
 
 // Departure is what a deactivation took away, for undo and for the offer of
 // restoring it (C1). Its id is that of the event.

@@ -3,16 +3,20 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // Home says whose an address is, as seen from one organization.
 type Home struct {
-	Org      OrgID // that it belongs to; "" when nobody knows
-	Verified bool  // its domain is verified by the organization that asks
-	External bool  // it belongs to another one
+	// Org is whose it is: who has verified its domain, or else the account's home; ""
+	// when nobody knows.
+	Org      OrgID
+	Verified bool // its domain is verified by the organization that asks
+	External bool // it is a person's of another organization
 }
 
 // Class is the classification that follows, for somebody who has not joined.
@@ -26,8 +30,12 @@ func (h Home) Class() string {
 	return Pending
 }
 
-// HomeOf finds out whose an address is. The account's home decides; without one,
-// the organization that has verified the domain and has the person as a member.
+// Elsewhere reports whether an address is another organization's than the one that
+// asks, even if that has nobody of it yet.
+func (h Home) Elsewhere(org OrgID) bool { return h.Org != "" && h.Org != org }
+
+// HomeOf finds out whose an address is. Who has verified its domain decides (C8), and
+// has the person or not; where nobody has, the account's home does.
 func HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Home, error) {
 	a, err := AccountOf(ctx, r, address)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -38,35 +46,48 @@ func HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, add
 
 // HomeOf is HomeOf for an address whose account is known, or known to be missing.
 func (a *Account) HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Home, error) {
-	if a.Home != "" && a.Home != org {
-		return Home{Org: a.Home, External: true}, nil
-	}
-	home := Home{Org: a.Home}
 	d, err := Load[Domain](ctx, r, "", DomainOf(address))
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return home, nil
+		return Home{Org: a.Home, External: a.Home != "" && a.Home != org}, nil
 	case err != nil:
-		return home, err
+		return Home{}, err
 	case d.Org == org:
 		return Home{Org: org, Verified: true}, nil
-	case a.Home == org:
-		return home, nil
 	}
-	member, err := memberOf(ctx, r, rt, d.Org, address)
-	if err != nil || !member {
-		return home, err
+	members, err := Holders(ctx, r, rt, d.Org, address)
+	switch {
+	case err != nil:
+		return Home{}, err
+	case len(members) == 0 && a.Home != "" && a.Home != org:
+		return Home{Org: a.Home, External: true}, nil
 	}
-	return Home{Org: d.Org, External: true}, nil
+	return Home{Org: d.Org, External: len(members) > 0}, nil
 }
 
-// memberOf reports whether an organization has a person whose name is the address.
-func memberOf(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (bool, error) {
-	_, err := r.Owner(ctx, UniqueKey{Org: org, Type: rt, Attr: schemas.User.UserName, Key: scim.Key(address)})
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+// Holders are the people of an organization who have an address, in whatever
+// spelling, as userName or among their e-mail addresses.
+func Holders(ctx context.Context, r Resources, rt *scim.ResourceType, org OrgID, address string) (found []*scim.Resource, err error) {
+	f, _, err := filter.Compile(spellings(address), rt, scim.Strict)
+	if err != nil {
+		return nil, err
 	}
-	return err == nil, err
+	key := MailKey(address)
+	for q := (Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 1000}); ; {
+		page, err := r.Find(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Resources {
+			if slices.Contains(AddressesOf(p), key) {
+				found = append(found, p)
+			}
+		}
+		if !page.More {
+			return found, nil
+		}
+		q.After = page.Last
+	}
 }
 
 // SetHome makes a record say which organization an external person belongs to; ""

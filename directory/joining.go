@@ -46,6 +46,9 @@ func Invite(rt *scim.ResourceType, id, hash string) SetState {
 		case d.Was != Active:
 			return refusal(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
 		}
+		if _, found, err := Usable(ctx, r, PrimaryAddress(d.Before)); err != nil || len(found) > 0 {
+			return found, err
+		}
 		d.HandsKey = true
 		i, err := LoadOr[Invitation](ctx, r, d.Org, id)
 		if err != nil {
@@ -98,18 +101,13 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 		if MailKey(joins) != MailKey(i.Email) {
 			return refusal(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
 		}
-		a, found, err := joinAccount(ctx, r, d, joins)
+		a, found, err := joinAccount(ctx, r, d, joins, i.Email)
 		if err != nil || len(found) > 0 {
 			return found, err
 		}
 		i.State, i.Hash = Joined, ""
 		SetText(d.After, schemas.Usher.InvitationState, Joined)
-		if a.Home == d.Org {
-			SetText(d.After, schemas.Usher.Classification, Confirmed)
-		} else {
-			SetText(d.After, schemas.Usher.Classification, External)
-			SetHome(d.After, a.Home)
-		}
+		belongs(d.After, a.Home, d.Org)
 		standing, err := LoadOr[Standing](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
@@ -120,21 +118,39 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 	}}
 }
 
-// joinAccount is the account that joins, with its new place.
-func joinAccount(ctx context.Context, r Reader, d *Draft, address string) (Account, []Finding, error) {
+// belongs makes a person who has joined one of this organization, or an external one.
+func belongs(r *scim.Resource, home, here OrgID) {
+	switch {
+	case home != here:
+		SetText(r, schemas.Usher.Classification, External)
+		SetHome(r, home)
+	case IsExternal(r):
+		SetHome(r, "")
+		fallthrough
+	default:
+		SetText(r, schemas.Usher.Classification, Confirmed)
+	}
+}
+
+// joinAccount is the account that joins. Its home is where it joins first, but never
+// against the organization that has verified its domain (C8).
+func joinAccount(ctx context.Context, r Reader, d *Draft, address, invited string) (Account, []Finding, error) {
 	a, err := AccountOf(ctx, r, address)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		a = Account{Head: Head{ID: d.NewID("account")}, Email: address, Home: d.Org, State: Open}
+		a = Account{Head: Head{ID: d.NewID("account")}, Email: address, State: Open}
 	case err != nil:
 		return a, nil, err
 	case a.State != Open:
 		return a, refusal(RuleInvitation, Authority, "This account cannot join any organization; open a new one first."), nil
 	}
-	if a.Home == "" {
+	home, err := a.HomeOf(ctx, r, d.Type, d.Org, invited)
+	if err != nil {
+		return a, nil, err
+	}
+	if a.Home = home.Org; a.Home == "" {
 		a.Home = d.Org
 	}
-	a.Members = append(a.Members, Place{d.Org, d.Before.ID})
 	return a, nil, Save(d, "", &a)
 }
 
@@ -146,21 +162,16 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 			return refusal(RuleConversion, State, "%s is not external; there is nothing to convert.", DisplayOf(d.Before)), nil
 		}
 		address := PrimaryAddress(d.Before)
-		domain, err := Load[Domain](ctx, r, "", DomainOf(address))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, err
-		}
-		ours := err == nil && domain.Org == d.Org
 		a, err := AccountOf(ctx, r, address)
 		known := err == nil
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
-		home, err := HomeOf(ctx, r, d.Type, d.Org, address)
+		home, err := a.HomeOf(ctx, r, d.Type, d.Org, address)
 		if err != nil {
 			return nil, err
 		}
-		if !ours && home.External {
+		if home.Elsewhere(d.Org) {
 			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
 		}
 		if known && a.State != Open {
@@ -174,7 +185,7 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 		}
 		SetHome(d.After, "")
 		class := Pending
-		if ours || d.Before.Text(schemas.Usher.InvitationState) == Joined {
+		if home.Verified || d.Before.Text(schemas.Usher.InvitationState) == Joined {
 			class = Confirmed
 		}
 		SetText(d.After, schemas.Usher.Classification, class)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -39,6 +40,37 @@ func MailKey(address string) string {
 	return local + "@" + domain
 }
 
+// spellings is a filter that finds whoever has an address, however it is written; what
+// it finds beside them has another MailKey. Every part of it is one that an index
+// answers.
+func spellings(address string) string {
+	key := MailKey(address)
+	wanted := map[string]string{key: "eq", scim.Fold(strings.TrimSpace(address)): "eq"}
+	if at := strings.LastIndexByte(key, '@'); at > 0 {
+		local, domain := key[:at], key[at+1:]
+		wanted[local+"+"] = "sw"
+		if shown, err := idna.ToUnicode(domain); err == nil {
+			wanted[local+"@"+shown] = "eq"
+		}
+		for alias, to := range aliases {
+			if to == domain {
+				wanted[local+"@"+alias] = "eq"
+			}
+		}
+		if dotless[domain] { // the first dot comes after the first letter, or later
+			first := []rune(local)
+			wanted[string(first[:1])+"."] = "sw"
+			wanted[string(first[:min(2, len(first))])] = "sw"
+		}
+	}
+	var parts []string
+	for text, op := range wanted {
+		quoted := string(scim.AppendString(nil, text))
+		parts = append(parts, "userName "+op+" "+quoted, "emails.value "+op+" "+quoted)
+	}
+	return strings.Join(parts, " or ")
+}
+
 // DomainOf is the domain of an address in the form in which domains are
 // compared; "" when the text is not one plain address, so that nothing dubious
 // is ever taken for a member of a verified domain (K27).
@@ -51,7 +83,7 @@ func DomainOf(address string) string {
 		return strings.ToLower(domain)
 	}
 	domain, err := idna.Lookup.ToASCII(strings.ToLower(domain))
-	if err != nil || !strings.Contains(domain, ".") || strings.HasSuffix(domain, ".") {
+	if err != nil || !strings.Contains(domain, ".") || slices.Contains(strings.Split(domain, "."), "") {
 		return ""
 	}
 	return domain

@@ -638,7 +638,7 @@ func (i *inspection) standing(ctx context.Context) error {
 		if !set || on != want {
 			i.badly("%s is %s with active=%t", p.Text(schemas.User.UserName), is, on)
 		}
-		if err := directory.Admit(p, directory.ValidAfter(p)); err == nil && (is != directory.Active || !directory.ValidAfter(p).IsZero()) {
+		if err := directory.Admit(ctx, i.Reader, p, directory.ValidAfter(p)); err == nil && (is != directory.Active || !directory.ValidAfter(p).IsZero()) {
 			i.badly("a credential as old as the end of access admits %s, who is %s", p.Text(schemas.User.UserName), is)
 		}
 	}

@@ -82,7 +82,7 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 func proved(ctx context.Context, r Reader, d *Draft) (bool, error) {
 	address := PrimaryAddress(d.Before)
 	home, err := HomeOf(ctx, r, d.Type, d.Org, address)
-	if err != nil || home.Verified || home.External {
+	if err != nil || home.Verified || home.External || home.Elsewhere(d.Org) {
 		return home.Verified, err
 	}
 	a, err := AccountOf(ctx, r, address)
@@ -97,7 +97,8 @@ func proved(ctx context.Context, r Reader, d *Draft) (bool, error) {
 }
 
 // CompleteReset puts a new password in place of the old one, at once and for all
-// services, and ends every session (S3-25, S3-30). The password is hashed before.
+// services, and ends every session in every organization (S3-25, S3-30). The password
+// is hashed before.
 func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "password.reset", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		v, err := Load[Reset](ctx, r, d.Org, id)
@@ -115,7 +116,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)
 		if errors.Is(err, ErrNotFound) {
-			a, err = Account{Head: Head{ID: d.NewID("account")}, Email: address, Home: d.Org, State: Open}, nil
+			a, err = Account{Head: Head{ID: d.NewID("account")}, Email: address, State: Open}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -123,7 +124,8 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		if a.State != Open {
 			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
-		a.Password, v.Used, v.Hash = passwordHash, d.Now, ""
+		a.Home, a.Password, a.ValidAfter = d.Org, passwordHash, d.Now // proved here, so it is at home here
+		v.Used, v.Hash = d.Now, ""
 		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(d.Now, scim.FormatTime(d.Now)))
 		d.Do("credentials.revoked", id, 1)
 		return nil, errors.Join(Save(d, "", &a), Save(d, d.Org, &v))

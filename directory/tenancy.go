@@ -110,14 +110,10 @@ type Account struct {
 	State    AccountState `json:"state" enum:"open,closed,spam"`
 	// Password is the hash of the password, where Usher keeps one.
 	Password string `json:"password,omitempty"`
-	// Members are the places where the account is a member.
-	Members []Place `json:"members,omitempty"`
-}
-
-// Place is one membership of an account.
-type Place struct {
-	Org  OrgID  `json:"organization"`
-	User string `json:"user"`
+	// ValidAfter is the moment up to which every credential of the person is dead, in
+	// whatever organization: that of the last new password, or of the end of the
+	// account.
+	ValidAfter time.Time `json:"credentialsValidAfter,omitzero"`
 }
 
 // Kind is "account".
@@ -189,19 +185,26 @@ func (c *Credential) Keys() []string { return []string{"user:" + c.User} }
 // under a legal hold, until that is lifted. Its id is the user's.
 type Tombstone struct {
 	Head
-	Record    []byte    `json:"record"`
-	Name      string    `json:"name"`
-	LegalHold bool      `json:"legalHold,omitempty"`
-	EraseAt   time.Time `json:"eraseAt"`
+	Record []byte `json:"record"`
+	Name   string `json:"name"`
+	// AddressKeys are the SHA-256 of the MailKeys, so that who is erased later is found
+	// here too.
+	AddressKeys []string  `json:"addressKeys,omitempty"`
+	LegalHold   bool      `json:"legalHold,omitempty"`
+	EraseAt     time.Time `json:"eraseAt"`
 }
 
 // Kind is "tombstone".
 func (*Tombstone) Kind() Kind { return "tombstone" }
 
-// Keys put them in the order of erasure.
+// Keys put them in the order of erasure, and find them by address.
 func (t *Tombstone) Keys() []string {
-	if t.LegalHold {
-		return []string{"held"}
+	keys := []string{"held"}
+	if !t.LegalHold {
+		keys[0] = DueKey(t.EraseAt)
 	}
-	return []string{DueKey(t.EraseAt)}
+	for _, key := range t.AddressKeys {
+		keys = append(keys, "email:"+key)
+	}
+	return keys
 }

@@ -80,7 +80,7 @@ func lift(d *directory.Draft, entry directory.Address) error {
 		return nil
 	}
 	if entry.Blocked {
-		d.Do("address.lifted", entry.ID, 1)
+		d.Do("address.lifted", d.Person().ID, 1) // the audit holds no address
 	}
 	entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
 	return directory.Save(d, d.Org, &entry)

@@ -15,8 +15,6 @@ type Classification struct{}
 
 // The rules.
 const (
-	RuleAccountClosed    directory.RuleID = "account.closed"
-	RuleAccountSpam      directory.RuleID = "account.spam"
 	RuleUnverifiedDomain directory.RuleID = "email.unverified_domain"
 	RuleOtherAccount     directory.RuleID = "email.other_account"
 )
@@ -30,16 +28,24 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	switch {
 	case d.Before == nil, d.Before.Text(schemas.Usher.Classification) == "":
 		return classify(ctx, r, d, address)
-	case d.Returns():
-		_, found, err := account(ctx, r, address)
+	case d.Was != directory.Active && d.Is == directory.Active:
+		_, found, err := directory.Usable(ctx, r, address)
 		return found, err
 	}
 	was := directory.PrimaryAddress(d.Before)
 	if directory.MailKey(was) == directory.MailKey(address) || directory.IsExternal(d.Before) {
 		return nil, nil
 	}
-	if _, found, err := account(ctx, r, address); err != nil || len(found) > 0 {
+	return move(ctx, r, d, was, address)
+}
+
+// move is for a person at home whose address changes.
+func move(ctx context.Context, r directory.Reader, d *directory.Draft, was, address string) ([]directory.Finding, error) {
+	if _, found, err := directory.Usable(ctx, r, address); err != nil || len(found) > 0 {
 		return found, err
+	}
+	if err := keepDead(ctx, r, d); err != nil {
+		return nil, err
 	}
 	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
 	if err != nil {
@@ -64,6 +70,16 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	return nil, nil
 }
 
+// keepDead writes down in the record up to when the account of the old address had its
+// credentials dead: none revives because the address is another one (S1-26).
+func keepDead(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	at, err := directory.DeadUntil(ctx, r, d.Before)
+	if err == nil && at.After(directory.ValidAfter(d.After)) {
+		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(at, scim.FormatTime(at)))
+	}
+	return err
+}
+
 // otherAccount refuses to make somebody who joined with an account of their own the
 // holder of another organization's: whoever writes the address would have the
 // account (K26).
@@ -78,7 +94,7 @@ func otherAccount(home directory.Home) []directory.Finding {
 
 // classify is for a new person.
 func classify(ctx context.Context, r directory.Reader, d *directory.Draft, address string) ([]directory.Finding, error) {
-	a, found, err := account(ctx, r, address)
+	a, found, err := directory.Usable(ctx, r, address)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
@@ -95,24 +111,6 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 		return nil, nil
 	}
 	return nil, queueInvitation(ctx, r, d)
-}
-
-// account finds the account of an address and refuses what can no longer be used.
-func account(ctx context.Context, r directory.Reader, address string) (directory.Account, []directory.Finding, error) {
-	a, err := directory.AccountOf(ctx, r, address)
-	if isNotFound(err) {
-		return a, nil, nil
-	}
-	if err != nil {
-		return a, nil, err
-	}
-	switch a.State {
-	case directory.Closed:
-		return a, []directory.Finding{refuse(RuleAccountClosed, directory.Authority, "The account of this address was closed by its owner and cannot be used again; the person must open a new one first.")}, nil
-	case directory.Spam:
-		return a, []directory.Finding{refuse(RuleAccountSpam, directory.Authority, "The account of this address is marked as spam; the operator of the server can lift that.")}, nil
-	}
-	return a, nil, nil
 }
 
 // ReadOnly keeps the account of an external person as the home organization has

@@ -202,10 +202,9 @@ func (l *leaving) subscriptions(ctx context.Context) error {
 	return nil
 }
 
-// invitation becomes void (S2-24). Erasing drops it altogether, and one document is
-// written once.
+// invitation becomes void (S2-24).
 func (l *leaving) invitation(ctx context.Context) error {
-	if l.d.Erase || l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil
 	}
 	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)

@@ -142,6 +142,13 @@ func Assign(ctx context.Context, r directory.Reader, d *directory.Draft, app dir
 	if w.Enabled && directory.IsExternal(person) && !app.AcceptsExternal {
 		found = append(found, refuse(RuleAppExternal, directory.State, "%s does not accept external people; convert the person to a member of the organization first.", or(app.Name, app.ID)))
 	}
+	if w.Enabled {
+		_, unusable, err := directory.Usable(ctx, r, directory.PrimaryAddress(person))
+		if err != nil {
+			return v, nil, err
+		}
+		found = append(found, unusable...)
+	}
 	if len(found) > 0 {
 		return v, found, nil
 	}
@@ -198,6 +205,9 @@ func changeExtensions(ctx context.Context, r directory.Reader, d *directory.Draf
 func TakeExtension(ctx context.Context, r directory.Reader, d *directory.Draft, person *scim.Resource, extension string) ([]directory.Finding, error) {
 	if directory.StatusOf(person) == directory.Inactive {
 		return []directory.Finding{refuse(RuleExtensionGone, directory.State, "The person is inactive; activate them first.")}, nil
+	}
+	if _, found, err := directory.Usable(ctx, r, directory.PrimaryAddress(person)); err != nil || len(found) > 0 {
+		return found, err
 	}
 	ok, seats, err := directory.TakeSeat(ctx, r, d, extension)
 	if err != nil {

@@ -38,7 +38,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		return []directory.Finding{refuse(RuleLegalHold, directory.State, "The data of this person is under a legal hold and cannot be erased; an administrator can lift the hold.")}, nil
 	}
 	if d.Erase {
-		return nil, erase(ctx, r, d)
+		return nil, directory.Erase(ctx, r, d)
 	}
 	profile, err := directory.ProfileOf(ctx, r, d.Org)
 	if err != nil {
@@ -46,35 +46,8 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	}
 	stone := directory.Tombstone{Head: directory.Head{ID: d.Before.ID}, Record: d.Before.AppendStored(nil), Name: directory.DisplayOf(d.Before),
 		LegalHold: held, EraseAt: d.Now.Add(time.Duration(profile.RetentionDays) * 24 * time.Hour)}
+	for _, key := range directory.AddressesOf(d.Before) {
+		stone.AddressKeys = append(stone.AddressKeys, directory.SecretHash(key))
+	}
 	return nil, directory.Save(d, d.Org, &stone)
-}
-
-// erase drops everything that is kept about the person alone.
-func erase(ctx context.Context, r directory.Reader, d *directory.Draft) error {
-	byUser := directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}
-	if err := dropAll[directory.Credential](ctx, r, d, byUser); err != nil {
-		return err
-	}
-	if err := dropAll[directory.Departure](ctx, r, d, byUser); err != nil {
-		return err
-	}
-	if err := dropAll[directory.Address](ctx, r, d, byUser); err != nil {
-		return err
-	}
-	invitation, err := directory.Load[directory.Invitation](ctx, r, d.Org, d.Before.ID)
-	if err == nil {
-		directory.Drop(d, d.Org, &invitation)
-	} else if !isNotFound(err) {
-		return err
-	}
-	d.Do("data.erased", d.Before.ID, 1)
-	return nil
-}
-
-func dropAll[T any, P directory.Noun[T]](ctx context.Context, r directory.Reader, d *directory.Draft, q directory.DocumentQuery) error {
-	all, err := directory.All[T, P](ctx, r, q)
-	for i := range all {
-		directory.Drop(d, q.Org, P(&all[i]))
-	}
-	return err
 }

@@ -140,8 +140,12 @@ func (c *copying) compareServer(ctx context.Context) (sum digest, err error) {
 			if err != nil {
 				return sum, err
 			}
-			err := c.to.View(ctx, func(r directory.Reader) error {
-				for _, doc := range c.wanted(page) {
+			page, err := c.wanted(ctx, page)
+			if err != nil {
+				return sum, err
+			}
+			err = c.to.View(ctx, func(r directory.Reader) error {
+				for _, doc := range page {
 					sum.document(doc)
 					there, err := r.Document(ctx, "", kind, doc.ID)
 					if err != nil && !errors.Is(err, directory.ErrNotFound) {

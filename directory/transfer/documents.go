@@ -62,7 +62,11 @@ func (c *copying) documents(ctx context.Context, exactly bool) error {
 			if err != nil {
 				return err
 			}
-			if err := c.putDocuments(ctx, c.wanted(page)); err != nil {
+			wanted, err := c.wanted(ctx, page)
+			if err == nil {
+				err = c.putDocuments(ctx, wanted)
+			}
+			if err != nil {
 				return err
 			}
 			c.step(len(page))

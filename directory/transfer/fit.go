@@ -76,8 +76,12 @@ func (c *copying) takesDomains(ctx context.Context) (taken []string, err error) 
 		if err != nil {
 			return nil, err
 		}
-		err := c.to.View(ctx, func(r directory.Reader) error {
-			for _, d := range c.wanted(page) {
+		page, err := c.wanted(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		err = c.to.View(ctx, func(r directory.Reader) error {
+			for _, d := range page {
 				there, err := directory.Load[directory.Domain](ctx, r, "", d.ID)
 				if err != nil && !errors.Is(err, directory.ErrNotFound) {
 					return err
@@ -113,36 +117,59 @@ func (c *copying) untouched(ctx context.Context) error {
 	return nil
 }
 
-// owners are the organizations that a document of the whole server speaks of.
-type owners struct {
-	Org     directory.OrgID   `json:"organization"`
-	Home    directory.OrgID   `json:"homeOrganization"`
-	Members []directory.Place `json:"members"`
+// concerned is what a document of the whole server says of whom it concerns.
+type concerned struct {
+	Org   directory.OrgID `json:"organization"`
+	Home  directory.OrgID `json:"homeOrganization"`
+	Email string          `json:"email"`
 }
 
-func belongs(d directory.Document) (o owners) {
+func belongs(d directory.Document) (o concerned) {
 	_ = json.Unmarshal(d.Data, &o) // what has no organization belongs to none
 	return o
 }
 
-// foreign reports whether a document of the whole server speaks only of organizations
-// that are not copied.
-func (c *copying) foreign(d directory.Document) bool {
-	if d.Org != "" || len(c.o.Orgs) == 0 {
-		return false
+// wanted are the documents that are copied: of those of the whole server only what
+// concerns the organizations that are.
+func (c *copying) wanted(ctx context.Context, page []directory.Document) (kept []directory.Document, err error) {
+	if c.org != "" || len(c.o.Orgs) == 0 {
+		return page, nil
 	}
-	o := belongs(d)
-	all := []directory.OrgID{o.Org, o.Home}
-	for _, m := range o.Members {
-		all = append(all, m.Org)
-	}
-	all = slices.DeleteFunc(all, func(id directory.OrgID) bool { return id == "" })
-	return len(all) > 0 && !slices.ContainsFunc(all, func(id directory.OrgID) bool { return slices.Contains(c.o.Orgs, id) })
+	err = c.from.View(ctx, func(r directory.Reader) error {
+		for _, d := range page {
+			is, err := c.concerns(ctx, r, belongs(d))
+			if err != nil {
+				return err
+			}
+			if is {
+				kept = append(kept, d)
+			}
+		}
+		return nil
+	})
+	return kept, err
 }
 
-// wanted are the documents that are copied.
-func (c *copying) wanted(page []directory.Document) []directory.Document {
-	return slices.DeleteFunc(slices.Clone(page), c.foreign)
+// concerns reports whether a document is of one of the organizations that are copied,
+// of nobody, or of an address that somebody there has.
+func (c *copying) concerns(ctx context.Context, r directory.Reader, of concerned) (bool, error) {
+	if of == (concerned{}) || slices.Contains(c.o.Orgs, of.Org) || slices.Contains(c.o.Orgs, of.Home) {
+		return true, nil
+	}
+	if of.Email == "" {
+		return false, nil
+	}
+	rt, err := r.Type("User")
+	if err != nil {
+		return false, err
+	}
+	for _, org := range c.o.Orgs {
+		people, err := directory.Holders(ctx, r, rt, org, of.Email)
+		if err != nil || len(people) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // count finds out how much there is to do in the organization.

@@ -29,8 +29,7 @@ type exchange struct {
 	route     *route
 	id        string
 	principal auth.Principal
-	person    string // id of the person whose access token this is
-	self      string // the same where /Me was asked
+	self      string // the principal's person, where /Me was asked
 	params    params
 	quirks    scim.Quirks
 	buf       *[]byte

@@ -19,7 +19,8 @@ func (x *exchange) admitted(m *method) error {
 	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
 		if err == nil {
-			x.person, err = person.ID, directory.Admit(person, x.principal.Issued)
+			x.principal.Person = person.ID
+			err = directory.Admit(x.ctx, r, person, x.principal.Issued)
 		}
 		return err
 	})
@@ -46,10 +47,10 @@ func (x *exchange) me() error {
 	switch {
 	case x.principal.Subject == "":
 		return &httpError{status: http.StatusNotFound, detail: "A provisioning token belongs to no person; /Me needs an access token of an OpenID Connect issuer."}
-	case x.person == "":
+	case x.principal.Person == "":
 		return &httpError{status: http.StatusNotFound, detail: "No user has the subject of this access token as externalId or userName."}
 	}
-	x.self = x.person
+	x.self = x.principal.Person
 	x.route, x.id = x.s.routes.types[rt].one, x.self
 	x.w.Header()["Content-Location"] = []string{x.s.opts.BaseURL + rt.Endpoint + "/" + x.self}
 	return x.route.method(x.r.Method).serve(x)

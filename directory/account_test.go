@@ -1,0 +1,72 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
+)
+
+// S3-29: a membership that outlives its account, as one made while that is closed, is
+// good for nothing: no invitation, no activation, no application, no credential.
+func TestAClosedAccountGetsNothing(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada@mail.example"}`)
+	out := e.add(`{"userName":"out@mail.example","active":false}`)
+	e.must(directory.Command{Action: "test.close", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		for _, name := range []string{"ada", "out"} {
+			a := directory.Account{Head: directory.Head{ID: d.NewID(name)}, EmailKey: directory.SecretHash(name + "@mail.example")}
+			a.Become(directory.Closed, d.Now)
+			if err := directory.Save(d, "", &a); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}})
+	assign := directory.Command{Action: "app.assign", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: user, ID: ada})
+		if err != nil {
+			return nil, err
+		}
+		if err := directory.Admit(ctx, r, p, d.Now.Add(time.Hour)); !errors.Is(err, directory.ErrNotAdmitted) {
+			t.Errorf("a credential is admitted: %v", err)
+		}
+		_, found, err := policy.Assign(ctx, r, d, directory.Application{Head: directory.Head{ID: "crm"}}, p, policy.Wish{Enabled: true})
+		return found, err
+	}}
+	for _, change := range []directory.Change{directory.Invite(user, ada, "hash"), directory.Activate{Type: user, ID: out}, assign} {
+		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: change})
+		var refused *directory.Refusal
+		if !errors.As(err, &refused) || refused.Code() != directory.RuleAccountClosed {
+			t.Errorf("%T: %v", change, err)
+		}
+	}
+}
+
+// T10, S3-21: when the retention of a removed person is over, what was kept beside the
+// record goes with it; the block of the address stays.
+func TestRetentionEndsForAllThatWasKept(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada@mail.example"}`)
+	e.must(directory.Invite(user, ada, "hash"))
+	e.must(directory.Delete{Type: user, ID: ada})
+	if _, ok := have[directory.Invitation](e, ada); !ok {
+		t.Fatal("the invitation is gone at once")
+	}
+	e.now = e.now.Add(31 * 24 * time.Hour)
+	if err := e.svc.Tick(e.ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := have[directory.Tombstone](e, ada); ok {
+		t.Error("the tombstone is still there")
+	}
+	if _, ok := have[directory.Invitation](e, ada); ok {
+		t.Error("the invitation is still there, with the address")
+	}
+	if a, ok := have[directory.Address](e, "ada@mail.example"); !ok || !a.Blocked {
+		t.Error("S1-7: the block is gone")
+	}
+}

@@ -1,0 +1,137 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// Erase leaves nothing of the person that the draft removes (T11, S3-21): what is kept
+// about them alone goes, also under an earlier record of theirs, and what others need,
+// such as a purchase or a plan, keeps the id and the time without name and address. The
+// audit never held either.
+func Erase(ctx context.Context, r Reader, d *Draft) error {
+	addresses, err := addressesEver(ctx, r, d)
+	if err != nil {
+		return err
+	}
+	if err := eraseRecord(ctx, r, d, d.Before.ID); err != nil {
+		return err
+	}
+	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: (*Address)(nil).Kind(), Key: "user:" + d.Before.ID}); err != nil {
+		return err
+	}
+	for _, address := range addresses {
+		if err := eraseAddress(ctx, r, d, address); err != nil {
+			return err
+		}
+	}
+	d.Do("data.erased", d.Before.ID, 1)
+	return nil
+}
+
+// eraseRecord drops what is kept beside a record of a person, by its id.
+func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
+	for _, kind := range []Kind{(*Credential)(nil).Kind(), (*Departure)(nil).Kind(), (*Assignment)(nil).Kind(), (*Subscription)(nil).Kind(), (*Grant)(nil).Kind(), Idempotency} {
+		if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: kind, Key: "user:" + id}); err != nil {
+			return err
+		}
+	}
+	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval],
+		dropOne[Case], dropOne[Schedule], dropOne[Waiting], dropOne[Standing], dropOne[Tombstone]} {
+		if err := drop(ctx, r, d, id); err != nil {
+			return err
+		}
+	}
+	if err := forgetPlans(ctx, r, d, id); err != nil {
+		return err
+	}
+	return forgetPurchases(ctx, r, d, "user:"+id)
+}
+
+// addressesEver are the MailKeys of a person, and those that a deactivation was about
+// before they had others.
+func addressesEver(ctx context.Context, r Reader, d *Draft) ([]string, error) {
+	all := AddressesOf(d.Before)
+	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
+	for _, a := range kept {
+		if !slices.Contains(all, a.ID) {
+			all = append(all, a.ID)
+		}
+	}
+	return all, err
+}
+
+// eraseAddress drops what is known by an address: its block, what an earlier record
+// of its person left, and answers that hold it.
+func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error {
+	if err := dropOne[Address](ctx, r, d, address); err != nil {
+		return err
+	}
+	stones, err := All[Tombstone](ctx, r, DocumentQuery{Org: d.Org, Key: "email:" + SecretHash(address)})
+	if err != nil {
+		return err
+	}
+	for i := range stones {
+		if stones[i].LegalHold {
+			continue
+		}
+		if err := eraseRecord(ctx, r, d, stones[i].ID); err != nil {
+			return err
+		}
+	}
+	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: Idempotency, Key: "email:" + SecretHash(address)}); err != nil {
+		return err
+	}
+	return forgetPurchases(ctx, r, d, "email:"+address)
+}
+
+// forgetPurchases takes the address out of purchases.
+func forgetPurchases(ctx context.Context, r Reader, d *Draft, key string) error {
+	all, err := All[Purchase](ctx, r, DocumentQuery{Org: d.Org, Key: key})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		p, err := LoadDrafted[Purchase](ctx, r, d, all[i].ID) // found by two keys, it is written once
+		if err != nil {
+			return err
+		}
+		if p.Email == "" {
+			continue
+		}
+		p.Email = ""
+		if err := Save(d, d.Org, &p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetPlans takes the name out of plans.
+func forgetPlans(ctx context.Context, r Reader, d *Draft, id string) error {
+	all, err := All[Batch](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + id})
+	for i := range all {
+		if err != nil {
+			return err
+		}
+		var b Batch
+		if b, err = LoadDrafted[Batch](ctx, r, d, all[i].ID); err == nil { // which may be about two records of theirs
+			b.Forget(id)
+			err = Save(d, d.Org, &b)
+		}
+	}
+	return err
+}
+
+// dropOne drops the document of an id, if there is one.
+func dropOne[T any, P Noun[T]](ctx context.Context, r Reader, d *Draft, id string) error {
+	v, err := Load[T, P](ctx, r, d.Org, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		Drop[T, P](d, d.Org, &v)
+	}
+	return err
+}
