@@ -102,11 +102,9 @@ func processes(t *testing.T, n int) (all []*house) {
 func TestR7SeatsOfTwoProcesses(t *testing.T) {
 	all := processes(t, 2)
 	c := &crowd{house: all[0], doors: all}
-	c.api(200, "PUT", "/licences/core", `{"purchased":20}`)
-	tries := int64(800)
-	if os.Getenv("USHER_TEST_LONG") != "" {
+	tries := int64(400)
+	if long {
 		tries = 10_000
 	}
-	c.steady(tries / 2)
-	c.moving(tries / 2)
+	c.seated(tries)
 }
