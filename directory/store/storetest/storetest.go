@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ type env struct {
 	Store
 	ctx  context.Context
 	next int
+	seed uint64 // of a history
 }
 
 func setup(t *testing.T, open Opener) *env {
@@ -66,6 +68,20 @@ func setup(t *testing.T, open Opener) *env {
 	}
 	return e
 }
+
+// it runs one named case of those that share a store.
+func (e *env) it(name string, fn func()) {
+	e.Helper()
+	all := e.T
+	defer func() { e.T = all }()
+	all.Run(name, func(t *testing.T) {
+		e.T = t
+		fn()
+	})
+}
+
+// long is set where the tests of reliability may take as long as it takes.
+var long = os.Getenv("USHER_TEST_LONG") != ""
 
 func typeOf(name string) *scim.ResourceType {
 	rt, ok := schemas.Default.Type(name)
