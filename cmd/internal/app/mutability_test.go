@@ -265,3 +265,78 @@ func like(text string) string {
 	delete(doc, "schemas")
 	return asText(doc)
 }
+
+// K52: a client makes nobody the owner or an administrator, gives no groups, seats,
+// applications or licences that it has no scope for, and what it tries is audited as
+// refused where a rule refuses it.
+func TestK52MassAssignment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	boss := h.person("boss@example.com")
+	h.api(200, "POST", "/organization/owner", `{"to":"`+boss+`"}`)
+	h.api(200, "PUT", "/applications/books", `{"name":"Books","minAdmins":0}`)
+	h.api(200, "PUT", "/licences/core", `{"purchased":5}`)
+	h.api(200, "PUT", "/licences/mail", `{"purchased":5}`)
+	staff := h.prov(201, "POST", "/Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"staff"}`).at("id")
+	h.control(t, "PUT", "/connections/narrow", `{"organization":"default","scopes":["users:read","users:write","groups:read","groups:write"],"dialect":"tolerant"}`, &struct{}{})
+	var made struct{ Secret string }
+	h.control(t, "POST", "/tokens", `{"connection":"narrow"}`, &made)
+	ada := h.person("ada@example.com", `,"active":false`)
+	const entry = `[{"type":"app","value":"books.admin","primary":true}]`
+	for _, c := range []struct {
+		name, member string
+		withheld     bool // refused by a rule
+	}{
+		{"roles", `"roles":` + entry, true},
+		{"entitlements", `"entitlements":[{"type":"extension","value":"mail"}]`, true},
+		{"groups", `"groups":[{"value":"` + staff + `"}]`, false},
+		{"an owner flag", `"owner":true,"isOwner":true,"admin":true`, false},
+		{"a standing", `"role":"owner","rank":1,"standing":{"role":"owner"}`, false},
+		{"a seat", `"` + usherUser + `":{"seatState":"held","status":"active"}`, false},
+		{"where they stand", `"` + usherUser + `":{"classification":"confirmed","invitationState":"joined","homeOrganizationId":"b"}`, false},
+		{"an organization", `"organizationId":"b","tenantId":"b","org":"b"`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := h.user(ada).text
+			for _, sent := range []struct{ method, path, body string }{
+				{"PATCH", "/Users/" + ada, patchHead + `[{"op":"add","value":{` + c.member + `}}]}`},
+				{"PATCH", "/Users/" + ada, patchHead + `[{"op":"replace","value":{` + c.member + `}}]}`},
+				{"PUT", "/Users/" + ada, `{` + userSchema + `,"userName":"ada@example.com","emails":[{"value":"ada@example.com","primary":true}],"active":false,` + c.member + `}`},
+			} {
+				got := h.try(sent.method, "/scim/v2"+sent.path, made.Secret, sent.body)
+				if taken := got.status < 300; taken && c.withheld || !taken && got.status != 400 && got.status != 403 {
+					t.Errorf("%s %s: %d %s", sent.method, sent.body, got.status, got.text)
+				}
+				if after := h.user(ada).text; after != before {
+					t.Errorf("%s %s made of\n%s\n%s", sent.method, sent.body, before, after)
+				}
+			}
+			name := strings.ReplaceAll(c.name, " ", "") + "@example.com"
+			create := func(name, more string) reply {
+				return h.try("POST", "/scim/v2/Users", made.Secret, `{`+userSchema+`,"userName":"`+name+`","active":false`+more+`}`)
+			}
+			got := create(name, ","+c.member)
+			if c.withheld != (got.status == 403) || c.withheld != (got.header.Get("Usher-Error") == "scope.withheld") {
+				t.Errorf("POST: %d %s", got.status, got.text)
+			}
+			if plain := create("plain"+name, ""); got.status == 201 {
+				if is, want := like(h.user(got.at("id")).text), like(strings.ReplaceAll(h.user(plain.at("id")).text, "plain"+name, name)); is != want {
+					t.Errorf("who is created with it is %s, without %s", is, want)
+				}
+			}
+		})
+	}
+	for _, id := range []string{ada, boss} {
+		want := map[string]string{ada: "", boss: "owner"}[id]
+		h.same(h.api(200, "GET", "/users/"+id+"/standing", ""), "role", want)
+	}
+	h.same(h.api(200, "GET", "/assignments?user="+ada, ""), "items", "[]")
+	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "1")
+	h.same(h.api(200, "GET", "/licences/mail", ""), "seats/used", "0")
+	if got := h.prov(200, "GET", "/Groups/"+staff, "").at("members"); got != "" {
+		t.Errorf("the group has %s", got)
+	}
+	if n := h.audited("user.update.refused", ada); n == 0 {
+		t.Error("no refusal is audited")
+	}
+}
