@@ -27,7 +27,7 @@ fuzz: ## every fuzz target, a minute each
 #   R6   20 times the primary lost, every 10 s (4 min)
 #   R7   10,000 tries through every entrance, on SQLite and of two processes (5 min)
 #   R9   10,000 steps with lost answers, as a client and as an administrator (4 min)
-#   R12  4,000 rounds of a quiet tenant beside a noisy one (3 min)
+#   R12  300 rounds of a quiet tenant beside a noisy one (4 min)
 #   R14  200 restarts (5 min)
 #   R17  a million pairs of filter and person a store (SQLite 10 s, MongoDB 3 min)
 #   K09  256,000 requests that are hung up on (10 min)
