@@ -26,15 +26,6 @@ func runDifferential(t *testing.T, open Opener) {
 	for i := range 120 {
 		all = append(all, e.create(OrgA, user, randomPerson(rnd, i)))
 	}
-	filters := 220
-	if long {
-		filters = 2_200 // a million pairs
-	}
-	for _, attr := range texts {
-		for _, op := range operators {
-			e.it(attr+" "+op, func() { compareFind(e.T, e, all, comparison(rnd, attr, op)) })
-		}
-	}
 	for round := range 4 {
 		for i := range all {
 			if rnd.IntN(4) == 0 {
@@ -45,7 +36,7 @@ func runDifferential(t *testing.T, open Opener) {
 				all[i] = next
 			}
 		}
-		for range filters {
+		for range 220 {
 			compareFind(t, e, all, randomFilter(rnd, 3))
 		}
 		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond) // lets the index be written
@@ -113,21 +104,18 @@ func randomFilter(rnd *rand.Rand, depth int) string {
 		case 2:
 			return "not (" + randomFilter(rnd, depth-1) + ")"
 		case 3:
-			return fmt.Sprintf(`emails[type eq %q and %s]`, []string{"work", "Home"}[rnd.IntN(2)], comparison(rnd, "value", operators[rnd.IntN(10)]))
+			return fmt.Sprintf(`emails[type eq %q and %s]`, []string{"work", "Home"}[rnd.IntN(2)], comparison(rnd, "value"))
 		}
 	}
 	if rnd.IntN(8) == 0 {
 		return fmt.Sprintf("active eq %t", rnd.IntN(2) == 0)
 	}
-	return comparison(rnd, texts[rnd.IntN(len(texts))], operators[rnd.IntN(10)])
+	attrs := []string{"userName", "displayName", "title", "externalId", "name.familyName", "name.givenName", "emails.value", "emails.type"}
+	return comparison(rnd, attrs[rnd.IntN(len(attrs))])
 }
 
-var (
-	texts     = []string{"userName", "displayName", "title", "externalId", "name.familyName", "name.givenName", "emails.value", "emails.type"}
-	operators = []string{"pr", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}
-)
-
-func comparison(rnd *rand.Rand, attr, op string) string {
+func comparison(rnd *rand.Rand, attr string) string {
+	op := []string{"pr", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}[rnd.IntN(10)]
 	if op == "pr" {
 		return attr + " pr"
 	}

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Records", func(t *testing.T) { runRecords(t, open) })
 	t.Run("Edges", func(t *testing.T) { runEdges(t, open) })
 	t.Run("Find", func(t *testing.T) { runFind(t, open) })
+	t.Run("Operators", func(t *testing.T) { runOperators(t, open) })
 	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
 	t.Run("Trail", func(t *testing.T) { runTrail(t, open) })
 	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
