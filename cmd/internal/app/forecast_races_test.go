@@ -79,9 +79,8 @@ func TestK66PreviewIsNoPromise(t *testing.T) {
 					}
 				}
 				if i%4 == 3 { // one after the other
-					before := ""
 					made = b.bind(h, id)
-					before = h.snapshot(id)
+					before := h.snapshot(id)
 					if commit(); ok || h.snapshot(id) != before {
 						t.Fatalf("round %d: deactivated, or changed, in spite of what came between: %d %s", i, done.status, done.text)
 					}

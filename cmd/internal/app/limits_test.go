@@ -8,14 +8,10 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -132,8 +128,8 @@ func TestK41EveryBitOfACursor(t *testing.T) {
 	refused("of another order", cursor+"&sortBy=userName")
 }
 
-// within2 wants an answer soon, on any machine.
-func (h *house) within2(what string, status int, scimType string, send func() reply) {
+// promptly wants an answer soon, on any machine.
+func (h *house) promptly(what string, status int, scimType string, send func() reply) {
 	h.Helper()
 	began := time.Now()
 	got := send()
@@ -155,11 +151,11 @@ func TestK46KeysAndGzip(t *testing.T) {
 	post := func(path, body string, headers ...string) func() reply {
 		return func() reply { return h.wantedAny("POST", path, body, headers...) }
 	}
-	h.within2("a million empty keys", 413, "", post("/Users", user+keys(1_000_000)+"}"))
-	h.within2("as many as there is room for", 400, "invalidSyntax", post("/Users", user+keys(200_000)+"}"))
-	h.within2("a million in Bulk", 413, "", post("/Bulk", `{"Operations":[]`+keys(1_000_000)+"}"))
-	h.within2("as many as there is room for in Bulk", 400, "invalidSyntax", post("/Bulk", `{"Operations":[]`+keys(800_000)+"}"))
-	h.within2("a million in a search", 413, "", post("/.search", `{"filter":"id pr"`+keys(1_000_000)+"}"))
+	h.promptly("a million empty keys", 413, "", post("/Users", user+keys(1_000_000)+"}"))
+	h.promptly("as many as there is room for", 400, "invalidSyntax", post("/Users", user+keys(200_000)+"}"))
+	h.promptly("a million in Bulk", 413, "", post("/Bulk", `{"Operations":[]`+keys(1_000_000)+"}"))
+	h.promptly("as many as there is room for in Bulk", 400, "invalidSyntax", post("/Bulk", `{"Operations":[]`+keys(800_000)+"}"))
+	h.promptly("a million in a search", 413, "", post("/.search", `{"filter":"id pr"`+keys(1_000_000)+"}"))
 	pressed := func(text string) string {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
@@ -174,10 +170,10 @@ func TestK46KeysAndGzip(t *testing.T) {
 	}
 	little, much := pressed(user+"}"), pressed(user+strings.Repeat(" ", 64<<20)+"}")
 	for _, coding := range []string{"gzip", "GZIP", "x-gzip", "deflate", "br", "identity, gzip"} {
-		h.within2(coding, 415, "", post("/Users", little, "Content-Encoding: "+coding))
-		h.within2(coding+" of much", 415, "", post("/Users", much, "Content-Encoding: "+coding))
+		h.promptly(coding, 415, "", post("/Users", little, "Content-Encoding: "+coding))
+		h.promptly(coding+" of much", 415, "", post("/Users", much, "Content-Encoding: "+coding))
 	}
-	h.within2("gzip that is not said to be", 400, "invalidSyntax", post("/Users", little))
+	h.promptly("gzip that is not said to be", 400, "invalidSyntax", post("/Users", little))
 	h.same(h.prov(200, "GET", "/Users", ""), "totalResults", "0")
 }
 
@@ -189,35 +185,6 @@ func (h *house) wantedAny(method, path, body string, headers ...string) reply {
 		h.Fatal(err)
 	}
 	return got
-}
-
-// alone starts a server as a program of its own, on a file, and returns its number.
-func alone(t *testing.T) (*house, int) {
-	t.Helper()
-	folder := t.TempDir()
-	cfg := housing(t, folder)
-	h := &house{T: t, running: &running{cfg: cfg, client: &http.Client{Transport: &http.Transport{}}}}
-	t.Cleanup(h.client.CloseIdleConnections)
-	child := exec.Command(os.Args[0])
-	child.Env = []string{childVariable + "=1", "USHER_STORE_URI=" + cfg.Store.URI, "USHER_DATA=" + filepath.Join(folder, "data"), "USHER_LISTEN=" + cfg.Listen, "USHER_OPS_LISTEN=" + cfg.OpsListen,
-		"USHER_BOOTSTRAP_TOKEN_FILE=" + filepath.Join(folder, "token"), "USHER_BOOTSTRAP_ADMIN_TOKEN_FILE=" + filepath.Join(folder, "admin")}
-	logs := &safeBuffer{}
-	child.Stderr = logs
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = child.Process.Signal(syscall.SIGTERM) // it may have ended, which Wait tells
-		if err := child.Wait(); err != nil {
-			t.Errorf("the server ended with %v: %s", err, logs.text())
-		}
-	})
-	for began := time.Now(); h.ops("/readyz") != http.StatusOK; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("the server does not become ready: %s", logs.text())
-		}
-	}
-	return h, child.Process.Pid
 }
 
 // resident is how much memory a process has, in MiB.
@@ -244,7 +211,8 @@ func resident(t *testing.T, pid int) int {
 // meanwhile everybody else is served.
 func TestK57MemoryAndService(t *testing.T) {
 	t.Parallel()
-	h, pid := alone(t)
+	folder := t.TempDir()
+	h, pid := spawn(t, folder, stored(t, folder, map[string]string{})["store.uri"])
 	serve := func(n int) {
 		for range n {
 			began := time.Now()
