@@ -132,13 +132,17 @@ func (a *API) completeReset(ctx context.Context, in *resetInput) (*empty, error)
 	if err != nil {
 		return nil, err
 	}
+	over := &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleReset), Detail: "This link is not valid any more; ask for a new one."}
 	if user == "" {
-		return nil, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleReset), Detail: "This link is not valid any more; ask for a new one."}
+		return nil, over
 	}
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
 	_, err = a.Service.Execute(ctx, directory.Request{Org: org, RequestID: requestID(ctx), Actor: directory.Actor{Kind: directory.BySelf, User: user},
 		Change: directory.CompleteReset(rt, user, hash, directory.HashPassword(in.Body.Password, salt))})
+	if errors.Is(err, directory.ErrNotFound) { // who was removed is not told of either
+		return nil, over
+	}
 	return nil, err
 }
 

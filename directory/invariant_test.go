@@ -45,7 +45,8 @@ func (c *census) report(t *testing.T, m *mill) {
 }
 
 // The invariants of domain 3.2 hold at every moment, whatever is done by many at
-// once, and every change of a person is told exactly once.
+// once, answers being lost and requests sent again, and every change of a person is
+// told exactly once.
 func TestInvariants(t *testing.T) {
 	size := int64(5_000)
 	switch {
@@ -57,6 +58,7 @@ func TestInvariants(t *testing.T) {
 	from := seed(t)
 	m := millFor(t, filepath.Join(t.TempDir(), "usher.db"))
 	c := &census{closed: map[string]scim.Version{}}
+	again := &retries{mill: m}
 	var done atomic.Int64
 	var all sync.WaitGroup
 	failed := make(chan error, clients)
@@ -66,7 +68,7 @@ func TestInvariants(t *testing.T) {
 			for done.Add(1) <= size && !t.Failed() {
 				a, err := m.draw(t.Context(), r)
 				if err == nil {
-					err = m.do(t.Context(), a)
+					err = again.do(t.Context(), a, r)
 				}
 				if err != nil {
 					failed <- err
@@ -101,6 +103,7 @@ func TestInvariants(t *testing.T) {
 	}
 	c.history(t.Context(), t, m)
 	c.report(t, m)
+	again.once(t)
 	m.replay(t)
 	m.tell(t, size, looks)
 }

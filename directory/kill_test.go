@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
@@ -29,7 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("error", runForever(path))
 		os.Exit(1)
 	}
-	os.Exit(chosen.Suite{M: m}.Run())
+	goleak.VerifyTestMain(chosen.Suite{M: m})
 }
 
 // runForever makes random changes on many connections, and says when it has begun

@@ -45,6 +45,13 @@ const (
 // RuleReset refuses a reset.
 const RuleReset RuleID = "password.reset"
 
+// opens reports whether the token of a hash resets the password: the last one, in
+// time, of an active member at home, and like every credential younger than the end
+// of their access, so that none revives with its person (K59).
+func (r *Reset) opens(d *Draft, tokenHash string) bool {
+	return r.Hash == tokenHash && r.Used.IsZero() && d.Now.Before(r.Expires) && d.Was == Active && !IsExternal(d.Before) && r.Modified.After(ValidAfter(d.Before))
+}
+
 // RequestReset notes that somebody wants a new password. With a hash the token is
 // given to who asks; without one it is made when the mail is sent.
 func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
@@ -102,7 +109,7 @@ func proved(ctx context.Context, r Reader, d *Draft) (bool, error) {
 func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "password.reset", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		v, err := Load[Reset](ctx, r, d.Org, id)
-		if errors.Is(err, ErrNotFound) || err == nil && (v.Hash != tokenHash || !v.Used.IsZero() || !d.Now.Before(v.Expires) || d.Was != Active || IsExternal(d.Before)) {
+		if errors.Is(err, ErrNotFound) || err == nil && !v.opens(d, tokenHash) {
 			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
 		if err != nil {

@@ -45,7 +45,7 @@ func (x *exchange) fromCursor(q *directory.Query) error {
 		return nil
 	}
 	data, err := base64.RawURLEncoding.DecodeString(x.params.cursor)
-	if err != nil || len(data) < macLen+5 {
+	if err != nil || len(data) < macLen+5 || base64.RawURLEncoding.EncodeToString(data) != x.params.cursor { // there is one way to write it
 		return scim.Errorf(scim.InvalidCursor, "The cursor is not one that this server made; begin again with an empty cursor.")
 	}
 	mark, content := data[:macLen], data[macLen:]

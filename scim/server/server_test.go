@@ -27,6 +27,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(chosen.Suite{M: m}) }
 
+// cursorKey signs the cursors of the servers here.
+const cursorKey = "test key"
+
 // env is a server over HTTP with two organizations, each with a token.
 type env struct {
 	testing.TB
@@ -61,7 +64,7 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 		}
 		e.token[org] = plain
 	}
-	o := server.Options{BaseURL: "https://usher.example/scim/v2", CursorKey: []byte("test key"), Metrics: server.NewMetrics(e.reg)}
+	o := server.Options{BaseURL: "https://usher.example/scim/v2", CursorKey: []byte(cursorKey), Metrics: server.NewMetrics(e.reg)}
 	for _, fn := range change {
 		fn(&o)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,21 +164,29 @@ func (p *provisioner) insist(method, path, body string) (status int, data string
 	}
 }
 
-// lose sends a request and does not learn the answer. One that hangs up at once
-// is known to be gone while the server works on it. Both wait until the server
-// is done, for a request that arrives late would undo what came after it.
+// lose sends a request and does not learn the answer.
 func (p *provisioner) lose(method, path, body string, atOnce bool) {
-	conn, err := net.Dial("tcp", p.cfg.Listen)
-	if err != nil {
+	if err := p.unheard(method, "/scim/v2"+path, secret, body, atOnce); err != nil {
 		p.t.Error(err)
-		return
+	}
+}
+
+// unheard sends a request whose answer is not looked at. A client that hangs up at
+// once is known to be gone while the server works on it. Both wait until the server
+// is done, for a request that arrives late would undo what came after it.
+func (s *running) unheard(method, path, token, body string, atOnce bool, headers ...string) error {
+	conn, err := net.Dial("tcp", s.cfg.Listen)
+	if err != nil {
+		return err
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "%s /scim/v2%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", method, path, secret, len(body), body)
+	headers = append(headers, "Host: x", "Connection: close", "Authorization: Bearer "+token, "Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(body)))
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\n%s\r\n\r\n%s", method, path, strings.Join(headers, "\r\n"), body)
 	if atOnce {
 		_ = conn.(*net.TCPConn).CloseWrite() // what comes back is not looked at
 	}
 	_, _ = io.Copy(io.Discard, bufio.NewReader(conn))
+	return nil
 }
 
 // list is a ListResponse.

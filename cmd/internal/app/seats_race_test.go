@@ -3,12 +3,12 @@ package app_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 const (
@@ -21,7 +21,10 @@ const (
 type crowd struct {
 	*house
 	doors []*house // the processes that are asked; none: the house itself
+	queue string   // a token whose people wait for a seat
 	next  atomic.Int64
+	waits sync.Map // ids of those who may be let in by the clock
+	dated sync.Map // ids of those whom the clock deactivates
 }
 
 func newCrowd(t *testing.T) *crowd {
@@ -29,17 +32,21 @@ func newCrowd(t *testing.T) *crowd {
 	return &crowd{house: newHouse(t)}
 }
 
+// door is one of the processes.
+func (c *crowd) door() *house {
+	if len(c.doors) == 0 {
+		return c.house
+	}
+	return c.doors[rand.IntN(len(c.doors))]
+}
+
 // ask sends a request and wants no failure of the server.
-func (c *crowd) ask(method, path, body string) reply {
+func (c *crowd) ask(method, path, body string, headers ...string) reply {
 	token := secret
 	if strings.HasPrefix(path, "/api/") {
 		token = adminSecret
 	}
-	listen := c.cfg.Listen
-	if len(c.doors) > 0 {
-		listen = c.doors[rand.IntN(len(c.doors))].cfg.Listen
-	}
-	got, err := c.call(method, "http://"+listen+path, token, body)
+	got, err := c.call(method, "http://"+c.door().cfg.Listen+path, token, body, headers...)
 	if err != nil || got.status >= 500 || got.status == 429 {
 		c.Errorf("%s %s: %d %s %v", method, path, got.status, got.text, err)
 	}
@@ -48,12 +55,41 @@ func (c *crowd) ask(method, path, body string) reply {
 
 func (c *crowd) name() string { return fmt.Sprintf("p%d@example.com", c.next.Add(1)) }
 
-// seats are the seats bought and in use, from one answer, so of one moment.
-func (c *crowd) seats() (purchased, used int64) {
+// pool is how the licence stands, from one answer, so at one moment.
+type pool struct {
+	version         string // of what was bought
+	purchased, used int64
+}
+
+func (c *crowd) seats() (p pool) {
 	got := c.ask("GET", "/api/v1/licences/core", "")
-	purchased, _ = strconv.ParseInt(got.at("purchased"), 10, 64)
-	used, _ = strconv.ParseInt(got.at("seats/used"), 10, 64)
-	return purchased, used
+	p.version = got.header.Get("ETag")
+	p.purchased, _ = strconv.ParseInt(got.at("purchased"), 10, 64)
+	p.used, _ = strconv.ParseInt(got.at("seats/used"), 10, 64)
+	return p
+}
+
+// watch looks at the seats until it is told to stop. While what was bought stays as
+// it is, nobody is let in beyond it. The function ends the watch.
+func (c *crowd) watch(each func(pool)) (end func()) {
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for before := c.seats(); ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			now := c.seats()
+			if now.version == before.version && now.used > before.used && now.used > now.purchased {
+				c.Errorf("R7: from %d to %d seats in use of %d", before.used, now.used, now.purchased)
+			}
+			each(now)
+			before = now
+		}
+	})
+	return func() { close(stop); all.Wait() }
 }
 
 // holders are how many people are in, counted one by one.
@@ -67,115 +103,117 @@ func (c *crowd) holders() int64 {
 	return n
 }
 
-// outside provisions somebody who has no seat yet.
-func (c *crowd) outside() (id, address string) {
-	address = c.name()
-	return c.ask("POST", "/scim/v2/Users", fmt.Sprintf(`{%s,"userName":%q,"active":false}`, userSchema, address)).at("id"), address
-}
-
 func (c *crowd) isIn(id string) bool {
-	return c.ask("GET", "/scim/v2/Users/"+id, "").at(usherUser+"/status") == "active"
+	return c.ask("GET", "/scim/v2/Users/"+id, "").at(usherUser+"/seatState") == "held"
 }
 
-// returning provisions somebody whom a purchase brings back, and tells the address.
-func (c *crowd) returning() (id, address string) {
-	address = c.name()
-	id = c.ask("POST", "/scim/v2/Users", fmt.Sprintf(`{%s,"userName":%q}`, userSchema, address)).at("id")
-	if id != "" {
-		c.ask("POST", "/api/v1/users/"+id+"/deactivate", `{"reactivateOnPurchase":true}`)
+// waited are how many the clock has let in.
+func (c *crowd) waited() (n int64) {
+	c.waits.Range(func(id, _ any) bool {
+		if c.isIn(id.(string)) {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// gone are how many the clock has deactivated, which are all of them, soon.
+func (c *crowd) gone() (n int64) {
+	c.Helper()
+	c.dated.Range(func(id, _ any) bool {
+		began := time.Now()
+		for c.isIn(id.(string)) {
+			if time.Since(began) > time.Minute {
+				c.Errorf("the day of %s has come, and they are in", id)
+				return false
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		n++
+		return true
+	})
+	return n
+}
+
+// enter comes to an entrance with somebody, and reports whether they got in.
+func (c *crowd) enter(door entrance) (v visitor, in bool) {
+	if door.come != nil {
+		var ok bool
+		if v, ok = door.come(c); !ok {
+			return v, false
+		}
 	}
-	return id, address
-}
-
-// entrances are the ways to a seat: each is tried for somebody who is outside, or for
-// somebody new, and tells whether they got in.
-var entrances = []struct {
-	name string
-	try  func(c *crowd, id, address string) (in bool)
-}{
-	{"SCIM POST", func(c *crowd, _, _ string) bool {
-		return c.ask("POST", "/scim/v2/Users", fmt.Sprintf(`{%s,"userName":%q}`, userSchema, c.name())).status == 201
-	}},
-	{"PATCH active", func(c *crowd, id, _ string) bool {
-		return c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+`[{"op":"replace","path":"active","value":true}]}`).status == 200
-	}},
-	{"PUT active", func(c *crowd, id, address string) bool {
-		return c.ask("PUT", "/scim/v2/Users/"+id, fmt.Sprintf(`{%s,"userName":%q,"active":true}`, userSchema, address)).status == 200
-	}},
-	{"Bulk", func(c *crowd, _, _ string) bool {
-		got := c.ask("POST", "/scim/v2/Bulk", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{"method":"POST","path":"/Users","bulkId":"1","data":{%s,"userName":%q}}]}`, userSchema, c.name()))
-		return got.at("Operations/0/status") == "201"
-	}},
-	{"admin add", func(c *crowd, _, _ string) bool {
-		return c.ask("POST", "/api/v1/users", fmt.Sprintf(`{"email":%q,"sendInvitation":false}`, c.name())).status == 201
-	}},
-	{"admin activate", func(c *crowd, id, _ string) bool {
-		return c.ask("POST", "/api/v1/users/"+id+"/activate", "{}").status == 200
-	}},
-	{"bulk activate", func(c *crowd, id, _ string) bool {
-		got := c.ask("POST", "/api/v1/users/activate", fmt.Sprintf(`{"ids":[%q]}`, id))
-		return got.status == 200 && got.at("items/0/decision/done") == "true"
-	}},
+	return v, door.try(c, v)
 }
 
 // K60: with one seat left of 50, of 200 who come at once through every door one
-// gets in; each seat that is freed lets in one more.
+// gets in; each seat that is freed lets in one more, who may be one that waits.
 func TestK60OneSeatForTwoHundred(t *testing.T) {
 	c := newCrowd(t)
-	const limit, tries = 50, 200
-	var first string
+	c.furnish()
+	const limit, tries, rounds = 50, 200, 2
+	var people []string
 	for range limit - 1 {
-		first = c.person(c.name())
+		people = append(people, c.person(c.name()))
 	}
-	ids, addresses := make([]string, tries), make([]string, tries)
-	for i := range tries {
-		ids[i], addresses[i] = c.outside()
+	var visitors [rounds][tries]visitor
+	for round := range rounds {
+		together(8, func(n int) {
+			for i := n; i < tries; i += 8 {
+				if come := entrances[i%len(entrances)].come; come != nil {
+					visitors[round][i], _ = come(c)
+				}
+			}
+		})
 	}
 	c.api(200, "PUT", "/licences/core", fmt.Sprintf(`{"purchased":%d}`, limit))
-	for round, freed := range []string{"", first} {
-		if freed != "" {
-			c.setActive(200, freed, false)
+	end := c.watch(func(p pool) {
+		if p.used > p.purchased {
+			c.Errorf("K60: %d seats are in use of %d", p.used, p.purchased)
 		}
-		var start, done sync.WaitGroup
-		var won atomic.Int64
-		start.Add(1)
-		for i := range tries {
-			done.Go(func() {
-				start.Wait()
-				if c.round(i, round, ids, addresses) {
-					won.Add(1)
-				}
-			})
+	})
+	var won atomic.Int64
+	for round := range rounds {
+		if round > 0 {
+			c.setActive(200, people[round], false)
 		}
-		start.Done()
-		done.Wait()
-		_, used := c.seats()
-		if held := c.holders(); won.Load() != 1 || used != limit || held != limit {
-			t.Errorf("round %d: %d got in, %d seats of %d are in use, %d people hold one", round, won.Load(), used, limit, held)
+		together(tries, func(i int) {
+			if entrances[i%len(entrances)].try(c, visitors[round][i]) {
+				won.Add(1)
+			}
+		})
+		used, came := c.seats().used, won.Load()+c.waited()
+		if held := c.holders(); came != int64(round)+1 || used != limit || held != limit {
+			t.Errorf("round %d: %d got in, %d seats of %d are in use, %d people hold one", round, came, used, limit, held)
 		}
 	}
-}
-
-// round is one try. Who got in the first time does not try again; the others come
-// to other entrances.
-func (c *crowd) round(i, round int, ids, addresses []string) bool {
-	n := (i + 3*round) % len(ids)
-	door := entrances[i%len(entrances)]
-	if c.isIn(ids[n]) {
-		return false
-	}
-	return door.try(c, ids[n], addresses[n])
+	end()
 }
 
 // R7: through all entrances at once, with seats bought and taken away meanwhile, no
 // more get in than there are seats, and as many.
 func TestR7SeatsThroughEveryDoor(t *testing.T) {
-	tries := int64(2_000)
-	if os.Getenv("USHER_TEST_LONG") != "" {
+	tries := int64(1_000)
+	if long {
 		tries = 10_000
 	}
-	c := newCrowd(t)
+	newCrowd(t).seated(tries)
+}
+
+// seated is the run of R7.
+func (c *crowd) seated(tries int64) {
+	c.Helper()
+	c.furnish()
+	for _, door := range entrances { // each leads in while there is room
+		if _, in := c.enter(door); !in {
+			c.Fatalf("nobody gets in by %s", door.name)
+		}
+	}
 	c.api(200, "PUT", "/licences/core", `{"purchased":20}`)
+	if used := c.seats().used; used != int64(len(entrances)) {
+		c.Errorf("%d came in and %d seats are in use", len(entrances), used)
+	}
 	c.steady(tries / 2)
 	c.moving(tries / 2)
 }
@@ -186,108 +224,84 @@ func (c *crowd) steady(tries int64) {
 	c.Helper()
 	var left, won atomic.Int64
 	left.Store(tries)
-	stop := make(chan struct{})
-	var watch, work sync.WaitGroup
-	watch.Go(func() {
-		for limit := int64(20); ; limit++ {
-			select {
-			case <-stop:
+	before := c.seats().used
+	limit := before
+	end := c.watch(func(p pool) {
+		if p.used > p.purchased {
+			c.Errorf("R7: %d seats are in use of %d", p.used, p.purchased)
+		}
+		if limit++; limit%5 == 0 && limit <= 200 {
+			c.ask("PUT", "/api/v1/licences/core", fmt.Sprintf(`{"purchased":%d}`, limit))
+		}
+	})
+	together(8, func(int) {
+		for {
+			n := left.Add(-1)
+			if n < 0 {
 				return
-			default:
 			}
-			if purchased, used := c.seats(); used > purchased {
-				c.Errorf("R7: %d seats are in use of %d", used, purchased)
-			}
-			if limit%5 == 0 && limit <= 200 {
-				c.ask("PUT", "/api/v1/licences/core", fmt.Sprintf(`{"purchased":%d}`, limit))
+			if _, in := c.enter(entrances[n%int64(len(entrances))]); in {
+				won.Add(1)
 			}
 		}
 	})
-	for n := range 8 {
-		work.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(n), 7))
-			for left.Add(-1) >= 0 {
-				door := entrances[r.IntN(len(entrances))]
-				id, address := "", ""
-				if door.name != "SCIM POST" && door.name != "Bulk" && door.name != "admin add" {
-					id, address = c.outside()
-				}
-				if door.try(c, id, address) {
-					won.Add(1)
-				}
-			}
-		})
-	}
-	work.Wait()
-	close(stop)
-	watch.Wait()
-	for entrances[0].try(c, "", "") { // what was bought last is taken now
+	end()
+	for entrances[0].try(c, visitor{}) { // what was bought last is taken now
 		won.Add(1)
 	}
-	purchased, used := c.seats()
-	if held := c.holders(); used != purchased || used != won.Load() || held != used {
-		c.Errorf("%d were let in; %d seats of %d are in use, %d people hold one", won.Load(), used, purchased, held)
+	p, waited := c.seats(), c.waited()
+	if held := c.holders(); p.used != p.purchased || p.used != before+won.Load()+waited || held != p.used {
+		c.Errorf("%d were in, %d were let in, %d after a while; %d seats of %d are in use, %d people hold one", before, won.Load(), waited, p.used, p.purchased, held)
 	}
 }
 
-// moving raises and lowers the limit as billing does, while people leave, and
-// return by purchases too. Every seat in use is held by somebody in the end.
+// moving raises and lowers the limit as billing does, while people leave, some on
+// their day. Every seat in use is held by somebody in the end.
 func (c *crowd) moving(tries int64) {
 	c.Helper()
-	var left, won, lost, back atomic.Int64
-	var waits sync.Map
-	_, before := c.seats()
+	var left, won, lost atomic.Int64
+	late := c.waited()
+	before := c.seats().used - late
 	left.Store(tries)
-	var work sync.WaitGroup
-	for n := range 8 {
-		work.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(n), 8))
-			for left.Add(-1) >= 0 {
-				switch r.IntN(8) {
-				case 0:
-					c.ask("PUT", "/api/v1/licences/core?billing=true", fmt.Sprintf(`{"purchased":%d}`, 5+r.IntN(500)))
-				case 1:
-					id, address := c.returning()
-					if id == "" {
-						continue
-					}
-					got := c.ask("POST", "/api/v1/purchases", fmt.Sprintf(`{"id":"buy-%s","email":%q}`, address, address))
-					switch got.at("outcome") {
-					case "reactivated":
-						back.Add(1)
-					case "waitlisted":
-						waits.Store(id, true) // and is let in when a seat becomes free
-					}
-				default:
-					id, address := c.outside()
-					if !entrances[r.IntN(len(entrances))].try(c, id, address) {
-						continue
-					}
-					won.Add(1)
-					if r.IntN(2) == 0 && c.isIn(id) {
-						if c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+`[{"op":"replace","path":"active","value":false}]}`).status == 200 {
-							lost.Add(1)
-						}
-					}
+	end := c.watch(func(pool) {})
+	together(8, func(n int) {
+		r := rand.New(rand.NewPCG(uint64(n), 8))
+		for {
+			n := left.Add(-1)
+			if n < 0 {
+				return
+			}
+			if r.IntN(8) == 0 {
+				c.ask("PUT", "/api/v1/licences/core?billing=true", fmt.Sprintf(`{"purchased":%d}`, 5+r.IntN(500)))
+			}
+			v, in := c.enter(entrances[n%int64(len(entrances))])
+			if !in {
+				continue
+			}
+			won.Add(1)
+			switch id := v.id; {
+			case id == "":
+			case r.IntN(8) == 0:
+				yesterday := time.Now().Add(-24 * time.Hour).Format("2006-01-02")
+				if c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+fmt.Sprintf(`[{"op":"replace","path":"%s:terminationDate","value":%q}]}`, usherUser, yesterday)).status == 200 {
+					c.dated.Store(id, true)
+				}
+			case r.IntN(2) == 0:
+				if c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+`[{"op":"replace","path":"active","value":false}]}`).status == 200 {
+					lost.Add(1)
 				}
 			}
-		})
-	}
-	work.Wait()
-	c.api(200, "PUT", "/licences/core?billing=true", `{"purchased":1}`) // nobody is let in from now on
-	_, used := c.seats()
-	late := int64(0)
-	waits.Range(func(id, _ any) bool {
-		if c.isIn(id.(string)) {
-			late++
 		}
-		return true
 	})
-	if held := c.holders(); held != used || used != before+won.Load()-lost.Load()+back.Load()+late {
-		c.Errorf("%d seats are in use and %d people hold one; %d were in, %d came, %d left, %d bought their way back, %d after a while", used, held, before, won.Load(), lost.Load(), back.Load(), late)
+	end()
+	c.api(200, "PUT", "/licences/core?billing=true", `{"purchased":1}`) // nobody is let in from now on
+	gone, waited := c.gone(), c.waited()
+	used := c.seats().used
+	if held := c.holders(); held != used || used != before+won.Load()-lost.Load()-gone+waited {
+		c.Errorf("%d seats are in use and %d people hold one; %d were in, %d came, %d left, %d on their day, %d came after a while", used, held, before, won.Load(), lost.Load(), gone, waited)
 	}
-	if back.Load()+late == 0 || lost.Load() == 0 {
-		c.Errorf("%d left, %d bought their way back: too few to prove anything", lost.Load(), back.Load())
+	if won.Load() == 0 || lost.Load() == 0 || gone == 0 {
+		c.Errorf("%d came, %d left, %d on their day: too few to prove anything", won.Load(), lost.Load(), gone)
 	}
 }
 

@@ -34,7 +34,9 @@ type vectors struct {
 // name of the fixture or of a Save, and <<N|text>> for N times the text.
 type vector struct {
 	Name   string
-	As     string // whose token: a (if empty), b, reader, or none
+	As     string // whose token: a (if empty), b, reader, or none; or
+	Token  *forged
+	Issuer string // what becomes of the issuer before: down, rotated, large
 	Method string // GET if empty
 	Path   string
 	Query  map[string]string
@@ -48,6 +50,8 @@ type vector struct {
 	Hides    []string // what it does not
 	Finds    []string // exactly the resources of a list, by userName or displayName, or
 	Total    *int     // how many
+	Fetches  *int     // how often the issuer was asked for its keys by then
+	Times    int      // how often it is sent; once if 0
 	Changes  bool     // what is stored may change; otherwise it must not
 	Save     string   // a name for the id in the answer
 }
@@ -58,6 +62,7 @@ type attacked struct {
 	*testing.T
 	names map[string]string
 	token map[string]string
+	mint  *mint
 	// recorded counts the changes that were ever recorded.
 	recorded func() int
 }
@@ -67,8 +72,10 @@ const canary = "canary-of-b"
 
 func attack(t *testing.T) *attacked {
 	t.Helper()
-	s := start(t, settings(t))
-	a := &attacked{running: s, T: t, names: map[string]string{"nobody": "00000000-0000-7000-8000-000000000000",
+	m, cfg := newMint(t), settings(t)
+	m.trust(&cfg)
+	s := start(t, cfg)
+	a := &attacked{running: s, T: t, mint: m, names: map[string]string{"nobody": "00000000-0000-7000-8000-000000000000",
 		"secret": secret, "secret half": secret[:len(secret)/2], "secret less one": secret[:len(secret)-1], "SECRET": strings.ToUpper(secret)}}
 	a.token = map[string]string{"": secret, "a": secret, "b": s.tenant(t, "b"), "none": ""}
 	var made struct{ Secret string }
@@ -174,7 +181,12 @@ func (a *attacked) request(v vector) *http.Request {
 	if err != nil {
 		a.Fatal(err)
 	}
-	if token := a.token[v.As]; token != "" {
+	token := a.token[v.As]
+	if v.Token != nil {
+		a.mint.becomes(a.T, v.Issuer)
+		token = a.expand(a.mint.token(a.T, v.Token))
+	}
+	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	if body != "" {
@@ -207,6 +219,12 @@ func (a *attacked) try(v vector) {
 	}
 	if v.Status >= 400 {
 		a.isError(answer, text, v.ScimType)
+	}
+	if challenge := answer.Header.Get("WWW-Authenticate"); v.Status == 401 && !strings.HasPrefix(challenge, "Bearer") {
+		a.Errorf("the challenge is %q", challenge)
+	}
+	if got := a.mint.Fetches(); v.Fetches != nil && got != *v.Fetches {
+		a.Errorf("the keys were asked for %d times, want %d", got, *v.Fetches)
 	}
 	if v.As != "b" && strings.Contains(text, canary) {
 		a.Errorf("the other tenant shows in %s", text)
@@ -308,7 +326,9 @@ func TestSecurityVectors(t *testing.T) {
 				t.Run(fmt.Sprintf("%d %s", i, v.Name), func(t *testing.T) {
 					one := *a
 					one.T, one.names = t, maps.Clone(a.names)
-					one.try(v)
+					for range max(1, v.Times) {
+						one.try(v)
+					}
 					a.names = one.names
 				})
 			}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite"
 	"github.com/usher-scim/usher/scim"
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 		writeForever(path)
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // writeForever creates users on eight connections and prints each name after it

@@ -92,9 +92,12 @@ func (e *env) notes(q directory.DocumentQuery) []string {
 
 func (e *env) wantNotes(name string, q directory.DocumentQuery, want ...string) {
 	e.Helper()
-	if diff := cmp.Diff(append([]string{}, want...), e.notes(q)); diff != "" {
-		e.Errorf("%s: %s", name, diff)
-	}
+	e.it(name, func() {
+		e.Helper()
+		if diff := cmp.Diff(append([]string{}, want...), e.notes(q)); diff != "" {
+			e.Error(diff)
+		}
+	})
 }
 
 func (e *env) tally(org directory.OrgID, name string) (n int64) {
@@ -292,11 +295,13 @@ func runTotals(t *testing.T, open Opener) {
 			fails    bool
 			want     int64
 		}{{2, -1, false, 2}, {1, 3, false, 3}, {1, 3, true, 3}, {2, 4, true, 3}, {1, 0, true, 3}, {-1, 0, false, 2}, {0, 0, false, 2}, {-5, -1, false, -3}, {5, 2, false, 2}} {
-			err := e.count(OrgA, "seats", c.by, c.most)
-			if errors.Is(err, directory.ErrLimit) != c.fails || !c.fails && err != nil {
-				t.Errorf("%+d up to %d: %v", c.by, c.most, err)
-			}
-			e.wantTally(OrgA, "seats", c.want)
+			e.it(fmt.Sprintf("%+d up to %d", c.by, c.most), func() {
+				err := e.count(OrgA, "seats", c.by, c.most)
+				if errors.Is(err, directory.ErrLimit) != c.fails || !c.fails && err != nil {
+					e.Error(err)
+				}
+				e.wantTally(OrgA, "seats", c.want)
+			})
 		}
 		e.wantTally(OrgB, "seats", 0)
 		e.wantTally(OrgA, "Seats", 0)

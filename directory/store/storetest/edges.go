@@ -76,9 +76,11 @@ func runEdges(t *testing.T, open Opener) {
 	for src, want := range map[string]int{
 		`groups.value eq "` + g.ID + `"`: 3, `groups eq "` + h.ID + `"`: 3, `groups.display eq "G"`: 3, `groups[type eq "direct"]`: 3, `groups pr`: 3, `not (groups pr)`: 2,
 	} {
-		if p := e.find(directory.Query{Start: 1, Count: 10}, src); p.Total != want {
-			t.Errorf("%s: %d users, want %d", src, p.Total, want)
-		}
+		e.it(src, func() {
+			if p := e.find(directory.Query{Start: 1, Count: 10}, src); p.Total != want {
+				e.Errorf("%d users, want %d", p.Total, want)
+			}
+		})
 	}
 	if p := e.find(directory.Query{Type: group, Start: 1, Count: 10}, `members eq "`+people[0].ID+`" and displayName eq "G"`); p.Total != 1 {
 		t.Errorf("%d groups have the member", p.Total)

@@ -26,18 +26,20 @@ func runPaging(t *testing.T, open Opener) {
 	}
 	for _, c := range []struct{ start, count, want int }{{1, 10, 10}, {11, 10, 10}, {21, 10, 5}, {25, 1, 1}, {26, 10, 0}, {1 << 40, 10, 0}, {1, 0, 0}} {
 		for _, src := range []string{"", `userName sw "u"`, `userName co "u"`, `title ne "x"`} {
-			p := e.find(directory.Query{Start: c.start, Count: c.count}, src)
-			if p.Total != 25 || len(p.Resources) != c.want {
-				t.Errorf("%q start %d count %d: total %d, %d resources", src, c.start, c.count, p.Total, len(p.Resources))
-			}
-			if c.want > 0 && names(p)[0] != all[c.start-1] {
-				t.Errorf("%q start %d begins with %s", src, c.start, names(p)[0])
-			}
+			e.it(fmt.Sprintf("%d from %d of %q", c.count, c.start, src), func() {
+				p := e.find(directory.Query{Start: c.start, Count: c.count}, src)
+				if p.Total != 25 || len(p.Resources) != c.want {
+					e.Errorf("total %d, %d resources", p.Total, len(p.Resources))
+				}
+				if c.want > 0 && names(p)[0] != all[c.start-1] {
+					e.Errorf("it begins with %s", names(p)[0])
+				}
+			})
 		}
 	}
 	for _, q := range []directory.Query{{Start: 1}, {Start: 1, SortBy: schemas.User.UserName, Descending: true}} {
 		for _, src := range []string{"", `userName sw "u"`} {
-			walk(t, e, q, src, 25)
+			e.it(fmt.Sprintf("walk through %q, descending %t", src, q.Descending), func() { walk(e.T, e, q, src, 25) })
 		}
 	}
 }
@@ -109,9 +111,11 @@ func runFilters(t *testing.T, open Opener) {
 		`meta.created le "2026-01-02T04:04:05.006+01:00"`:                                {"ada", "bob"},
 		`id pr`: {"ada", "bob"},
 	} {
-		if diff := cmp.Diff(want, names(e.find(directory.Query{Start: 1, Count: 10}, src))); diff != "" {
-			t.Errorf("%s: %s", src, diff)
-		}
+		e.it(src, func() {
+			if diff := cmp.Diff(want, names(e.find(directory.Query{Start: 1, Count: 10}, src))); diff != "" {
+				e.Error(diff)
+			}
+		})
 	}
 }
 
@@ -132,8 +136,10 @@ func runSorting(t *testing.T, open Opener) {
 		{directory.Query{SortBy: schemas.User.Active}, []string{"a", "C", "b"}},
 	} {
 		c.q.Start, c.q.Count = 1, 10
-		if diff := cmp.Diff(c.want, names(e.find(c.q, ""))); diff != "" {
-			t.Errorf("by %s, descending %v: %s", c.q.SortBy.Path(), c.q.Descending, diff)
-		}
+		e.it(fmt.Sprintf("by %s, descending %t", c.q.SortBy.Path(), c.q.Descending), func() {
+			if diff := cmp.Diff(c.want, names(e.find(c.q, ""))); diff != "" {
+				e.Error(diff)
+			}
+		})
 	}
 }

@@ -45,6 +45,8 @@ const (
 
 // recorded runs clients at once and records what they do.
 func (e *env) recorded(do func(s Store, r *rand.Rand, client int) (call, seen, error)) []porcupine.Operation {
+	e.seed = rand.Uint64()
+	e.Logf("seed %d", e.seed)
 	stores := []Store{e.Store}
 	if second, ok := e.Store.(Sharer); ok {
 		stores = append(stores, second.Share(e.T))
@@ -53,7 +55,7 @@ func (e *env) recorded(do func(s Store, r *rand.Rand, client int) (call, seen, e
 	var all []porcupine.Operation
 	began := time.Now()
 	together(clients, func(i int) {
-		r := rand.New(rand.NewPCG(uint64(i), 4))
+		r := rand.New(rand.NewPCG(uint64(i), e.seed))
 		for range calls {
 			from := time.Since(began).Nanoseconds()
 			in, out, err := do(stores[i%len(stores)], r, i)
@@ -95,9 +97,15 @@ func (e *env) legal(name string, init int, step func(state int, in call, out see
 }
 
 func runHistories(t *testing.T, open Opener) {
-	t.Run("R4 record", func(t *testing.T) { setup(t, open).recordHistory() })
-	t.Run("R4 total", func(t *testing.T) { setup(t, open).totalHistory() })
-	t.Run("R4 group", func(t *testing.T) { setup(t, open).groupHistory() })
+	runs := 1
+	if long {
+		runs = 70 // of three
+	}
+	for range runs {
+		t.Run("R4 record", func(t *testing.T) { setup(t, open).recordHistory() })
+		t.Run("R4 total", func(t *testing.T) { setup(t, open).totalHistory() })
+		t.Run("R4 group", func(t *testing.T) { setup(t, open).groupHistory() })
+	}
 }
 
 // recordHistory: a record is read, and written in place of the version that was

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,8 +47,10 @@ func runRecords(t *testing.T, open Opener) {
 		e := setup(t, open)
 		u := e.create(OrgA, user, person("u"))
 		for _, id := range []string{"", "1", "0", u.ID[:35], u.ID + "0", "{" + u.ID + "}", "urn:uuid:" + u.ID, "00000000-0000-7000-8000-00000000000A"} {
-			_, err := e.get(OrgA, user, id)
-			wantErr(t, err, directory.ErrNotFound)
+			e.it(fmt.Sprintf("%q", id), func() {
+				_, err := e.get(OrgA, user, id)
+				wantErr(e.T, err, directory.ErrNotFound)
+			})
 		}
 	})
 	t.Run("K64 compare and set", func(t *testing.T) {
@@ -111,17 +114,22 @@ func runUnique(t *testing.T, open Opener) {
 		{"admin", "ADMIN", true}, {"straße", "STRASSE", true}, {"josé", "jose\u0301", true}, {"ａｄａ", "ada", true},
 		{"ﬁn", "fin", true}, {"ada1", "ada2", false}, {"ı1", "i1", false}, {"Kelvin\u212a", "kelvink", true},
 	} {
-		u := e.create(OrgA, user, person(pair.a))
-		_, err := e.tryCreate(OrgA, user, person(pair.b))
-		if isUnique(err) != pair.same || (err == nil) == pair.same {
-			t.Errorf("%q then %q: %v, same should be %v", pair.a, pair.b, err, pair.same)
-		}
-		e.create(OrgB, user, person(pair.b)) // another organization is another world
-		if _, err := e.change(OrgA, u, person(scim.Fold(pair.a))); err != nil {
-			t.Errorf("own name in other letters: %v", err)
-		}
+		var u *scim.Resource
+		e.it(pair.a+" then "+pair.b, func() {
+			u = e.create(OrgA, user, person(pair.a))
+			_, err := e.tryCreate(OrgA, user, person(pair.b))
+			if isUnique(err) != pair.same || (err == nil) == pair.same {
+				e.Errorf("%v, same should be %v", err, pair.same)
+			}
+		})
+		e.it(pair.b+" in another organization, which is another world", func() { e.create(OrgB, user, person(pair.b)) })
+		e.it(pair.a+" in other letters is one's own name", func() {
+			if _, err := e.change(OrgA, u, person(scim.Fold(pair.a))); err != nil {
+				e.Error(err)
+			}
+		})
 	}
-	runRename(t, open)
+	t.Run("rename", func(t *testing.T) { runRename(t, open) })
 }
 
 // runRename: a name that is given up is free at once, also to another in the same
@@ -148,8 +156,10 @@ func runRename(t *testing.T, open Opener) {
 	}
 	e.create(OrgA, user, person("c"))
 	for _, name := range []string{"A", "B", "C"} {
-		if _, err := e.tryCreate(OrgA, user, person(name)); !isUnique(err) {
-			t.Errorf("%s is taken twice: %v", name, err)
-		}
+		e.it(name+" is taken", func() {
+			if _, err := e.tryCreate(OrgA, user, person(name)); !isUnique(err) {
+				e.Errorf("it is taken twice: %v", err)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Records", func(t *testing.T) { runRecords(t, open) })
 	t.Run("Edges", func(t *testing.T) { runEdges(t, open) })
 	t.Run("Find", func(t *testing.T) { runFind(t, open) })
+	t.Run("Operators", func(t *testing.T) { runOperators(t, open) })
 	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
 	t.Run("Trail", func(t *testing.T) { runTrail(t, open) })
 	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
@@ -54,6 +56,7 @@ type env struct {
 	Store
 	ctx  context.Context
 	next int
+	seed uint64 // of a history
 }
 
 func setup(t *testing.T, open Opener) *env {
@@ -66,6 +69,20 @@ func setup(t *testing.T, open Opener) *env {
 	}
 	return e
 }
+
+// it runs one named case of those that share a store.
+func (e *env) it(name string, fn func()) {
+	e.Helper()
+	all := e.T
+	defer func() { e.T = all }()
+	all.Run(name, func(t *testing.T) {
+		e.T = t
+		fn()
+	})
+}
+
+// long is set where the tests of reliability may take as long as it takes.
+var long = os.Getenv("USHER_TEST_LONG") != ""
 
 func typeOf(name string) *scim.ResourceType {
 	rt, ok := schemas.Default.Type(name)

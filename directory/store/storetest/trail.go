@@ -68,9 +68,11 @@ func runTrail(t *testing.T, open Opener) {
 		"1235":  {Waiting: true},
 		"9":     {Org: OrgB},
 	} {
-		if got := e.seen(q); got != want {
-			t.Errorf("%+v finds %s, want %s", q, got, want)
-		}
+		e.it("finds "+want, func() {
+			if got := e.seen(q); got != want {
+				e.Errorf("%+v finds %s", q, got)
+			}
+		})
 	}
 	first, err := e.Trail(e.ctx, directory.TrailQuery{Org: OrgA, Limit: 2})
 	if err != nil || len(first) != 2 {
