@@ -31,6 +31,7 @@ type exchange struct {
 	principal auth.Principal
 	self      string // id of the person behind /Me
 	params    params
+	joint     directory.Changes // that the change is one of; nil: it stands alone
 	quirks    scim.Quirks
 	buf       *[]byte
 

@@ -20,7 +20,8 @@ const Prefix = "/scim/v2"
 // Directory is what the protocol needs of the domain.
 type Directory interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
-	Execute(ctx context.Context, req directory.Request) (*directory.Plan, error)
+	directory.Changes
+	Together(ctx context.Context, fn func(directory.Changes) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
 }
 

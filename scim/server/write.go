@@ -90,7 +90,13 @@ func (x *exchange) remove() error {
 }
 
 func (x *exchange) execute(c directory.Change, pre directory.Precondition) (*directory.Plan, error) {
-	plan, err := x.s.dir.Execute(x.ctx, x.request(c, pre))
+	var plan *directory.Plan
+	var err error
+	if req := x.request(c, pre); x.joint != nil {
+		plan, err = x.joint.Execute(x.ctx, req)
+	} else {
+		plan, err = x.s.dir.Execute(x.ctx, req)
+	}
 	if err != nil {
 		return nil, err
 	}
