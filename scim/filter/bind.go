@@ -48,9 +48,11 @@ func BindElement(e Expr, attr *scim.Attribute, dialect scim.Quirks) (Node, scim.
 
 type binder struct {
 	rt      *scim.ResourceType
-	within  *scim.Attribute // names are sub-attributes of it
+	within  *scim.Attribute      // names are sub-attributes of it
+	beside  []*scim.ResourceType // others that are searched together with it
 	dialect scim.Quirks
 	met     scim.Quirks
+	unknown bool // a name is not one of an attribute
 }
 
 func (b *binder) bind(e Expr) (Node, error) {
@@ -65,9 +67,17 @@ func (b *binder) bind(e Expr) (Node, error) {
 		n, err := b.bind(e.part)
 		return Not{n}, err
 	case elemExpr:
-		return b.element(e)
+		n, err := b.element(e)
+		if err != nil {
+			return b.absent(e, err)
+		}
+		return n, nil
 	case *compareExpr:
-		return b.compare(e)
+		n, err := b.compare(e)
+		if err != nil {
+			return b.absent(e, err)
+		}
+		return n, nil
 	}
 	return nil, scim.Errorf(scim.InvalidFilter, "The filter has a part that cannot be understood.")
 }
@@ -99,7 +109,7 @@ func (b *binder) element(e elemExpr) (Node, error) {
 		rest, err = inner.compare(e.rest)
 		n = And{n, rest}
 	}
-	b.met |= inner.met
+	b.met, b.unknown = b.met|inner.met, b.unknown || inner.unknown
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +126,10 @@ func (b *binder) resolve(path string) (*scim.Attribute, error) {
 		a, ok = b.inExtension(path)
 	}
 	if !ok {
+		b.unknown = true
+		if len(b.beside) > 0 {
+			return nil, scim.Errorf(scim.InvalidFilter, "The attribute %q is not one of any resource type that is searched.", path)
+		}
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %q is not one of this resource type.", path)
 	}
 	if a.Hidden() {

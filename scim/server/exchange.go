@@ -128,6 +128,15 @@ func (x *exchange) find() (*method, error) {
 	if ok {
 		x.route, x.id = x.s.routes.find(parts)
 	}
+	if x.route != nil && x.route.rt != nil && x.route.rt.ReadOnly {
+		some, err := x.offers(x.route.rt)
+		if err != nil {
+			return nil, err
+		}
+		if !some {
+			x.route = nil
+		}
+	}
 	if x.route == nil {
 		return nil, &httpError{status: http.StatusNotFound, detail: "There is no such endpoint; the base URL ends in " + Prefix + " and is followed by one of /Users, /Groups and the other endpoints that /ResourceTypes lists."}
 	}

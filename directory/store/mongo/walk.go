@@ -37,7 +37,7 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 		for _, res := range kept {
 			one := row{id: res.ID}
 			if q.SortBy != nil {
-				one.key = sortKey(res, q.SortBy)
+				one.key = res.SortKey(q.SortBy)
 			}
 			if len(rows) < held {
 				one.res = res
@@ -80,15 +80,6 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 	}
 	slices.SortFunc(rows, func(a, b row) int { return compareRows(a, b, q.Descending) })
 	return s.cut(ctx, q, rows)
-}
-
-func sortKey(res *scim.Resource, a *scim.Attribute) string {
-	if a.Uniqueness != scim.NotUnique {
-		if key := scim.Key(res.Text(a)); key != "" {
-			return "\x01" + key
-		}
-	}
-	return res.SortKey(a)
 }
 
 func compareRows(a, b row, descending bool) int {
