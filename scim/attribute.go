@@ -127,6 +127,21 @@ func (a *Attribute) Hidden() bool {
 	return a.Returned == Never || a.Mutability == WriteOnly || a.parent != nil && a.parent.Hidden()
 }
 
+// MadeOf is the attribute that this one is made of when a resource is shown: an
+// address, or the name of a member. It has no value of its own that could be
+// compared. nil for others.
+func (a *Attribute) MadeOf() *Attribute {
+	switch {
+	case a == MetaLocation:
+		return ID
+	case a.parent == nil || !a.parent.Edge:
+		return nil
+	case a.Name == "$ref", a.Name == "display" && a.parent.Mutability != ReadOnly:
+		return a.parent.Value()
+	}
+	return nil
+}
+
 func lookup(index map[string]*Attribute, name string) (*Attribute, bool) {
 	if a, ok := index[name]; ok {
 		return a, true

@@ -102,7 +102,7 @@ func (b *binder) element(e elemExpr) (Node, error) {
 	if attr.Type != scim.Complex || b.within != nil || e.sub != "" && e.rest == nil {
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be followed by a filter in brackets there.", attr.Path())
 	}
-	inner := &binder{within: attr, dialect: b.dialect}
+	inner := &binder{rt: b.rt, within: attr, dialect: b.dialect}
 	n, err := inner.bind(e.inner)
 	if err == nil && e.rest != nil {
 		var rest Node
@@ -134,6 +134,9 @@ func (b *binder) resolve(path string) (*scim.Attribute, error) {
 	}
 	if a.Hidden() {
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be filtered by.", a.Path())
+	}
+	if other := a.MadeOf(); other != nil && b.rt != nil { // PATCH says by itself what it takes
+		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be filtered by; use %s.", a.Path(), other.Path())
 	}
 	if last := a.Name; !strings.HasSuffix(path, last) {
 		b.met |= scim.MixedCase

@@ -61,7 +61,7 @@ func (x *exchange) sorting(q *directory.Query) error {
 		q.Descending = false
 		return nil
 	}
-	if a.Hidden() || a.Edge || a.Parent() != nil && a.Parent().Edge {
+	if a.Hidden() || a.MadeOf() != nil || a.Edge || a.Parent() != nil && a.Parent().Edge {
 		return scim.Errorf(scim.InvalidPath, "The attribute %s cannot be sorted by.", a.Path())
 	}
 	if a.Type == scim.Complex {
