@@ -67,6 +67,9 @@ func (c *copier) run(ctx context.Context, from, to string, report io.Writer) (er
 	if err != nil {
 		return err
 	}
+	if err := app.Exists(source); err != nil {
+		return usageError{fmt.Errorf("there is no usher.db in %s to copy from; write the folder after sqlite:", source.Data)}
+	}
 	live := false
 	src, err := app.OpenStore(ctx, source, types, nil)
 	if errors.Is(err, sqlite.ErrInUse) {

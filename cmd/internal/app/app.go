@@ -44,6 +44,7 @@ type App struct {
 	loops    []loop
 	handler  http.Handler
 	control  http.Handler
+	doors    []*door // open, and not yet served
 	stopping atomic.Bool
 	cleanup  []func() error
 }
@@ -70,7 +71,8 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*App, error) {
 
 // Close ends what New began, in reverse order.
 func (a *App) Close() error {
-	var err error
+	err := closeAll(a.doors)
+	a.doors = nil
 	for i := len(a.cleanup) - 1; i >= 0; i-- {
 		err = errors.Join(err, a.cleanup[i]())
 	}
