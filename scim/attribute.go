@@ -1,6 +1,9 @@
 package scim
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Type is the data type of an attribute (RFC 7643 section 2.3).
 type Type uint8
@@ -165,17 +168,16 @@ func (a *Attribute) compile(s *Schema, parent *Attribute, prefix string) error {
 	if parent != nil && !parent.IsExtension() {
 		return fmt.Errorf("attribute %s is complex inside a complex attribute, which RFC 7643 section 2.3.8 forbids", a.path)
 	}
-	index, err := indexOf(a.Sub)
-	if err != nil {
-		return err
+	if len(a.Sub) == 0 {
+		return fmt.Errorf("attribute %s is complex and has no subAttributes; list them, or give it another type", a.path)
 	}
+	index, err := indexOf(a.Sub)
+	problems := []error{err}
 	a.index = index
 	for _, sub := range a.Sub {
-		if err := sub.compile(s, a, a.path+"."); err != nil {
-			return err
-		}
+		problems = append(problems, sub.compile(s, a, a.path+"."))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // indexOf maps both the exact and the folded names.
