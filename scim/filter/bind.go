@@ -225,8 +225,8 @@ func (b *binder) typed(n *Leaf, lit literal) error {
 		}
 		n.Value = scim.TimeValue(t, lit.text)
 	default:
-		if lit.kind == litBool && b.dialect == scim.Strict {
-			return mismatch()
+		if lit.kind == litBool && b.dialect == scim.Strict || (lit.kind == litBool || lit.kind == litNumber) && n.Op > NotEqual {
+			return mismatch() // as their text they are only equal or not
 		}
 		n.Value, n.Key = scim.TextValue(lit.text), fold(n, lit.text)
 	}

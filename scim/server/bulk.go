@@ -36,6 +36,9 @@ type bulkOperation struct {
 	id     string // of the resource, once it is there
 }
 
+var bulkMembers = map[string]string{"schemas": listOfTexts, "failOnErrors": "a whole number", "Operations": "a list of objects",
+	"Operations.method": text, "Operations.bulkId": text, "Operations.path": text, "Operations.version": text}
+
 // bulk answers POST /Bulk. Each operation goes through the same door as a
 // request of its own: routing, authorization, validation and rules.
 func (x *exchange) bulk() error {
@@ -47,8 +50,11 @@ func (x *exchange) bulk() error {
 		return err
 	}
 	var req bulkRequest
-	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil || req.Operations == nil || slices.Contains(req.Operations, nil) {
-		return scim.Errorf(scim.InvalidSyntax, "The body is not a BulkRequest; see RFC 7644 section 3.7 for its members and their types.")
+	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil {
+		return misread("BulkRequest", "3.7", bulkMembers, err)
+	}
+	if req.Operations == nil || slices.Contains(req.Operations, nil) {
+		return scim.Errorf(scim.InvalidSyntax, "The BulkRequest needs the member Operations, a list of objects; see RFC 7644 section 3.7.")
 	}
 	if len(req.Operations) > x.s.opts.BulkOperations {
 		return &httpError{status: http.StatusRequestEntityTooLarge, scimType: scim.TooMany,

@@ -185,16 +185,31 @@ func acceptable(list string, wildcards bool) bool {
 	if list == "application/scim+json" || strings.TrimSpace(list) == "" {
 		return true
 	}
+	some, refused := false, false
 	for one := range strings.SplitSeq(list, ",") {
 		media, rest, _ := strings.Cut(one, ";")
 		media = strings.ToLower(strings.TrimSpace(media))
 		switch {
+		case wildcards && weightless(rest):
+			refused = refused || media == "application/scim+json"
 		case media == "application/scim+json", media == "application/json":
 			charset := strings.ToLower(strings.ReplaceAll(rest, `"`, ""))
 			if i := strings.Index(charset, "charset="); i < 0 || wildcards || strings.HasPrefix(charset[i+8:], "utf-8") || strings.HasPrefix(charset[i+8:], "utf8") {
 				return true
 			}
 		case wildcards && (media == "*/*" || media == "application/*"):
+			some = true
+		}
+	}
+	return some && !refused
+}
+
+// weightless reports whether the parameters of a media type say that it is not
+// wanted: q=0 (RFC 9110 section 12.4.2).
+func weightless(parameters string) bool {
+	for one := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(one, "=")
+		if weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64); scim.EqualName(strings.TrimSpace(name), "q") && err == nil && weight == 0 {
 			return true
 		}
 	}
@@ -205,6 +220,7 @@ func acceptable(list string, wildcards bool) bool {
 func (x *exchange) body(limit int64) ([]byte, error) {
 	tooLarge := &httpError{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than " + strconv.FormatInt(limit, 10) + " bytes; send less at once."}
 	if x.r.ContentLength > limit {
+		x.drain(limit + drained)
 		return nil, tooLarge
 	}
 	b := *x.buf
@@ -224,9 +240,18 @@ func (x *exchange) body(limit int64) ([]byte, error) {
 		return nil, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidSyntax, detail: "The body could not be read to its end."}
 	}
 	if int64(len(b)) > limit {
+		x.drain(drained)
 		return nil, tooLarge
 	}
 	return b, nil
+}
+
+// drained is how much of a body beyond the limit is taken in and thrown away: a
+// client that is still sending when the connection is closed does not see why.
+const drained = 256 << 10
+
+func (x *exchange) drain(n int64) {
+	_, _ = io.CopyN(io.Discard, x.r.Body, n) // what comes of it is the same
 }
 
 // respond sends an answer.
