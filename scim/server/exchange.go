@@ -37,6 +37,7 @@ type exchange struct {
 
 	status  int
 	written int
+	unread  int64 // of a body that is too large: taken in after the answer
 	cause   error
 	values  [3]string // of headers
 }
@@ -59,6 +60,14 @@ func newExchange(s *Server, w http.ResponseWriter, r *http.Request) *exchange {
 	*x.buf = (*x.buf)[:0]
 	s.opts.Metrics.inFlight.Inc()
 	return x
+}
+
+// answer carries the request out.
+func (x *exchange) answer() {
+	defer x.end()
+	if err := x.serve(); err != nil {
+		x.fail(err)
+	}
 }
 
 // end logs and counts the exchange; a panic becomes a 500.
@@ -220,7 +229,7 @@ func weightless(parameters string) bool {
 func (x *exchange) body(limit int64) ([]byte, error) {
 	tooLarge := &httpError{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than " + strconv.FormatInt(limit, 10) + " bytes; send less at once."}
 	if x.r.ContentLength > limit {
-		x.drain(limit + drained)
+		x.leave(limit + drained)
 		return nil, tooLarge
 	}
 	b := *x.buf
@@ -240,18 +249,36 @@ func (x *exchange) body(limit int64) ([]byte, error) {
 		return nil, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidSyntax, detail: "The body could not be read to its end."}
 	}
 	if int64(len(b)) > limit {
-		x.drain(drained)
+		x.leave(drained)
 		return nil, tooLarge
 	}
 	return b, nil
 }
 
-// drained is how much of a body beyond the limit is taken in and thrown away: a
-// client that is still sending when the connection is closed does not see why.
-const drained = 256 << 10
+// drained is how much of a body beyond the limit is taken in and thrown away after
+// the answer, and for how long: a client that is still sending when the connection is
+// closed does not see why.
+const (
+	drained  = 256 << 10
+	draining = 2 * time.Second
+)
 
-func (x *exchange) drain(n int64) {
-	_, _ = io.CopyN(io.Discard, x.r.Body, n) // what comes of it is the same
+// leave has so much of the body taken in after the answer, which does not wait for it.
+func (x *exchange) leave(n int64) {
+	x.unread = n
+	_ = http.NewResponseController(x.w).EnableFullDuplex() // where it cannot be, the answer comes later
+	x.w.Header()["Connection"] = []string{"close"}
+}
+
+// drain takes in what was left of the body.
+func (x *exchange) drain() {
+	if x.unread == 0 {
+		return
+	}
+	conn := http.NewResponseController(x.w)
+	_ = conn.Flush() // or the answer would wait; a client that is gone needs none
+	_ = conn.SetReadDeadline(time.Now().Add(draining))
+	_, _ = io.CopyN(io.Discard, x.r.Body, x.unread)
 }
 
 // respond sends an answer.

@@ -102,8 +102,6 @@ func New(dir Directory, reg *schemas.Registry, authn auth.Authenticator, o Optio
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(s, w, r)
-	defer x.end()
-	if err := x.serve(); err != nil {
-		x.fail(err)
-	}
+	x.answer()
+	x.drain()
 }
