@@ -139,6 +139,9 @@ func (a api) putConnection(r *http.Request) (any, error) {
 		!slices.Contains([]directory.OnSeatExhausted{"", directory.RefuseSeat, directory.Waitlist}, c.OnSeatExhausted) || c.RankCeiling < 0 {
 		return nil, badRequest("A refused deactivation leads to refuse, contain or accept; a missing seat to refuse or waitlist; a rank is not negative.")
 	}
+	if c.RatePerSecond < 0 || c.Burst < 0 {
+		return nil, badRequest("A rate is a number of requests a second, 0 for no limit; neither it nor the burst is negative.")
+	}
 	if _, err := a.Registry.Organization(r.Context(), c.Org); err != nil {
 		return nil, badRequest("There is no organization " + string(c.Org) + ".")
 	}

@@ -92,15 +92,18 @@ func (Resume) change()     {}
 func (SetState) change()   {}
 func (Command) change()    {}
 
-// Precondition is what If-Match demands. The zero Precondition demands nothing.
+// Precondition is what If-Match and If-None-Match demand. The zero Precondition
+// demands nothing.
 type Precondition struct {
 	Versions []scim.Version // any of these
 	Any      bool           // "*": that the resource exists
+	Not      []scim.Version // none of these
+	Absent   bool           // that it does not exist, which no change of it fulfils
 }
 
 // Holds reports whether a resource at version v meets the precondition.
 func (p Precondition) Holds(v scim.Version) bool {
-	return p.Any || len(p.Versions) == 0 || slices.Contains(p.Versions, v)
+	return !p.Absent && !slices.Contains(p.Not, v) && (p.Any || len(p.Versions) == 0 || slices.Contains(p.Versions, v))
 }
 
 // Request is a change with all that is needed to decide on it.

@@ -65,14 +65,8 @@ func (s *Service) Execute(ctx context.Context, req Request) (*Plan, error) {
 func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, err error) {
 	var refused error
 	err = s.store.Update(ctx, func(tx Tx) (err error) {
-		if p, err = s.plan(ctx, tx, req, at); err != nil {
+		if p, refused, err = s.within(ctx, tx, req, at); err != nil || refused == nil {
 			return err
-		}
-		if refused = p.Err(); refused == nil {
-			if err = p.apply(ctx, tx); err != nil {
-				return err
-			}
-			return p.memberships(ctx, tx, req)
 		}
 		if p.Instead == nil {
 			return refused
@@ -83,6 +77,20 @@ func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, 
 		err = refused
 	}
 	return p, err
+}
+
+// within decides on a change in a transaction and writes it, unless it is refused.
+func (s *Service) within(ctx context.Context, tx Tx, req Request, at stamp) (p *Plan, refused, err error) {
+	if p, err = s.plan(ctx, tx, req, at); err != nil {
+		return p, nil, err
+	}
+	if refused = p.Err(); refused != nil {
+		return p, refused, nil
+	}
+	if err = p.apply(ctx, tx); err != nil {
+		return p, nil, err
+	}
+	return p, nil, p.memberships(ctx, tx, req)
 }
 
 // stamp fixes ids and time before a transaction, so that running it again

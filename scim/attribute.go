@@ -1,6 +1,9 @@
 package scim
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Type is the data type of an attribute (RFC 7643 section 2.3).
 type Type uint8
@@ -127,6 +130,21 @@ func (a *Attribute) Hidden() bool {
 	return a.Returned == Never || a.Mutability == WriteOnly || a.parent != nil && a.parent.Hidden()
 }
 
+// MadeOf is the attribute that this one is made of when a resource is shown: an
+// address, or the name of a member. It has no value of its own that could be
+// compared. nil for others.
+func (a *Attribute) MadeOf() *Attribute {
+	switch {
+	case a == MetaLocation:
+		return ID
+	case a.parent == nil || !a.parent.Edge:
+		return nil
+	case a.Name == "$ref", a.Name == "display" && a.parent.Mutability != ReadOnly:
+		return a.parent.Value()
+	}
+	return nil
+}
+
 func lookup(index map[string]*Attribute, name string) (*Attribute, bool) {
 	if a, ok := index[name]; ok {
 		return a, true
@@ -150,17 +168,16 @@ func (a *Attribute) compile(s *Schema, parent *Attribute, prefix string) error {
 	if parent != nil && !parent.IsExtension() {
 		return fmt.Errorf("attribute %s is complex inside a complex attribute, which RFC 7643 section 2.3.8 forbids", a.path)
 	}
-	index, err := indexOf(a.Sub)
-	if err != nil {
-		return err
+	if len(a.Sub) == 0 {
+		return fmt.Errorf("attribute %s is complex and has no subAttributes; list them, or give it another type", a.path)
 	}
+	index, err := indexOf(a.Sub)
+	problems := []error{err}
 	a.index = index
 	for _, sub := range a.Sub {
-		if err := sub.compile(s, a, a.path+"."); err != nil {
-			return err
-		}
+		problems = append(problems, sub.compile(s, a, a.path+"."))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // indexOf maps both the exact and the folded names.

@@ -181,6 +181,9 @@ func (d *decoder) fromText(a *Attribute, s string) (Value, error) {
 	if len(s) > MaxString {
 		return Value{}, Errorf(InvalidValue, "The value of %s is longer than %d bytes.", a.path, MaxString)
 	}
+	if !d.stored && hasControl(s) {
+		return Value{}, Errorf(InvalidValue, "The value of %s has a control character other than tab and line breaks; send it without.", a.path)
+	}
 	if s == "" && a.Type != String && a.Type != Boolean && d.allow(EmptyClears) {
 		return Value{}, nil // but no truth value: none would become the default, which is true (K45)
 	}
@@ -210,6 +213,17 @@ func (d *decoder) fromText(a *Attribute, s string) (Value, error) {
 		return TextValue(s), nil
 	}
 	return Value{}, wrongType(a)
+}
+
+// hasControl reports whether a text holds characters that are none: lines and tabs
+// are.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // ParseBool reads "true" and "false" in any letter case.

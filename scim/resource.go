@@ -117,6 +117,14 @@ func (r *Resource) common(a *Attribute) (Value, bool) {
 		return TimeValue(r.Modified, ""), true
 	case MetaVersion:
 		return TextValue(r.Version.ETag()), true
+	case Meta:
+		var fields []Field
+		for _, sub := range Meta.Sub {
+			if v, ok := r.common(sub); ok {
+				fields = append(fields, Field{sub, v})
+			}
+		}
+		return ComplexValue(fields...), true
 	case SchemasAttr:
 		urns := r.Schemas()
 		list := make([]Value, len(urns))

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -17,22 +18,19 @@ type Schema struct {
 }
 
 // Compile checks the schema and fills in what follows from it. It is called once,
-// before the schema is used.
+// before the schema is used. The error joins all that is wrong.
 func (s *Schema) Compile() error {
+	var problems []error
 	if !HasPrefixName(s.ID, "urn:") {
-		return fmt.Errorf("schema id %q is not a URN", s.ID)
+		problems = append(problems, fmt.Errorf("schema id %q is not a URN", s.ID))
 	}
 	index, err := indexOf(s.Attributes)
-	if err != nil {
-		return fmt.Errorf("schema %s: %w", s.ID, err)
-	}
+	problems = append(problems, err)
 	s.index = index
 	for _, a := range s.Attributes {
-		if err := a.compile(s, nil, ""); err != nil {
-			return fmt.Errorf("schema %s: %w", s.ID, err)
-		}
+		problems = append(problems, a.compile(s, nil, ""))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // Lookup finds a top-level attribute by name in any letter case.

@@ -21,8 +21,14 @@ func CompareSortKeys(a, b string, descending bool) int {
 
 // SortKey is a text that orders resources by an attribute as texts compare
 // (RFC 7644 section 3.4.2.3): that of the only value, the primary one or the first;
-// "" without a value. Other keys begin with a byte above zero.
+// "" without a value. Other keys begin with a byte above zero. Unique values are
+// ordered by the keys that they are told apart by.
 func (r *Resource) SortKey(a *Attribute) string {
+	if a.Uniqueness != NotUnique {
+		if key := Key(r.Text(a)); key != "" {
+			return "\x01" + key
+		}
+	}
 	first, key := true, ""
 	primary := primaryElement(r, a)
 	r.Each(a, func(element int, v Value) {

@@ -31,7 +31,9 @@ type unreachable struct{ error }
 
 func (e unreachable) Error() string { return "the server does not answer any more: " + e.error.Error() }
 
-func (o *options) client(ctx context.Context) (*client, error) {
+// client makes one. Unless the command is one that makes things, it wants a store
+// that is there: a mistyped folder would be a new one.
+func (o *options) client(ctx context.Context, makes bool) (*client, error) {
 	cfg, err := o.load()
 	if err != nil {
 		return nil, err
@@ -48,6 +50,9 @@ func (o *options) client(ctx context.Context) (*client, error) {
 	if conn, err := dial(ctx, "", ""); err == nil && !cfg.Store.Shared() {
 		t := &http.Transport{DialContext: dial}
 		return &client{http: http.Client{Transport: t}, types: types, close: func() error { t.CloseIdleConnections(); return nil }}, conn.Close()
+	}
+	if err := app.Exists(cfg); err != nil && !makes {
+		return nil, err
 	}
 	a, err := app.New(ctx, cfg, io.Discard)
 	if err != nil {
@@ -111,7 +116,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil {
 			return fmt.Errorf("the server answered %s", answer.Status)
 		}
-		return errors.New(p.Detail)
+		return &problem{p.Status, p.Detail}
 	}
 	if out == nil {
 		return nil
@@ -119,9 +124,46 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return json.NewDecoder(answer.Body).Decode(out)
 }
 
-// with runs fn with a client and closes it.
-func (o *options) with(ctx context.Context, fn func(*client) error) (err error) {
-	c, err := o.client(ctx)
+// problem is what the control API or the admin API answers in place of a result.
+type problem struct {
+	status int
+	detail string
+}
+
+func (p *problem) Error() string { return p.detail }
+
+// about says which one is meant where a problem is that a name is unknown or taken.
+// The command is the one that lists such things.
+func about(err error, command, name string) error {
+	var p *problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	noun := command
+	if command == "org" {
+		noun = "organization"
+	}
+	switch {
+	case p.status == http.StatusNotFound:
+		return fmt.Errorf("there is no %s %s; usher %s list shows those there are", noun, name, command)
+	case p.status == http.StatusConflict && p.detail == "That name is taken already.":
+		return fmt.Errorf("the %s %s is there already; choose another name", noun, name)
+	}
+	return err
+}
+
+// with runs fn with a client of what is there, and closes it.
+func (o *options) with(ctx context.Context, fn func(*client) error) error {
+	return o.using(ctx, false, fn)
+}
+
+// making is with for commands that may be the first on a folder.
+func (o *options) making(ctx context.Context, fn func(*client) error) error {
+	return o.using(ctx, true, fn)
+}
+
+func (o *options) using(ctx context.Context, makes bool, fn func(*client) error) (err error) {
+	c, err := o.client(ctx, makes)
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,9 @@ func (c *copier) source(ctx context.Context, from string, types *schemas.Registr
 	if err != nil {
 		return nil, false, nil, err
 	}
+	if err := app.Exists(cfg); err != nil {
+		return nil, false, nil, usageError{fmt.Errorf("there is no usher.db in %s to copy from; write the folder after sqlite:", cfg.Data)}
+	}
 	remove := func() error { return nil }
 	src, err = app.OpenStore(ctx, cfg, types, nil)
 	if errors.Is(err, sqlite.ErrInUse) {

@@ -21,7 +21,7 @@ func demoCommand(o *options) *cobra.Command {
 running server, and print the shell variables that the walk-through in README.md uses.`,
 		Example: `  eval "$(usher demo)"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.with(cmd.Context(), func(c *client) error {
+			return o.making(cmd.Context(), func(c *client) error {
 				d := &demo{client: c, ctx: cmd.Context(), org: org, ids: map[string]string{}}
 				d.load()
 				base := ""

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -45,7 +44,7 @@ func (c *client) api(ctx context.Context, org, method, path string, in, out any)
 		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil {
 			return fmt.Errorf("the server answered %s", answer.Status)
 		}
-		return errors.New(p.Detail)
+		return &problem{p.Status, p.Detail}
 	}
 	if out == nil || answer.StatusCode == http.StatusNoContent {
 		return nil
@@ -77,9 +76,10 @@ func licenceCommand(o *options) *cobra.Command {
 	lift := &cobra.Command{Use: "lift", Short: "Lift the limit", Args: noArgs, Example: "  usher licence lift --org acme"}
 	lifted := lift.Flags().String("sku", directory.CoreSKU, "licence")
 	lift.RunE = func(cmd *cobra.Command, _ []string) error {
-		return o.with(cmd.Context(), func(c *client) error {
+		err := o.with(cmd.Context(), func(c *client) error {
 			return c.api(cmd.Context(), org, "DELETE", "/licences/"+url.PathEscape(*lifted), nil, nil)
 		})
+		return about(err, "licence", *lifted)
 	}
 	list := &cobra.Command{Use: "list", Short: "List the licences and how they stand", Args: noArgs, Example: "  usher licence list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -125,18 +125,20 @@ func domainCommand(o *options) *cobra.Command {
 	verify := &cobra.Command{Use: "verify DOMAIN", Short: "Look the TXT record up", Args: oneArg("the domain"), Example: "  usher domain verify example.com --org acme"}
 	asserted := verify.Flags().Bool("assert", false, "take the operator's word instead of the record")
 	verify.RunE = func(cmd *cobra.Command, args []string) error {
-		return o.with(cmd.Context(), func(c *client) error {
+		err := o.with(cmd.Context(), func(c *client) error {
 			if *asserted {
 				return c.call(cmd.Context(), "POST", "/domains/assert", map[string]string{"organization": org, "domain": args[0]}, nil)
 			}
 			return c.api(cmd.Context(), org, "POST", "/domains/"+url.PathEscape(args[0])+"/verify", nil, nil)
 		})
+		return about(err, "domain", args[0])
 	}
 	release := &cobra.Command{Use: "release DOMAIN", Short: "Give a domain up", Args: oneArg("the domain"), Example: "  usher domain release example.com --org acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.with(cmd.Context(), func(c *client) error {
+			err := o.with(cmd.Context(), func(c *client) error {
 				return c.api(cmd.Context(), org, "DELETE", "/domains/"+url.PathEscape(args[0]), nil, nil)
 			})
+			return about(err, "domain", args[0])
 		}}
 	list := &cobra.Command{Use: "list", Short: "List the domains", Args: noArgs, Example: "  usher domain list",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -52,6 +52,8 @@ begins with a quote; import takes it off again.`,
 		}}
 	cmd.Flags().StringVar(&org, "org", "default", "organization")
 	cmd.Flags().StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
+	complete(cmd, "type", o.types())
+	complete(cmd, "org", o.organizations())
 	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl (one JSON object a line) or csv")
 	cmd.Flags().StringArrayVar(&cols, "column", nil, "attribute path of a CSV column; repeat for more")
 	return cmd

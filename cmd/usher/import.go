@@ -31,7 +31,7 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 		Example: "  usher import people.csv --dry-run\n  usher import people.csv --update --errors mistakes.txt\n  usher import people.jsonl --resume",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			im.path, im.out, im.errs = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return o.with(cmd.Context(), func(c *client) (err error) {
+			return o.making(cmd.Context(), func(c *client) (err error) {
 				im.client = c
 				if im.rt, err = c.typeNamed(kind); err != nil {
 					return err
@@ -42,6 +42,8 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 	f := cmd.Flags()
 	f.StringVar(&im.org, "org", "default", "organization")
 	f.StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
+	complete(cmd, "type", o.types())
+	complete(cmd, "org", o.organizations())
 	f.BoolVar(&im.dry, "dry-run", false, "check every row and say what would happen, without changing anything")
 	f.BoolVar(&im.update, "update", false, "change resources that exist already (same externalId, or same name)")
 	f.BoolVar(&im.resume, "resume", false, "go on after the last row of an import that was interrupted")
@@ -69,10 +71,11 @@ type importer struct {
 
 	mu    sync.Mutex
 	count map[string]int
-	done  map[int]bool    // rows that are finished beyond the last in sequence
-	last  int             // all rows up to this one are finished
-	fresh bool            // there was nothing when the import began
-	seen  map[string]bool // externalIds of the file so far, where nothing else can be in the way
+	done  map[int]string   // rows that are finished beyond the last in sequence, with what is to be said of them
+	last  int              // all rows up to this one are finished
+	fresh bool             // there was nothing when the import began
+	seen  map[string]bool  // externalIds of the file so far, where nothing else can be in the way
+	names map[string]named // in a dry run, the unique values of the file so far
 }
 
 // run reads the file and imports it.
@@ -82,7 +85,7 @@ func (im *importer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer file.Close()
-	im.count, im.done = map[string]int{}, map[int]bool{}
+	im.count, im.done, im.names = map[string]int{}, map[int]string{}, map[string]named{}
 	var have struct {
 		Total int `json:"totalResults"`
 	}
@@ -93,6 +96,9 @@ func (im *importer) run(ctx context.Context) (err error) {
 	if im.resume {
 		if im.last, err = readState(im.state()); err != nil {
 			return err
+		}
+		if im.last == 0 {
+			fmt.Fprintf(im.errs, "no place is saved to go on from in %s; beginning with the first row\n", im.state())
 		}
 	}
 	if im.errorsFile != "" {
@@ -117,6 +123,7 @@ func (im *importer) run(ctx context.Context) (err error) {
 		failed <- im.read(ctx, im.progress(file), rows)
 	}()
 	im.work(ctx, stop, rows)
+	im.tellRest()
 	err = <-failed
 	im.keep(err == nil && ctx.Err() == nil)
 	if err != nil && len(im.count) == 0 {
@@ -227,7 +234,11 @@ func (im *importer) keep(complete bool) {
 // work imports rows until there are no more, or the server is gone.
 func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows <-chan row) {
 	var all sync.WaitGroup
-	for range importers {
+	workers := importers
+	if im.dry {
+		workers = 1 // which row is the first of a name is told by their order
+	}
+	for range workers {
 		all.Go(func() {
 			for r := range rows {
 				if ctx.Err() != nil {
@@ -246,29 +257,6 @@ func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows
 	all.Wait()
 }
 
-// finish counts a row and moves the place to resume at.
-func (im *importer) finish(r row, what string, err error) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if err != nil {
-		what = "failed"
-		fmt.Fprintf(im.errs, "line %d: %v\n", r.line, err)
-	}
-	im.count[what]++
-	im.done[r.number] = true
-	before := im.last
-	for im.done[im.last+1] {
-		im.last++
-		delete(im.done, im.last)
-	}
-	if im.last/keepEvery > before/keepEvery {
-		im.keep(false)
-	}
-	if !im.terminal && im.last/tellEvery > before/tellEvery {
-		fmt.Fprintf(im.errs, "%d rows\n", im.last)
-	}
-}
-
 // one imports one row: created, updated or skipped.
 func (im *importer) one(ctx context.Context, r row) (string, error) {
 	res, edges, err := r.decode(im.rt)
@@ -276,6 +264,9 @@ func (im *importer) one(ctx context.Context, r row) (string, error) {
 		return "", err
 	}
 	id, err := im.existing(ctx, res)
+	if im.dry && err == nil {
+		err = im.twice(r, res)
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -356,18 +347,6 @@ func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, e
 		}
 	}
 	return page.Resources[0].ID, nil
-}
-
-// met notes an externalId and reports whether an earlier row had it.
-func (im *importer) met(externalID string) bool {
-	if externalID == "" {
-		return false
-	}
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	before := im.seen[externalID]
-	im.seen[externalID] = true
-	return before
 }
 
 // read sends the rows of the file, without those of an earlier run.

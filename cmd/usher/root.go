@@ -41,6 +41,15 @@ func root() *cobra.Command {
 	flags.StringArrayVar(&o.set, "set", nil, "set a configuration key, as in --set limits.page_size=50")
 	cmd.AddCommand(serveCommand(o), orgCommand(o), connectionCommand(o), tokenCommand(o), licenceCommand(o), domainCommand(o), accountCommand(o), demoCommand(o), exportCommand(o), importCommand(o),
 		backupCommand(o), copyCommand(o), migrateCommand(o), checkConfigCommand(o), conformanceCommand(), versionCommand())
+	cmd.InitDefaultCompletionCmd()
+	for _, sub := range cmd.Commands() {
+		if sub.Name() == "completion" {
+			sub.Example = "  source <(usher completion bash)"
+			for _, shell := range sub.Commands() {
+				shell.Example = completionExamples[shell.Name()]
+			}
+		}
+	}
 	return cmd
 }
 

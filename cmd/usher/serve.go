@@ -40,6 +40,9 @@ func serveCommand(o *options) *cobra.Command {
 			if err := a.Prepare(cmd.Context()); err != nil {
 				return err
 			}
+			if err := a.Listen(); err != nil {
+				return err
+			}
 			if err := a.Welcome(cmd.Context(), cmd.OutOrStdout()); err != nil {
 				return err
 			}

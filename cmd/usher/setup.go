@@ -32,7 +32,8 @@ func orgCommand(o *options) *cobra.Command {
 	create := &cobra.Command{Use: "create ID", Short: "Make an organization", Args: oneArg("the id"), Example: "  usher org create acme --name 'Acme Inc.'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			org := directory.Organization{ID: directory.OrgID(args[0]), Name: name}
-			return o.with(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/organizations", org, nil) })
+			err := o.making(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/organizations", org, nil) })
+			return about(err, "org", args[0])
 		}}
 	create.Flags().StringVar(&name, "name", "", "name for people")
 	list := &cobra.Command{Use: "list", Short: "List the organizations", Args: noArgs, Example: "  usher org list",
@@ -81,11 +82,19 @@ func connectionPut(o *options, use string) *cobra.Command {
 	f.BoolVar(&given.MayLiftBlock, "may-lift-block", false, "let the client add people whose address is blocked")
 	f.BoolVar(&given.ErrorExtension, "error-extension", false, "add Usher's own schema to errors")
 	f.IntVar(&given.RankCeiling, "rank-ceiling", 0, "act upon nobody above this rank, 0 for 900")
+	complete(cmd, "org", o.organizations())
+	if use == "set" {
+		cmd.ValidArgsFunction = first(o.connections())
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := given.Dialect.UnmarshalText([]byte(dialect)); err != nil {
 			return usageError{err}
 		}
-		return o.with(cmd.Context(), func(c *client) error {
+		with := o.with
+		if use == "create" {
+			with = o.making
+		}
+		return with(cmd.Context(), func(c *client) error {
 			next, err := c.connection(cmd.Context(), args[0], use)
 			if err != nil {
 				return err
@@ -162,15 +171,17 @@ func tokenCreate(o *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			req.Connection = directory.ConnectionID(conn)
 			var made admin.Secret
-			err := o.with(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/tokens", req, &made) })
+			err := o.making(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/tokens", req, &made) })
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
 			}
-			return err
+			return about(err, "connection", conn)
 		}}
 	cmd.Flags().StringVar(&conn, "connection", "default", "connection it belongs to")
+	complete(cmd, "connection", o.connections())
 	cmd.Flags().BoolVar(&req.Admin, "admin", false, "make an administrator token of an organization instead")
 	cmd.Flags().StringVar((*string)(&req.Org), "org", "default", "organization, with --admin")
+	complete(cmd, "org", o.organizations())
 	cmd.Flags().StringSliceVar(&req.Scopes, "scope", nil, "narrow what it may do (default: all that the connection may)")
 	cmd.Flags().StringVar(&req.TTL, "ttl", "", "how long it lives, such as 8760h (default: until revoked)")
 	return cmd
@@ -191,6 +202,7 @@ func tokenList(o *options) *cobra.Command {
 			return firstError(err, w.Flush())
 		}}
 	cmd.Flags().StringVar(&conn, "connection", "", "those of one connection")
+	complete(cmd, "connection", o.connections())
 	return cmd
 }
 
@@ -222,17 +234,19 @@ func tokenRotate(o *options) *cobra.Command {
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
 			}
-			return err
+			return about(err, "token", args[0])
 		}}
 	cmd.Flags().StringVar(&overlap, "overlap", "24h", "how long the old token still works")
+	cmd.ValidArgsFunction = first(o.tokens())
 	return cmd
 }
 
 func tokenRevoke(o *options) *cobra.Command {
-	return &cobra.Command{Use: "revoke ID", Short: "End a token at once", Args: oneArg("the id of the token"), Example: "  usher token revoke ID",
+	return &cobra.Command{Use: "revoke ID", Short: "End a token at once", Args: oneArg("the id of the token"), ValidArgsFunction: first(o.tokens()), Example: "  usher token revoke ID",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.with(cmd.Context(), func(c *client) error {
+			err := o.with(cmd.Context(), func(c *client) error {
 				return c.call(cmd.Context(), "DELETE", "/tokens/"+url.PathEscape(args[0]), nil, nil)
 			})
+			return about(err, "token", args[0])
 		}}
 }

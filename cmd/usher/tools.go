@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -67,11 +68,15 @@ func checkConfigCommand(o *options) *cobra.Command {
 				return w.Flush()
 			}
 			cfg, err := o.load()
-			if err != nil {
+			var problems, more config.Problems
+			if err != nil && !errors.As(err, &problems) {
 				return err
 			}
-			if _, err := app.Types(cfg); err != nil {
-				return err
+			if _, err := app.Types(cfg); errors.As(err, &more) {
+				problems = append(problems, more...)
+			}
+			if problems != nil {
+				return problems
 			}
 			_, err = io.WriteString(out, cfg.String())
 			return err

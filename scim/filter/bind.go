@@ -48,9 +48,11 @@ func BindElement(e Expr, attr *scim.Attribute, dialect scim.Quirks) (Node, scim.
 
 type binder struct {
 	rt      *scim.ResourceType
-	within  *scim.Attribute // names are sub-attributes of it
+	within  *scim.Attribute      // names are sub-attributes of it
+	beside  []*scim.ResourceType // others that are searched together with it
 	dialect scim.Quirks
 	met     scim.Quirks
+	unknown bool // a name is not one of an attribute
 }
 
 func (b *binder) bind(e Expr) (Node, error) {
@@ -65,9 +67,17 @@ func (b *binder) bind(e Expr) (Node, error) {
 		n, err := b.bind(e.part)
 		return Not{n}, err
 	case elemExpr:
-		return b.element(e)
+		n, err := b.element(e)
+		if err != nil {
+			return b.absent(e, err)
+		}
+		return n, nil
 	case *compareExpr:
-		return b.compare(e)
+		n, err := b.compare(e)
+		if err != nil {
+			return b.absent(e, err)
+		}
+		return n, nil
 	}
 	return nil, scim.Errorf(scim.InvalidFilter, "The filter has a part that cannot be understood.")
 }
@@ -92,14 +102,14 @@ func (b *binder) element(e elemExpr) (Node, error) {
 	if attr.Type != scim.Complex || b.within != nil || e.sub != "" && e.rest == nil {
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be followed by a filter in brackets there.", attr.Path())
 	}
-	inner := &binder{within: attr, dialect: b.dialect}
+	inner := &binder{rt: b.rt, within: attr, dialect: b.dialect}
 	n, err := inner.bind(e.inner)
 	if err == nil && e.rest != nil {
 		var rest Node
 		rest, err = inner.compare(e.rest)
 		n = And{n, rest}
 	}
-	b.met |= inner.met
+	b.met, b.unknown = b.met|inner.met, b.unknown || inner.unknown
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +126,17 @@ func (b *binder) resolve(path string) (*scim.Attribute, error) {
 		a, ok = b.inExtension(path)
 	}
 	if !ok {
+		b.unknown = true
+		if len(b.beside) > 0 {
+			return nil, scim.Errorf(scim.InvalidFilter, "The attribute %q is not one of any resource type that is searched.", path)
+		}
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %q is not one of this resource type.", path)
 	}
 	if a.Hidden() {
 		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be filtered by.", a.Path())
+	}
+	if other := a.MadeOf(); other != nil && b.rt != nil { // PATCH says by itself what it takes
+		return nil, scim.Errorf(scim.InvalidFilter, "The attribute %s cannot be filtered by; use %s.", a.Path(), other.Path())
 	}
 	if last := a.Name; !strings.HasSuffix(path, last) {
 		b.met |= scim.MixedCase
@@ -208,8 +225,8 @@ func (b *binder) typed(n *Leaf, lit literal) error {
 		}
 		n.Value = scim.TimeValue(t, lit.text)
 	default:
-		if lit.kind == litBool && b.dialect == scim.Strict {
-			return mismatch()
+		if lit.kind == litBool && b.dialect == scim.Strict || (lit.kind == litBool || lit.kind == litNumber) && n.Op > NotEqual {
+			return mismatch() // as their text they are only equal or not
 		}
 		n.Value, n.Key = scim.TextValue(lit.text), fold(n, lit.text)
 	}

@@ -11,7 +11,7 @@ var now = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 // custom is a registry with every characteristic that RFC 7643 knows and its own
 // schemas do not use.
 var custom = func() *schemas.Registry {
-	r, err := schemas.NewRegistry([][]byte{[]byte(deviceSchema), []byte(tagSchema), []byte(lifeSchema)}, [][]byte{[]byte(deviceType)})
+	r, err := schemas.NewRegistry([]schemas.Document{{Data: []byte(deviceSchema)}, {Data: []byte(tagSchema)}, {Data: []byte(lifeSchema)}}, []schemas.Document{{Data: []byte(deviceType)}})
 	if err != nil {
 		panic(err)
 	}

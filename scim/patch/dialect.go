@@ -89,7 +89,7 @@ func (b *binder) pathKey(v verb, path string, m member) error {
 	case !known:
 		return nil
 	case !t.core && !plain(m.name) && !b.allow(scim.DottedKey):
-		return scim.Errorf(scim.InvalidPath, "The key %q of a value is a path; send it as the path of an operation.", clip(m.name))
+		return scim.Errorf(scim.InvalidPath, "The key \"%s\" of a value is a path; send it as the path of an operation.", clip(m.name))
 	}
 	return b.bind(v, t, m.raw)
 }

@@ -41,14 +41,14 @@ func (b *binder) unknown(src string) error {
 	if a, ok := b.rt.Resolve(name); ok && readOnly(a) {
 		return immovable(a)
 	}
-	return scim.Errorf(scim.InvalidPath, "The path %q names no attribute of resource type %s; correct the attribute mapping of the provisioning client.",
+	return scim.Errorf(scim.InvalidPath, "The path \"%s\" names no attribute of resource type %s; correct the attribute mapping of the provisioning client.",
 		clip(src), b.rt.Name)
 }
 
 // filtered adds the filter in brackets and what follows it.
 func (b *binder) filtered(t target, path filter.Path, src string) (target, error) {
 	if t.sub != nil || !t.attr.MultiValued {
-		return t, scim.Errorf(scim.InvalidPath, "The path %q has a filter behind an attribute that is not multi-valued.", clip(src))
+		return t, scim.Errorf(scim.InvalidPath, "The path \"%s\" has a filter behind an attribute that is not multi-valued.", clip(src))
 	}
 	var met scim.Quirks
 	var err error

@@ -2,7 +2,11 @@ package schemas
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/usher-scim/usher/scim"
 )
@@ -45,54 +49,97 @@ type (
 	}
 )
 
-// ParseSchema reads and compiles a schema document (RFC 7643 section 7).
+// ParseSchema reads and compiles a schema document (RFC 7643 section 7). The error
+// joins all that is wrong with it.
 func ParseSchema(data []byte) (*scim.Schema, error) {
 	var doc schemaDoc
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("schema document: %w", err)
+		return nil, fmt.Errorf("it is not a schema document: %w", err)
 	}
-	attrs, err := doc.attributes(doc.Attributes)
-	if err != nil {
-		return nil, fmt.Errorf("schema %s: %w", doc.ID, err)
+	p := parsing{strays: strays(data, "the schema", schemaKeys)}
+	s := &scim.Schema{ID: doc.ID, Name: doc.Name, Description: doc.Description, Attributes: p.attributes(doc.Attributes)}
+	if len(doc.Attributes) == 0 {
+		p.problems = append(p.problems, fmt.Errorf("schema %q has no attributes", doc.ID))
 	}
-	if len(attrs) == 0 {
-		return nil, fmt.Errorf("schema %q has no attributes", doc.ID)
-	}
-	s := &scim.Schema{ID: doc.ID, Name: doc.Name, Description: doc.Description, Attributes: attrs}
-	return s, s.Compile()
+	return s, errors.Join(append(append(p.strays, p.problems...), s.Compile())...)
 }
 
-func (doc *schemaDoc) attributes(docs []attributeDoc) ([]*scim.Attribute, error) {
+// parsing is a schema document on its way, with what is wrong so far.
+type parsing struct{ strays, problems []error }
+
+func (p *parsing) attributes(docs []attributeDoc) []*scim.Attribute {
 	var attrs []*scim.Attribute
+	note := func(err error) {
+		if err != nil {
+			p.problems = append(p.problems, err)
+		}
+	}
 	for _, d := range docs {
 		a := &scim.Attribute{Name: d.Name, Description: d.Description, MultiValued: d.MultiValued, Required: d.Required,
 			CanonicalValues: d.CanonicalValues, ReferenceTypes: d.ReferenceTypes, Indexed: d.Indexed}
 		a.CaseExact = d.CaseExact != nil && *d.CaseExact
 		var err error
-		if a.Type, err = named(d.Name, "type", d.Type, scim.String, scim.Complex); err != nil {
-			return nil, err
-		}
-		if a.Mutability, err = named(d.Name, "mutability", d.Mutability, scim.ReadWrite, scim.WriteOnly); err != nil {
-			return nil, err
-		}
-		if a.Returned, err = named(d.Name, "returned", d.Returned, scim.ByDefault, scim.OnRequest); err != nil {
-			return nil, err
-		}
-		if a.Uniqueness, err = named(d.Name, "uniqueness", d.Uniqueness, scim.NotUnique, scim.GlobalUnique); err != nil {
-			return nil, err
-		}
+		a.Type, err = named(d.Name, "type", d.Type, scim.String, scim.Complex)
+		note(err)
+		a.Mutability, err = named(d.Name, "mutability", d.Mutability, scim.ReadWrite, scim.WriteOnly)
+		note(err)
+		a.Returned, err = named(d.Name, "returned", d.Returned, scim.ByDefault, scim.OnRequest)
+		note(err)
+		a.Uniqueness, err = named(d.Name, "uniqueness", d.Uniqueness, scim.NotUnique, scim.GlobalUnique)
+		note(err)
 		if a.Type == scim.Binary || a.Type == scim.Reference && d.CaseExact == nil {
 			a.CaseExact = true
 		}
 		if a.Uniqueness != scim.NotUnique && (!a.Type.Textual() || a.MultiValued) {
-			return nil, fmt.Errorf("attribute %s cannot be unique: only singular texts can", d.Name)
+			note(fmt.Errorf("attribute %s cannot be unique: only singular texts can", d.Name))
 		}
-		if a.Sub, err = doc.attributes(d.SubAttributes); err != nil {
-			return nil, err
-		}
+		a.Sub = p.attributes(d.SubAttributes)
 		attrs = append(attrs, a)
 	}
-	return attrs, nil
+	return attrs
+}
+
+// keys are those that an object of a document may have, with the objects below it;
+// nil where it has none.
+type keys map[string]keys
+
+var (
+	attributeKeys = withSubs(keys{"name": nil, "type": nil, "multiValued": nil, "description": nil, "required": nil, "canonicalValues": nil, "caseExact": nil,
+		"mutability": nil, "returned": nil, "uniqueness": nil, "referenceTypes": nil, "indexed": nil})
+	schemaKeys = keys{"schemas": nil, "id": nil, "name": nil, "description": nil, "meta": nil, "attributes": attributeKeys}
+	typeKeys   = keys{"schemas": nil, "id": nil, "name": nil, "description": nil, "meta": nil, "endpoint": nil, "schema": nil,
+		"schemaExtensions": {"schema": nil, "required": nil}}
+)
+
+func withSubs(k keys) keys { k["subAttributes"] = k; return k }
+
+// strays are the keys that a document has and nobody reads, such as misspelt ones.
+func strays(data []byte, where string, known keys) (all []error) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(data, &object) != nil {
+		return nil // said elsewhere
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		below, ok := keys(nil), false
+		for name, one := range known {
+			if scim.EqualName(name, key) {
+				below, ok = one, true
+			}
+		}
+		if !ok {
+			all = append(all, fmt.Errorf("%s has the key %q, which means nothing here; correct or remove it", where, key))
+		}
+		var list []json.RawMessage
+		if below == nil || json.Unmarshal(object[key], &list) != nil {
+			continue
+		}
+		for _, item := range list {
+			var one struct{ Name, Schema string }
+			_ = json.Unmarshal(item, &one) // then it has no name
+			all = append(all, strays(item, strings.TrimSuffix("the entry "+one.Name+one.Schema, " ")+" of "+key, below)...)
+		}
+	}
+	return all
 }
 
 // named finds the value of an enumeration by its name; "" is the first.

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,21 +19,60 @@ type Registry struct {
 	byName     map[string]*scim.ResourceType
 }
 
+// Document is a custom schema or resource type, with the name of its file.
+type Document struct {
+	Name string
+	Data []byte
+}
+
+// Problem is one thing that is wrong with a document.
+type Problem struct{ Document, Message string }
+
+// Problems is everything that is wrong, document by document.
+type Problems []Problem
+
+// Error lists the problems on a line each.
+func (p Problems) Error() string {
+	var lines []string
+	for _, one := range p {
+		lines = append(lines, one.Document+": "+one.Message)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// note adds what an error joins.
+func (p *Problems) note(document string, err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			p.note(document, one)
+		}
+		return
+	}
+	*p = append(*p, Problem{document, err.Error()})
+}
+
 // NewRegistry makes the registry of User, Group, what clients can only read, and
 // the given custom documents: schemas (RFC 7643 section 7) and resource types
 // (section 6). A resource type
-// document named User or Group adds its extensions to the built-in type.
-func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
+// document named User or Group adds its extensions to the built-in type. The error
+// is Problems.
+func NewRegistry(schemaDocs, typeDocs []Document) (*Registry, error) {
 	r := &Registry{byEndpoint: map[string]*scim.ResourceType{}, byName: map[string]*scim.ResourceType{},
 		Schemas: []*scim.Schema{UserSchema, GroupSchema, EnterpriseSchema, UsherUserSchema, UsherGroupSchema,
 			ApplicationSchema, AppAssignmentSchema, LicencePoolSchema, IntegrationSchema}}
-	for _, data := range schemaDocs {
-		s, err := ParseSchema(data)
-		if err != nil {
-			return nil, err
+	var problems Problems
+	for _, d := range schemaDocs {
+		s, err := ParseSchema(d.Data)
+		problems.note(d.Name, err)
+		if s == nil {
+			continue
 		}
 		if _, ok := r.Schema(s.ID); ok {
-			return nil, fmt.Errorf("schema %s is defined twice; give the second another URN", s.ID)
+			problems.note(d.Name, fmt.Errorf("schema %s is defined twice; give the second another URN", s.ID))
+			continue
 		}
 		r.Schemas = append(r.Schemas, s)
 	}
@@ -46,19 +86,30 @@ func NewRegistry(schemaDocs, typeDocs [][]byte) (*Registry, error) {
 		{Name: "LicensePool", Endpoint: "/LicensePools", Description: "Licence with its seats", Schema: LicencePoolSchema, ReadOnly: true},
 		{Name: "Integration", Endpoint: "/Integrations", Description: "Integration of two applications", Schema: IntegrationSchema, ReadOnly: true},
 	}
-	for _, data := range typeDocs {
-		if err := r.addType(data); err != nil {
-			return nil, err
+	from := map[*scim.ResourceType]string{}
+	for _, d := range typeDocs {
+		rt, err := r.addType(d.Data)
+		problems.note(d.Name, err)
+		from[rt] = d.Name
+	}
+	if problems == nil { // or what follows from them would be told as well
+		for _, rt := range r.Types {
+			problems.note(from[rt], r.compile(rt))
 		}
 	}
-	return r, r.compile()
+	if problems != nil {
+		return nil, problems
+	}
+	return r, nil
 }
 
-func (r *Registry) addType(data []byte) error {
+// addType reads a resource type document. The error joins all that is wrong.
+func (r *Registry) addType(data []byte) (*scim.ResourceType, error) {
 	var doc typeDoc
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return fmt.Errorf("resource type document: %w", err)
+		return nil, fmt.Errorf("it is not a resource type document: %w", err)
 	}
+	problems := strays(data, "the resource type", typeKeys)
 	rt := &scim.ResourceType{Name: doc.Name, Endpoint: doc.Endpoint, Description: doc.Description}
 	for _, have := range r.Types {
 		if have.Name == doc.Name && (doc.Name == "User" || doc.Name == "Group") {
@@ -68,7 +119,7 @@ func (r *Registry) addType(data []byte) error {
 	if rt.Schema == nil {
 		s, ok := r.Schema(doc.Schema)
 		if !ok {
-			return fmt.Errorf("resource type %s names the schema %q, which no document defines", doc.Name, doc.Schema)
+			problems = append(problems, fmt.Errorf("resource type %s names the schema %q, which no document defines", doc.Name, doc.Schema))
 		}
 		rt.Schema = s
 		r.Types = append(r.Types, rt)
@@ -76,34 +127,31 @@ func (r *Registry) addType(data []byte) error {
 	for _, e := range doc.Extensions {
 		s, ok := r.Schema(e.Schema)
 		if !ok {
-			return fmt.Errorf("resource type %s names the extension %q, which no document defines", doc.Name, e.Schema)
+			problems = append(problems, fmt.Errorf("resource type %s names the extension %q, which no document defines", doc.Name, e.Schema))
+			continue
 		}
 		if !slices.ContainsFunc(rt.Extensions, func(have scim.Extension) bool { return have.Schema == s }) {
 			rt.Extensions = append(rt.Extensions, scim.Extension{Schema: s, Required: e.Required})
 		}
 	}
-	return nil
+	return rt, errors.Join(problems...)
 }
 
 // reserved are the endpoints of the protocol itself.
 var reserved = []string{"/schemas", "/resourcetypes", "/serviceproviderconfig", "/bulk", "/me", "/.search"}
 
-func (r *Registry) compile() error {
-	for _, rt := range r.Types {
-		if err := rt.Compile(); err != nil {
-			return err
-		}
-		endpoint := strings.ToLower(rt.Endpoint)
-		for _, taken := range reserved {
-			if endpoint == taken {
-				return fmt.Errorf("resource type %s wants the endpoint %s, which belongs to the protocol", rt.Name, rt.Endpoint)
-			}
-		}
-		if r.byEndpoint[endpoint] != nil || r.byName[rt.Name] != nil {
-			return fmt.Errorf("resource type %s (%s) is defined twice", rt.Name, rt.Endpoint)
-		}
-		r.byEndpoint[endpoint], r.byName[rt.Name] = rt, rt
+func (r *Registry) compile(rt *scim.ResourceType) error {
+	if err := rt.Compile(); err != nil {
+		return err
 	}
+	endpoint := strings.ToLower(rt.Endpoint)
+	if slices.Contains(reserved, endpoint) {
+		return fmt.Errorf("resource type %s wants the endpoint %s, which belongs to the protocol", rt.Name, rt.Endpoint)
+	}
+	if r.byEndpoint[endpoint] != nil || r.byName[rt.Name] != nil {
+		return fmt.Errorf("resource type %s (%s) is defined twice", rt.Name, rt.Endpoint)
+	}
+	r.byEndpoint[endpoint], r.byName[rt.Name] = rt, rt
 	return nil
 }
 

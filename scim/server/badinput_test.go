@@ -33,6 +33,7 @@ func contentKey(r string, method string) string {
 // is stored changes.
 func TestBadInputEveryRoute(t *testing.T) {
 	e := setup(t)
+	e.stock()
 	bearer := e.issuer()
 	group := e.create("Groups", `{"displayName":"g","members":[{"value":"`+e.create("Users", `{"userName":"ada","externalId":"sub"}`)+`"}]}`)
 	stored := func() string { return e.send("GET", "Users", "").text + e.send("GET", "Groups", "").text }

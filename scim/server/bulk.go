@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -27,12 +28,16 @@ type bulkOperation struct {
 	Version string          `json:"version"`
 	Data    json.RawMessage `json:"data"`
 
+	refers []*bulkOperation // whose bulkIds path and data name
+	lost   bool             // names a bulkId that no operation has
 	done   bool
 	failed bool
 	result []byte
-	later  map[string]json.RawMessage // members left out to break a cycle
-	id     string
+	id     string // of the resource, once it is there
 }
+
+var bulkMembers = map[string]string{"schemas": listOfTexts, "failOnErrors": "a whole number", "Operations": "a list of objects",
+	"Operations.method": text, "Operations.bulkId": text, "Operations.path": text, "Operations.version": text}
 
 // bulk answers POST /Bulk. Each operation goes through the same door as a
 // request of its own: routing, authorization, validation and rules.
@@ -45,8 +50,11 @@ func (x *exchange) bulk() error {
 		return err
 	}
 	var req bulkRequest
-	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil || req.Operations == nil || slices.Contains(req.Operations, nil) {
-		return scim.Errorf(scim.InvalidSyntax, "The body is not a BulkRequest; see RFC 7644 section 3.7 for its members and their types.")
+	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil {
+		return misread("BulkRequest", "3.7", bulkMembers, err)
+	}
+	if req.Operations == nil || slices.Contains(req.Operations, nil) {
+		return scim.Errorf(scim.InvalidSyntax, "The BulkRequest needs the member Operations, a list of objects; see RFC 7644 section 3.7.")
 	}
 	if len(req.Operations) > x.s.opts.BulkOperations {
 		return &httpError{status: http.StatusRequestEntityTooLarge, scimType: scim.TooMany,
@@ -70,27 +78,25 @@ type bulkRun struct {
 	errors int
 }
 
-// run carries out the operations: in order, but after those they refer to. What
-// is left when nothing can go on is a cycle, which is broken at the first
-// creation in it: the member that refers onwards is added afterwards.
+// run carries out the operations: in order, but after those they refer to. When
+// nothing can go on, the creations that wait refer to each other.
 func (b *bulkRun) run() {
 	for _, op := range b.ops {
 		if err := b.check(op); err != nil {
 			b.fail(op, err)
 		}
 	}
+	for _, op := range b.ops {
+		b.refer(op)
+	}
 	for !b.stopped() {
 		progress, open := b.pass()
 		if len(open) == 0 {
 			break
 		}
-		if !progress && !b.breakCycle(open) {
-			b.fail(open[0], scim.Errorf(scim.InvalidValue, "The operation refers to a bulkId in a circle that cannot be resolved."))
-		}
-	}
-	for _, op := range b.ops {
-		if op.later != nil && !op.failed && !b.stopped() {
-			b.complete(op)
+		if !progress {
+			circle := circleAhead(open[0])
+			b.together(slices.DeleteFunc(open, func(op *bulkOperation) bool { return !slices.Contains(circle, op) }))
 		}
 	}
 }
@@ -103,7 +109,7 @@ func (b *bulkRun) pass() (progress bool, open []*bulkOperation) {
 		if op.done || b.stopped() {
 			continue
 		}
-		waits, err := b.waits(op)
+		waits, err := op.waits()
 		switch {
 		case err != nil:
 			b.fail(op, err)
@@ -111,7 +117,7 @@ func (b *bulkRun) pass() (progress bool, open []*bulkOperation) {
 		case waits:
 			open = append(open, op)
 		default:
-			b.perform(op, op.Data)
+			b.perform(op)
 			progress = true
 		}
 	}
@@ -153,90 +159,80 @@ func references(text string) []string {
 		if !found {
 			return ids
 		}
-		end := strings.IndexAny(rest, `"/\`)
-		if end < 0 {
-			end = len(rest)
-		}
+		end := referenceEnd(rest)
 		ids = append(ids, rest[:end])
 		text = rest[end:]
 	}
 }
 
-// waits reports whether the operation refers to a resource that is not there
-// yet; an error, that it never will be.
-func (b *bulkRun) waits(op *bulkOperation) (bool, error) {
+// referenceEnd is where the bulkId ends that a text begins with.
+func referenceEnd(text string) int {
+	if end := strings.IndexAny(text, `"/\`); end >= 0 {
+		return end
+	}
+	return len(text)
+}
+
+var errReference = scim.Errorf(scim.InvalidValue, "The operation refers to a bulkId that no successful operation of this request has.")
+
+// refer finds what an operation refers to.
+func (b *bulkRun) refer(op *bulkOperation) {
+	seen := map[string]bool{}
 	for _, id := range references(op.Path + `"` + string(op.Data)) {
-		target := b.byID[id]
-		if target == nil || target.failed {
-			return false, scim.Errorf(scim.InvalidValue, "The operation refers to a bulkId that no successful operation of this request has.")
+		if seen[id] {
+			continue
 		}
-		if !target.done {
-			return true, nil
+		seen[id] = true
+		if target := b.byID[id]; target != nil {
+			op.refers = append(op.refers, target)
+		} else {
+			op.lost = true
 		}
 	}
-	return false, nil
+}
+
+// waits reports whether the operation refers to a resource that is not there
+// yet; an error, that it never will be.
+func (op *bulkOperation) waits() (bool, error) {
+	if op.lost {
+		return false, errReference
+	}
+	wait := false
+	for _, target := range op.refers {
+		if target.failed {
+			return false, errReference
+		}
+		wait = wait || !target.done
+	}
+	return wait, nil
 }
 
 // resolve puts the ids that are known in place of the references to them.
-func (b *bulkRun) resolve(op *bulkOperation, text string) string {
-	for _, id := range references(text) {
+func (b *bulkRun) resolve(text string) string {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, reference)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		id := rest[:referenceEnd(rest)]
 		if target := b.byID[id]; target != nil && target.id != "" {
-			for _, end := range [...]string{`"`, "/", `\`} {
-				text = strings.ReplaceAll(text, reference+id+end, target.id+end)
-			}
-			if rest, ok := strings.CutSuffix(text, reference+id); ok {
-				text = rest + target.id
-			}
+			out.WriteString(target.id)
+		} else {
+			out.WriteString(reference + id)
 		}
-	}
-	return text
-}
-
-// breakCycle creates the first resource of a cycle without the members that
-// refer to others.
-func (b *bulkRun) breakCycle(open []*bulkOperation) bool {
-	for _, op := range open {
-		var data map[string]json.RawMessage
-		if op.Method != "POST" || json.Unmarshal(op.Data, &data) != nil {
-			continue
-		}
-		op.later = map[string]json.RawMessage{}
-		for name, value := range data {
-			for _, id := range references(string(value)) {
-				if b.byID[id] != nil && !b.byID[id].done {
-					op.later[name] = value
-					delete(data, name)
-					break
-				}
-			}
-		}
-		if rest, err := json.Marshal(data); err == nil {
-			b.perform(op, rest)
-			return true
-		}
-	}
-	return false
-}
-
-// complete adds what was left out; a failure becomes the operation's own.
-func (b *bulkRun) complete(op *bulkOperation) {
-	value, err := json.Marshal(op.later)
-	if err != nil {
-		return
-	}
-	path, first := op.Path, op.result
-	patch := `{"schemas":["` + scim.PatchOpURN + `"],"Operations":[{"op":"add","value":` + string(value) + `}]}`
-	op.Method, op.Path = "PATCH", strings.TrimRight(path, "/")+"/"+op.id
-	b.perform(op, json.RawMessage(patch))
-	op.Method, op.Path = "POST", path
-	if !op.failed {
-		op.result = first
+		text = rest[len(id):]
 	}
 }
 
-// headers are those of the whole request that hold for each operation.
-func (b *bulkRun) headers() http.Header {
+// headers are those of the whole request that hold for each operation, and the
+// version that it demands.
+func (b *bulkRun) headers(version string) http.Header {
 	h := http.Header{}
+	if version != "" {
+		h["If-Match"] = []string{version}
+	}
 	if v := b.x.r.Header["Usher-Reservation"]; v != nil {
 		h["Usher-Reservation"] = v
 	}
@@ -253,33 +249,39 @@ type answer struct {
 func (a *answer) Header() http.Header    { return a.header }
 func (a *answer) WriteHeader(status int) { a.status = status }
 
-// perform runs one operation as a request of its own.
-func (b *bulkRun) perform(op *bulkOperation, data json.RawMessage) {
-	body, path := b.resolve(op, string(data)), b.resolve(op, op.Path)
-	x := b.x
-	r := &http.Request{Method: op.Method, URL: &url.URL{Path: Prefix + "/" + path}, Header: b.headers(), Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
-	if op.Version != "" {
-		r.Header["If-Match"] = []string{op.Version}
+// perform runs one operation.
+func (b *bulkRun) perform(op *bulkOperation) {
+	path := b.resolve(op.Path)
+	a, err := b.send(nil, b.headers(op.Version), op.Method, path, b.resolve(string(op.Data)))
+	if err != nil {
+		b.fail(op, err)
+		return
 	}
+	location := a.header.Get("Location")
+	if location == "" {
+		location = b.x.s.opts.BaseURL + "/" + strings.Trim(path, "/")
+	}
+	b.succeed(op, a.status, a.header.Get("Etag"), location)
+}
+
+// send carries out a request of its own, in the joint change if there is one.
+func (b *bulkRun) send(joint directory.Changes, h http.Header, method, path, body string) (*answer, error) {
+	x := b.x
+	r := &http.Request{Method: method, URL: &url.URL{Path: Prefix + "/" + path}, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 	a := &answer{header: http.Header{}}
 	buf := make([]byte, 0, 2048)
-	part := &exchange{s: x.s, w: a, r: r, ctx: x.ctx, began: x.began, requestID: x.requestID, principal: x.principal, buf: &buf}
+	part := &exchange{s: x.s, w: a, r: r, ctx: x.ctx, began: x.began, requestID: x.requestID, principal: x.principal, joint: joint, buf: &buf}
 	m, err := part.find()
 	if err == nil && m != nil {
 		err = m.serve(part)
 	}
 	x.quirks |= part.quirks
-	if err != nil {
-		b.fail(op, err)
-		return
-	}
-	op.done = true
-	location := a.header.Get("Location")
-	if location == "" {
-		location = x.s.opts.BaseURL + "/" + strings.Trim(path, "/")
-	}
-	op.id = location[strings.LastIndexByte(location, '/')+1:]
-	b.record(op, a.status, a.header.Get("Etag"), location, nil)
+	return a, err
+}
+
+func (b *bulkRun) succeed(op *bulkOperation, status int, version, location string) {
+	op.done, op.id = true, location[strings.LastIndexByte(location, '/')+1:]
+	b.record(op, status, version, location, nil)
 }
 
 func (b *bulkRun) fail(op *bulkOperation, err error) {

@@ -64,7 +64,7 @@ func answerTo(err error, requestID string) httpError {
 	case errors.Is(err, directory.ErrNotFound):
 		return httpError{status: http.StatusNotFound, detail: "There is no such resource; it may have been deleted."}
 	case errors.Is(err, directory.ErrVersion):
-		return httpError{status: http.StatusPreconditionFailed, detail: "The resource has changed since the version in If-Match; read it again and repeat the change."}
+		return httpError{status: http.StatusPreconditionFailed, detail: "The resource is not at a version that If-Match and If-None-Match allow; read it again and repeat the change."}
 	case errors.Is(err, directory.ErrTooMany):
 		return httpError{status: http.StatusBadRequest, scimType: scim.TooMany, detail: "The query matches more than the server can give; narrow the filter."}
 	case errors.As(err, &refusal):

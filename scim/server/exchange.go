@@ -31,11 +31,13 @@ type exchange struct {
 	principal auth.Principal
 	self      string // the principal's person, where /Me was asked
 	params    params
+	joint     directory.Changes // that the change is one of; nil: it stands alone
 	quirks    scim.Quirks
 	buf       *[]byte
 
 	status  int
 	written int
+	unread  int64 // of a body that is too large: taken in after the answer
 	cause   error
 	values  [3]string // of headers
 }
@@ -58,6 +60,14 @@ func newExchange(s *Server, w http.ResponseWriter, r *http.Request) *exchange {
 	*x.buf = (*x.buf)[:0]
 	s.opts.Metrics.inFlight.Inc()
 	return x
+}
+
+// answer carries the request out.
+func (x *exchange) answer() {
+	defer x.end()
+	if err := x.serve(); err != nil {
+		x.fail(err)
+	}
 }
 
 // end logs and counts the exchange; a panic becomes a 500.
@@ -127,6 +137,15 @@ func (x *exchange) find() (*method, error) {
 	if ok {
 		x.route, x.id = x.s.routes.find(parts)
 	}
+	if x.route != nil && x.route.rt != nil && x.route.rt.ReadOnly {
+		some, err := x.offers(x.route.rt)
+		if err != nil {
+			return nil, err
+		}
+		if !some {
+			x.route = nil
+		}
+	}
 	if x.route == nil {
 		return nil, &httpError{status: http.StatusNotFound, detail: "There is no such endpoint; the base URL ends in " + Prefix + " and is followed by one of /Users, /Groups and the other endpoints that /ResourceTypes lists."}
 	}
@@ -175,16 +194,31 @@ func acceptable(list string, wildcards bool) bool {
 	if list == "application/scim+json" || strings.TrimSpace(list) == "" {
 		return true
 	}
+	some, refused := false, false
 	for one := range strings.SplitSeq(list, ",") {
 		media, rest, _ := strings.Cut(one, ";")
 		media = strings.ToLower(strings.TrimSpace(media))
 		switch {
+		case wildcards && weightless(rest):
+			refused = refused || media == "application/scim+json"
 		case media == "application/scim+json", media == "application/json":
 			charset := strings.ToLower(strings.ReplaceAll(rest, `"`, ""))
 			if i := strings.Index(charset, "charset="); i < 0 || wildcards || strings.HasPrefix(charset[i+8:], "utf-8") || strings.HasPrefix(charset[i+8:], "utf8") {
 				return true
 			}
 		case wildcards && (media == "*/*" || media == "application/*"):
+			some = true
+		}
+	}
+	return some && !refused
+}
+
+// weightless reports whether the parameters of a media type say that it is not
+// wanted: q=0 (RFC 9110 section 12.4.2).
+func weightless(parameters string) bool {
+	for one := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(one, "=")
+		if weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64); scim.EqualName(strings.TrimSpace(name), "q") && err == nil && weight == 0 {
 			return true
 		}
 	}
@@ -195,6 +229,7 @@ func acceptable(list string, wildcards bool) bool {
 func (x *exchange) body(limit int64) ([]byte, error) {
 	tooLarge := &httpError{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than " + strconv.FormatInt(limit, 10) + " bytes; send less at once."}
 	if x.r.ContentLength > limit {
+		x.leave(limit + drained)
 		return nil, tooLarge
 	}
 	b := *x.buf
@@ -214,9 +249,36 @@ func (x *exchange) body(limit int64) ([]byte, error) {
 		return nil, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidSyntax, detail: "The body could not be read to its end."}
 	}
 	if int64(len(b)) > limit {
+		x.leave(drained)
 		return nil, tooLarge
 	}
 	return b, nil
+}
+
+// drained is how much of a body beyond the limit is taken in and thrown away after
+// the answer, and for how long: a client that is still sending when the connection is
+// closed does not see why.
+const (
+	drained  = 256 << 10
+	draining = 2 * time.Second
+)
+
+// leave has so much of the body taken in after the answer, which does not wait for it.
+func (x *exchange) leave(n int64) {
+	x.unread = n
+	_ = http.NewResponseController(x.w).EnableFullDuplex() // where it cannot be, the answer comes later
+	x.w.Header()["Connection"] = []string{"close"}
+}
+
+// drain takes in what was left of the body.
+func (x *exchange) drain() {
+	if x.unread == 0 {
+		return
+	}
+	conn := http.NewResponseController(x.w)
+	_ = conn.Flush() // or the answer would wait; a client that is gone needs none
+	_ = conn.SetReadDeadline(time.Now().Add(draining))
+	_, _ = io.CopyN(io.Discard, x.r.Body, x.unread)
 }
 
 // respond sends an answer.

@@ -59,9 +59,9 @@ func (p *params) set(name, value string) (err error) {
 	case "sortorder":
 		p.sortOrder = value
 	case "attributes":
-		p.attributes = append(p.attributes, splitList(value)...)
+		p.attributes = appendNames(p.attributes, value)
 	case "excludedattributes":
-		p.excluded = append(p.excluded, splitList(value)...)
+		p.excluded = appendNames(p.excluded, value)
 	case "startindex":
 		p.start, err = number("startIndex", value)
 		p.start = max(1, p.start)
@@ -72,6 +72,14 @@ func (p *params) set(name, value string) (err error) {
 		p.cursor, p.cursored = value, true
 	}
 	return err
+}
+
+// appendNames adds the attributes of a list; one without any is as good as none.
+func appendNames(names []string, list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return names
+	}
+	return append(names, splitList(list)...)
 }
 
 // splitList cuts at commas that are not inside brackets or quotes.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
@@ -61,7 +62,7 @@ func (x *exchange) sorting(q *directory.Query) error {
 		q.Descending = false
 		return nil
 	}
-	if a.Hidden() || a.Edge || a.Parent() != nil && a.Parent().Edge {
+	if a.Hidden() || a.MadeOf() != nil || a.Edge || a.Parent() != nil && a.Parent().Edge {
 		return scim.Errorf(scim.InvalidPath, "The attribute %s cannot be sorted by.", a.Path())
 	}
 	if a.Type == scim.Complex {
@@ -75,15 +76,45 @@ func (x *exchange) sorting(q *directory.Query) error {
 
 // searchRequest is the body of POST …/.search.
 type searchRequest struct {
-	Schemas    []string `json:"schemas"`
-	Filter     *string  `json:"filter"`
-	SortBy     string   `json:"sortBy"`
-	SortOrder  string   `json:"sortOrder"`
-	Attributes []string `json:"attributes"`
-	Excluded   []string `json:"excludedAttributes"`
-	StartIndex *int     `json:"startIndex"`
-	Count      *int     `json:"count"`
-	Cursor     *string  `json:"cursor"`
+	Schemas    []string        `json:"schemas"`
+	Filter     *string         `json:"filter"`
+	SortBy     string          `json:"sortBy"`
+	SortOrder  string          `json:"sortOrder"`
+	Attributes []string        `json:"attributes"`
+	Excluded   []string        `json:"excludedAttributes"`
+	StartIndex json.RawMessage `json:"startIndex"` // of any size
+	Count      json.RawMessage `json:"count"`
+	Cursor     *string         `json:"cursor"`
+}
+
+var searchMembers = map[string]string{"schemas": listOfTexts, "filter": text, "sortBy": text, "sortOrder": text,
+	"attributes": listOfTexts, "excludedAttributes": listOfTexts, "cursor": text}
+
+const (
+	text        = "a string"
+	listOfTexts = "a list of strings"
+)
+
+// misread says which member of a message is of the wrong type, and what it must be.
+func misread(message, section string, members map[string]string, err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		for name, wanted := range members {
+			if scim.EqualName(name, wrong.Field) {
+				return scim.Errorf(scim.InvalidSyntax, "The member %s of the %s must be %s.", name, message, wanted)
+			}
+		}
+	}
+	return scim.Errorf(scim.InvalidSyntax, "The body is not a %s; see RFC 7644 section %s for its members and their types.", message, section)
+}
+
+// wholeNumber reads a member that is a whole number, of any size; null is none.
+func wholeNumber(name string, raw json.RawMessage) (n int, given bool, err error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, false, nil
+	}
+	n, err = number(name, string(raw))
+	return n, true, err
 }
 
 // searchRequest takes the parameters from the body.
@@ -97,7 +128,7 @@ func (x *exchange) searchRequest() error {
 	}
 	var req searchRequest
 	if err := json.Unmarshal(body, &req); err != nil {
-		return scim.Errorf(scim.InvalidSyntax, "The body is not a SearchRequest; see RFC 7644 section 3.4.3 for its members and their types.")
+		return misread("SearchRequest", "3.4.3", searchMembers, err)
 	}
 	x.params = params{start: 1, sortBy: req.SortBy, sortOrder: req.SortOrder, attributes: req.Attributes, excluded: req.Excluded}
 	if req.Filter != nil {
@@ -105,11 +136,15 @@ func (x *exchange) searchRequest() error {
 			return err
 		}
 	}
-	if req.StartIndex != nil {
-		x.params.start = max(1, *req.StartIndex)
+	if n, given, err := wholeNumber("startIndex", req.StartIndex); err != nil {
+		return err
+	} else if given {
+		x.params.start = max(1, n)
 	}
-	if req.Count != nil {
-		x.params.count, x.params.counted = max(0, *req.Count), true
+	if n, given, err := wholeNumber("count", req.Count); err != nil {
+		return err
+	} else if given {
+		x.params.count, x.params.counted = max(0, n), true
 	}
 	if req.Cursor != nil {
 		x.params.cursor, x.params.cursored = *req.Cursor, true

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 
@@ -219,68 +218,4 @@ func (x *exchange) appendPage(dst []byte, r directory.Reader, page []*scim.Resou
 		}
 	}
 	return dst, nil
-}
-
-// searchAll answers POST /.search: the types the caller may read, one after
-// another, as one list.
-func (x *exchange) searchAll() error {
-	if err := x.searchRequest(); err != nil {
-		return err
-	}
-	if x.params.cursored {
-		return scim.Errorf(scim.InvalidCursor, "Cursors belong to one resource type; search its endpoint, or page by startIndex.")
-	}
-	var types []*scim.ResourceType
-	for _, rt := range x.s.reg.Types {
-		if x.principal.Scopes.Allows(rt.Noun(), "read") {
-			types = append(types, rt)
-		}
-	}
-	if len(types) == 0 {
-		return x.authorize("read", "users")
-	}
-	out, err := x.appendAll(x.ctx, (*x.buf)[:0], types)
-	if err != nil {
-		return err
-	}
-	*x.buf = out
-	x.respond(http.StatusOK, out)
-	return nil
-}
-
-func (x *exchange) appendAll(ctx context.Context, dst []byte, types []*scim.ResourceType) ([]byte, error) {
-	var body []byte
-	total, items, start := 0, 0, x.params.start
-	room := x.pageSize()
-	var bindErr error
-	bound := 0
-	err := x.s.dir.Read(ctx, func(r directory.Reader) error {
-		for _, rt := range types {
-			q, err := x.query(rt)
-			if err != nil {
-				bindErr = err // a filter may fit only some of the types
-				continue
-			}
-			bound++
-			q.Start, q.Count = max(1, start-total), room-items
-			page, err := r.Find(ctx, q)
-			if err != nil {
-				return err
-			}
-			total += page.Total
-			if items > 0 && len(page.Resources) > 0 {
-				body = append(body, ',')
-			}
-			items += len(page.Resources)
-			if body, err = x.appendPage(body, r, page.Resources, x.params.projection(rt)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil && bound == 0 {
-		err = bindErr
-	}
-	dst = appendNumber(appendListHead(dst, total, items), `,"startIndex":`, start)
-	return append(append(append(dst, `,"Resources":[`...), body...), "]}"...), err
 }

@@ -20,7 +20,8 @@ const Prefix = "/scim/v2"
 // Directory is what the protocol needs of the domain.
 type Directory interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
-	Execute(ctx context.Context, req directory.Request) (*directory.Plan, error)
+	directory.Changes
+	Together(ctx context.Context, fn func(directory.Changes) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
 }
 
@@ -101,8 +102,6 @@ func New(dir Directory, reg *schemas.Registry, authn auth.Authenticator, o Optio
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(s, w, r)
-	defer x.end()
-	if err := x.serve(); err != nil {
-		x.fail(err)
-	}
+	x.answer()
+	x.drain()
 }

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -73,6 +74,20 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 	t.Cleanup(hs.Close)
 	e.url = hs.URL
 	return e
+}
+
+// stock gives organization a one thing of every type that clients only read.
+func (e *env) stock() {
+	e.Helper()
+	add := directory.Command{Action: "test.stock", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		return nil, errors.Join(directory.Save(d, d.Org, &directory.Application{Head: directory.Head{ID: "crm"}}),
+			directory.Save(d, d.Org, &directory.Assignment{Head: directory.Head{ID: "crm:x"}, App: "crm", User: "x"}),
+			directory.Save(d, d.Org, &directory.Pool{Head: directory.Head{ID: "analytics"}}),
+			directory.Save(d, d.Org, &directory.Integration{Head: directory.Head{ID: "i"}, App: "crm", PeerApp: "books"}))
+	}}
+	if _, err := directory.New(e.store, directory.Options{}).Execute(context.Background(), directory.Request{Org: "a", Change: add}); err != nil {
+		e.Fatal(err)
+	}
 }
 
 // reply is an answer that was read.

@@ -90,7 +90,13 @@ func (x *exchange) remove() error {
 }
 
 func (x *exchange) execute(c directory.Change, pre directory.Precondition) (*directory.Plan, error) {
-	plan, err := x.s.dir.Execute(x.ctx, x.request(c, pre))
+	var plan *directory.Plan
+	var err error
+	if req := x.request(c, pre); x.joint != nil {
+		plan, err = x.joint.Execute(x.ctx, req)
+	} else {
+		plan, err = x.s.dir.Execute(x.ctx, req)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +104,18 @@ func (x *exchange) execute(c directory.Change, pre directory.Precondition) (*dir
 	return plan, nil
 }
 
-// precondition reads If-Match, which becomes part of the write (K64).
-func (x *exchange) precondition() (directory.Precondition, error) {
-	header := x.r.Header["If-Match"]
-	if len(header) == 0 {
-		return directory.Precondition{}, nil
+// precondition reads If-Match and If-None-Match, which become part of the write
+// (K64).
+func (x *exchange) precondition() (pre directory.Precondition, err error) {
+	if header := x.r.Header["If-Match"]; len(header) > 0 {
+		if pre.Versions, pre.Any, err = versions(strings.Join(header, ",")); err != nil {
+			return pre, err
+		}
 	}
-	list, any, err := versions(strings.Join(header, ","))
-	return directory.Precondition{Versions: list, Any: any}, err
+	if header := x.r.Header["If-None-Match"]; len(header) > 0 {
+		pre.Not, pre.Absent, err = versions(strings.Join(header, ","))
+	}
+	return pre, err
 }
 
 // preference is what Prefer says of the answer: minimal, representation or "".

@@ -44,6 +44,7 @@ type App struct {
 	loops    []loop
 	handler  http.Handler
 	control  http.Handler
+	doors    []*door // open, and not yet served
 	stopping atomic.Bool
 	cleanup  []func() error
 }
@@ -70,7 +71,8 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*App, error) {
 
 // Close ends what New began, in reverse order.
 func (a *App) Close() error {
-	var err error
+	err := closeAll(a.doors)
+	a.doors = nil
 	for i := len(a.cleanup) - 1; i >= 0; i-- {
 		err = errors.Join(err, a.cleanup[i]())
 	}
@@ -104,15 +106,25 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// Types makes the registry of the built-in and the configured resource types.
+// Types makes the registry of the built-in and the configured resource types. What
+// is wrong with the documents is told as config.Problems.
 func Types(cfg config.Config) (*schemas.Registry, error) {
-	data := func(docs []config.Document) (all [][]byte) {
+	documents := func(docs []config.Document) (all []schemas.Document) {
 		for _, d := range docs {
-			all = append(all, d.Data)
+			all = append(all, schemas.Document{Name: d.Path, Data: d.Data})
 		}
 		return all
 	}
-	return schemas.NewRegistry(data(cfg.Schemas), data(cfg.ResourceTypes))
+	reg, err := schemas.NewRegistry(documents(cfg.Schemas), documents(cfg.ResourceTypes))
+	var wrong schemas.Problems
+	if !errors.As(err, &wrong) {
+		return reg, err
+	}
+	var problems config.Problems
+	for _, p := range wrong {
+		problems = append(problems, config.Problem{Source: p.Document, Message: p.Message + "."})
+	}
+	return nil, problems
 }
 
 func (a *App) buildAuth(ctx context.Context) error {

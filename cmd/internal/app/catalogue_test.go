@@ -15,15 +15,36 @@ func (h *house) typesListed() string {
 	return strings.Join(names, " ")
 }
 
+const applicationSchema = "urn:ietf:params:scim:schemas:usher:2.0:Application"
+
+// schemasListed are the URNs that /Schemas shows.
+func (h *house) schemasListed() string {
+	h.Helper()
+	var urns []string
+	for _, one := range h.prov(200, "GET", "/Schemas", "").doc.(map[string]any)["Resources"].([]any) {
+		urns = append(urns, one.(map[string]any)["id"].(string))
+	}
+	return strings.Join(urns, " ")
+}
+
 // Domain 3.3: applications, their assignments, licences and integrations are
 // resources that provisioning clients find, filter and page through, and cannot
-// change.
+// change. Where there is nothing of a type, it is nowhere: not in the lists, and not
+// at its endpoint.
 func TestReadOnlyResourceTypes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	if got := h.typesListed(); got != "User Group" {
 		t.Fatalf("an organization that has nothing lists %s", got)
 	}
+	if got := h.schemasListed(); strings.Contains(got, "Application") || !strings.Contains(got, "core:2.0:Group") {
+		t.Fatalf("an organization that has nothing lists the schemas %s", got)
+	}
+	for _, path := range []string{"/Applications", "/AppAssignments/x", "/LicensePools?filter=id%20pr", "/Integrations", "/ResourceTypes/Application", "/Schemas/" + applicationSchema} {
+		h.prov(404, "GET", path, "")
+	}
+	h.prov(404, "POST", "/LicensePools", `{}`)
+	h.prov(404, "POST", "/Applications/.search", `{}`)
 	ada, bob := h.person("ada@example.com"), h.person("bob@example.com")
 	h.api(200, "PUT", "/licences/core", `{"purchased":7}`)
 	for _, app := range []string{"books", "crm", "desk"} {
@@ -35,6 +56,12 @@ func TestReadOnlyResourceTypes(t *testing.T) {
 	if got := h.typesListed(); got != "User Group Application AppAssignment LicensePool Integration" {
 		t.Fatalf("listed are %s", got)
 	}
+
+	if got := h.schemasListed(); !strings.Contains(got, applicationSchema) {
+		t.Errorf("the schemas are %s", got)
+	}
+	h.prov(200, "GET", "/ResourceTypes/Application", "")
+	h.prov(200, "GET", "/Schemas/"+applicationSchema, "")
 
 	crm := h.prov(200, "GET", "/Applications/crm", "")
 	h.same(crm, "displayName", "The crm")

@@ -24,15 +24,29 @@ import (
 // is in memory.
 const headroom = 32 << 20
 
-// Run listens and serves until the context ends, then stops in order: it turns
-// unready, refuses new connections, finishes what it has begun (R14).
-func (a *App) Run(ctx context.Context) error {
-	unused := make([]byte, headroom)
-	defer runtime.KeepAlive(unused)
+// Listen takes the addresses, so that whoever is told of the server finds it there.
+func (a *App) Listen() error {
 	doors, err := a.open()
 	if err != nil {
 		return errors.Join(err, closeAll(doors))
 	}
+	a.doors = doors
+	return nil
+}
+
+// Run listens, unless that was done, and serves until the context ends, then stops in order: it turns
+// unready, refuses new connections, finishes what it has begun (R14).
+func (a *App) Run(ctx context.Context) error {
+	unused := make([]byte, headroom)
+	defer runtime.KeepAlive(unused)
+	if a.doors == nil {
+		if err := a.Listen(); err != nil {
+			return err
+		}
+	}
+	var err error
+	doors := a.doors
+	a.doors = nil
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	for _, run := range a.loops {

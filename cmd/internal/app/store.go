@@ -34,6 +34,17 @@ type Store interface {
 	Hold(ctx context.Context, duty string, ttl time.Duration) (bool, error)
 }
 
+// Exists fails when the embedded store that the configuration names is not there.
+func Exists(cfg config.Config) error {
+	if cfg.Store.Shared() {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, "usher.db")); err != nil {
+		return fmt.Errorf("there is no usher.db in %s; name the folder with --data", cfg.Data)
+	}
+	return nil
+}
+
 // sharedAge is how long credentials are remembered where another replica may end
 // them: a revocation must be effective everywhere within a second.
 const sharedAge = 500 * time.Millisecond

@@ -37,7 +37,7 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 		for _, res := range kept {
 			one := row{id: res.ID}
 			if q.SortBy != nil {
-				one.key = sortKey(res, q.SortBy)
+				one.key = res.SortKey(q.SortBy)
 			}
 			if len(rows) < held {
 				one.res = res

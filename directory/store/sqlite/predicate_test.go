@@ -133,7 +133,7 @@ var kinds = map[string][]string{"seen": moments, "since": moments, "at": moments
 // FuzzPredicate: what the embedded store finds for a filter is what the filter says of
 // each document, whatever is compared (R17).
 func FuzzPredicate(f *testing.F) {
-	registry, err := schemas.NewRegistry([][]byte{[]byte(thingSchema), []byte(markSchema)}, [][]byte{[]byte(thingType)})
+	registry, err := schemas.NewRegistry([]schemas.Document{{Name: "thing", Data: []byte(thingSchema)}, {Name: "mark", Data: []byte(markSchema)}}, []schemas.Document{{Name: "type", Data: []byte(thingType)}})
 	if err != nil {
 		f.Fatal(err)
 	}

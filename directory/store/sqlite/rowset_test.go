@@ -40,7 +40,7 @@ func TestMembersOfAReopenedStore(t *testing.T) {
 	const people = readStep + 200 // more of them are members than are read at a time
 	member := func(n int) bool { return n%50 != 1 }
 	path := filepath.Join(t.TempDir(), "usher.db")
-	group := made(t, "Group", people, `{"displayName":"g"}`)
+	group := written(t, "Group", people, `{"displayName":"g"}`)
 	ref := directory.Ref{Org: "a", Type: group.Type, ID: group.ID}
 	s := reopened(t, nil, path)
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
@@ -50,7 +50,7 @@ func TestMembersOfAReopenedStore(t *testing.T) {
 	change(t, s, func(tx directory.Tx) error {
 		var d directory.EdgeDelta
 		for n := range people {
-			r := made(t, "User", n, fmt.Sprintf(`{"userName":"u%d"}`, n))
+			r := written(t, "User", n, fmt.Sprintf(`{"userName":"u%d"}`, n))
 			if err := tx.Put(t.Context(), "a", nil, r); err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func TestMembersOfAReopenedStore(t *testing.T) {
 		t.Errorf("all were read: %t, row 2 is a member: %t, row 3: %t", s.joined.full.Load(), s.joined.has(2), s.joined.has(3))
 	}
 	groupsOf(t, s, people, member)
-	joins := directory.Member{ID: made(t, "User", 1, `{"userName":"x"}`).ID, Type: "User"}
+	joins := directory.Member{ID: written(t, "User", 1, `{"userName":"x"}`).ID, Type: "User"}
 	change(t, s, func(tx directory.Tx) error {
 		return tx.Link(t.Context(), ref, directory.EdgeDelta{Add: []directory.Member{joins}})
 	})
@@ -79,7 +79,7 @@ func TestMembersOfAReopenedStore(t *testing.T) {
 	}
 }
 
-func made(t *testing.T, kind string, n int, body string) *scim.Resource {
+func written(t *testing.T, kind string, n int, body string) *scim.Resource {
 	t.Helper()
 	rt, _ := schemas.Default.Type(kind)
 	r, _, err := scim.Decode(rt, []byte(body), scim.Tolerant)
@@ -116,7 +116,7 @@ func groupsOf(t *testing.T, s *Store, people int, want func(n int) bool) {
 	t.Helper()
 	err := s.View(t.Context(), func(r directory.Reader) error {
 		for _, n := range slices.Concat([]int{0, 1, 2, 3}, []int{people - 3, people - 2, people - 1}) {
-			u := made(t, "User", n, `{"userName":"x"}`)
+			u := written(t, "User", n, `{"userName":"x"}`)
 			if _, err := r.Get(t.Context(), directory.Ref{Org: "a", Type: u.Type, ID: u.ID}); err != nil {
 				return err
 			}

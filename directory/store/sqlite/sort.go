@@ -63,11 +63,7 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 		if err := res.Load(); err != nil {
 			return nil, err
 		}
-		if key := uniqueKey(res, a); unique && key != "" {
-			keys[row] = "\x01" + key
-		} else {
-			keys[row] = res.SortKey(a)
-		}
+		keys[row] = res.SortKey(a)
 	}
 	return keys, nil
 }

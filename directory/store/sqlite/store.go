@@ -114,6 +114,9 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 	if err = migrate(ctx, writer); err != nil {
 		return err
 	}
+	if err = whole(writer); err != nil {
+		return err
+	}
 	if err = s.names.load(writer, s.opts.Registry); err != nil {
 		return err
 	}
