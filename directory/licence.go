@@ -176,9 +176,9 @@ type Waiting struct {
 // Kind is "waiting".
 func (*Waiting) Kind() Kind { return "waiting" }
 
-// Keys put the waitlist in order.
+// Keys put the waitlist in order, no two in the same place.
 func (w *Waiting) Keys() []string {
-	return []string{"since:" + w.Created.UTC().Format("20060102150405.000")}
+	return []string{"since:" + w.Created.UTC().Format("20060102150405.000") + " " + w.ID}
 }
 
 // RuleSeatLimit is the code of every refusal for want of a seat.
