@@ -109,33 +109,35 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 	}})
 }
 
-// cases are departures that had to wait. Who still cannot go does not hold up those
-// who come after.
-func (c clockwork) cases(ctx context.Context) error {
-	for after := ""; ; {
-		var open []Case
-		err := c.store.View(ctx, func(r Reader) (err error) {
-			open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", After: after, Limit: c.batch})
-			return err
-		})
-		if err != nil || len(open) == 0 {
-			return err
-		}
-		rt, err := c.people(ctx)
-		for _, k := range open {
-			if err != nil {
-				return err
-			}
-			p, perr := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Deactivate{Type: rt, ID: k.ID}})
-			if perr == nil && p.Err() == nil && !p.Unchanged() {
-				err = c.do(ctx, Deactivate{Type: rt, ID: k.ID})
-			}
-		}
+// cases are departures that had to wait. Each time some are looked at, and the next
+// time those behind them: who still cannot go holds up nobody.
+func (c clockwork) cases(ctx context.Context) (err error) {
+	var open []Case
+	after, _ := c.turns.Load(c.org)
+	last, _ := after.(string)
+	err = c.store.View(ctx, func(r Reader) error {
+		open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", After: last, Limit: c.batch})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(open) < c.batch {
+		c.turns.Delete(c.org) // from the beginning
+	} else {
+		c.turns.Store(c.org, open[len(open)-1].ID)
+	}
+	rt, err := c.people(ctx)
+	for _, k := range open {
 		if err != nil {
 			return err
 		}
-		after = open[len(open)-1].ID
+		p, perr := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Deactivate{Type: rt, ID: k.ID}})
+		if perr == nil && p.Err() == nil && !p.Unchanged() {
+			err = c.do(ctx, Deactivate{Type: rt, ID: k.ID})
+		}
 	}
+	return err
 }
 
 // waitlist lets people in, in the order of their waiting, while there are seats. Who

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ type Service struct {
 	policies []Policy
 	clock    func() time.Time
 	batch    int
+	turns    sync.Map // by organization, the last case that the clock has looked at
 }
 
 // Options of a Service; the zero value works.
