@@ -62,7 +62,7 @@ func NewAPI(p Ports) *API {
 	c.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An administrator token, or an access token of an issuer whose subject is a member with a role."}}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, c)
-	a.huma.UseMiddleware(a.authenticate)
+	a.huma.UseMiddleware(a.authenticate, a.asked)
 	a.people()
 	a.departures()
 	a.plans()
@@ -230,10 +230,15 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	})
 }
 
-// do carries a change out, or only previews it.
-func (a *API) do(ctx context.Context, change directory.Change, preview bool, ifMatch string) (*directory.Plan, error) {
+// request is a change that the caller asks for.
+func request(ctx context.Context, change directory.Change) directory.Request {
 	c := callerOf(ctx)
-	req := directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: change}
+	return directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: change}
+}
+
+// do carries a change out, as submit does.
+func (a *API) do(ctx context.Context, change directory.Change, ifMatch string) (*directory.Plan, error) {
+	req := request(ctx, change)
 	if ifMatch != "" {
 		v, err := versions(ifMatch)
 		if err != nil {
@@ -241,15 +246,12 @@ func (a *API) do(ctx context.Context, change directory.Change, preview bool, ifM
 		}
 		req.If = v
 	}
-	if !preview {
-		return a.Service.Execute(ctx, req)
-	}
-	return a.Service.Preview(ctx, req)
+	return a.submit(ctx, req)
 }
 
 // command carries out a change of nouns.
 func (a *API) command(ctx context.Context, action string, plan func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error)) (*directory.Plan, error) {
-	return a.do(ctx, directory.Command{Action: action, Plan: plan}, false, "")
+	return a.do(ctx, directory.Command{Action: action, Plan: plan}, "")
 }
 
 // read calls fn with a snapshot.

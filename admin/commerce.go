@@ -35,7 +35,7 @@ func (a *API) commerce() {
 		}})
 	keep(a, nouns[directory.Purchase]{path: "/purchases", tag: tag, view: ViewPeople})
 	add(a, place{"tell-purchase", http.MethodPost, "/purchases", tag, "Tell of a purchase, or ask whether it may be", Commerce, http.StatusCreated}, func(ctx context.Context, in *newPurchase) (out *single[directory.Purchase], err error) {
-		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, false, ""); err != nil {
+		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, ""); err != nil {
 			return nil, err
 		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
@@ -87,6 +87,6 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 	if err != nil || on || v.User == "" {
 		return one(v, v.Version), err
 	}
-	_, err = a.do(ctx, directory.Unblock(rt, v.User), false, "")
+	_, err = a.do(ctx, directory.Unblock(rt, v.User), "")
 	return one(v, v.Version), err
 }

@@ -18,7 +18,6 @@ type restoreInput struct {
 	ID             string `path:"id"`
 	Departure      string `path:"departure"`
 	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
 	Body           struct {
 		Parts []string `json:"parts" required:"true" minItems:"1" enum:"records,teams,subscriptions"`
 	}
@@ -28,7 +27,6 @@ type undoInput struct {
 	ID             string `path:"id"`
 	Departure      string `path:"departure"`
 	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
 }
 
 // departures registers what can be done about deactivations: see what they took
@@ -48,10 +46,10 @@ func (a *API) departures() {
 		return out, err
 	})
 	add(a, place{"undo-departure", http.MethodPost, "/users/{id}/departures/{departure}/undo", tag, "Undo a deactivation in time", AccessPeople, 0}, func(ctx context.Context, in *undoInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
+		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
 	})
 	add(a, place{"restore-departure", http.MethodPost, "/users/{id}/departures/{departure}/restore", tag, "Restore parts of what was lost", AccessPeople, 0}, func(ctx context.Context, in *restoreInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
+		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
 	add(a, place{"approve-departure", http.MethodPut, "/users/{id}/approval", tag, "Allow the deactivation of a person that needs two people", BlockList, 0}, func(ctx context.Context, in *byID) (*single[directory.Approval], error) {
 		var v directory.Approval

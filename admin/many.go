@@ -16,7 +16,6 @@ type outcome struct {
 
 type manyInput struct {
 	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
 	Body           struct {
 		IDs                  []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
 		ReactivateOnPurchase *bool    `json:"reactivateOnPurchase,omitempty"`
@@ -47,22 +46,12 @@ func (a *API) many() {
 func (a *API) each(ctx context.Context, in *manyInput, change func(id string) directory.Change) (*list[outcome], error) {
 	out := &list[outcome]{}
 	for _, id := range in.Body.IDs {
-		p, err := a.do(ctx, change(id), in.Preview, "")
-		o := outcome{ID: id}
-		switch {
-		case p != nil && err == nil:
-			o.Decision = decisionOf(p, !in.Preview, a.language(ctx))
-		case err != nil:
-			pr := problemOf(err, requestID(ctx))
-			if pr.Status >= 500 {
-				return nil, err
-			}
-			o.Decision = Decision{Code: pr.Code, Detail: pr.Detail, Blockers: pr.Blockers, Effects: []directory.Effect{}}
-			if o.Decision.Blockers == nil {
-				o.Decision.Blockers = []directory.Blocker{}
-			}
+		p, err := a.do(ctx, change(id), "")
+		decision, err := a.decisionOn(ctx, p, err)
+		if err != nil {
+			return nil, err
 		}
-		out.Body.Items = append(out.Body.Items, o)
+		out.Body.Items = append(out.Body.Items, outcome{id, decision})
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -29,23 +30,48 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed)
 	op.RequestBody = optionalBody[I]()
+	if p.previews() {
+		describe(&op)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			p := problemOf(err, requestID(ctx))
-			if p.refusal != nil {
-				p.tell(a.language(ctx))
-			}
-			if p.Status == http.StatusInternalServerError {
-				a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
-			}
-			return nil, p
+			return nil, a.failed(ctx, err)
 		}
 		return out, nil
 	})
+	if p.previews() {
+		a.describePreview(op.Responses)
+	}
 	if op.RequestBody != nil {
 		op.RequestBody.Required = false // the framework asks for every body that is no pointer
 	}
+}
+
+// failed is what an operation answers that did not come to its end: a problem, or
+// the outcome of a preview.
+func (a *API) failed(ctx context.Context, err error) error {
+	var seen *previewed
+	if errors.As(err, &seen) {
+		return seen
+	}
+	p := a.problemFor(ctx, err)
+	if p.Status == http.StatusInternalServerError {
+		a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
+	}
+	if previewing(ctx) && p.refuses() {
+		return &previewed{p.decision()}
+	}
+	return p
+}
+
+// problemFor is the problem of an error in the language of the caller.
+func (a *API) problemFor(ctx context.Context, err error) *Problem {
+	p := problemOf(err, requestID(ctx))
+	if p.refusal != nil {
+		p.tell(a.language(ctx))
+	}
+	return p
 }
 
 // optionalBody is for the operations that go without a body; nil for all others.
@@ -142,19 +168,7 @@ type (
 // keep registers the operations on a kind of document.
 func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	kind := string(P(new(T)).Kind())
-	add(a, place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}, func(ctx context.Context, in *nounList) (out *list[T], err error) {
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			q := directory.DocumentQuery{Org: org}
-			if in.User != "" && n.of != nil {
-				q = n.of(org, in.User)
-			}
-			q.After, q.Limit = in.After, in.Limit+1
-			items, err := directory.All[T, P](ctx, r, q)
-			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
-			return err
-		})
-		return out, err
-	})
+	keepList[T, P](a, n)
 	add(a, place{"get-" + kind, http.MethodGet, n.path + "/{id}", n.tag, "Read one", n.view, 0}, func(ctx context.Context, in *byID) (out *single[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			find := n.find
@@ -197,6 +211,32 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 			return n.drop(ctx, r, d, &v)
 		})
 		return nil, err
+	})
+}
+
+// keepList registers the list of a kind of document.
+func keepList[T any, P directory.Noun[T]](a *API, n nouns[T]) {
+	p := place{"list-" + string(P(new(T)).Kind()), http.MethodGet, n.path, n.tag, "List them", n.view, 0}
+	read := func(ctx context.Context, in Page, of func(directory.OrgID) directory.DocumentQuery) (out *list[T], err error) {
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			q := of(org)
+			q.After, q.Limit = in.After, in.Limit+1
+			items, err := directory.All[T, P](ctx, r, q)
+			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
+			return err
+		})
+		return out, err
+	}
+	all := func(org directory.OrgID) directory.DocumentQuery { return directory.DocumentQuery{Org: org} }
+	if n.of == nil {
+		add(a, p, func(ctx context.Context, in *Page) (*list[T], error) { return read(ctx, *in, all) })
+		return
+	}
+	add(a, p, func(ctx context.Context, in *nounList) (*list[T], error) {
+		if in.User == "" {
+			return read(ctx, in.Page, all)
+		}
+		return read(ctx, in.Page, func(org directory.OrgID) directory.DocumentQuery { return n.of(org, in.User) })
 	})
 }
 

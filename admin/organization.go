@@ -32,9 +32,8 @@ type (
 		}
 	}
 	closeInput struct {
-		ID      string `path:"id"`
-		Preview bool   `query:"preview"`
-		Body    struct {
+		ID   string `path:"id"`
+		Body struct {
 			Confirm string `json:"confirm" required:"true" doc:"The user name of the account, typed."`
 		}
 	}
@@ -178,7 +177,7 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 		return nil, err
 	}
 	rt := a.typed(ctx, "User")
-	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), false, ""); err != nil {
+	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), ""); err != nil {
 		return nil, err
 	}
 	out := export{Exported: now()}
@@ -225,8 +224,11 @@ func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Err(); err != nil || in.Preview {
-		return one(decisionOf(p, false, a.language(ctx)), 0), err
+	if previewing(ctx) {
+		return nil, &previewed{decisionOf(p, false, a.language(ctx))}
+	}
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	if err := a.leaveOthers(ctx, rt, p.Before, c.org, self); err != nil {
 		return nil, err

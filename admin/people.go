@@ -92,7 +92,6 @@ type (
 	newPerson struct {
 		IdempotencyKey string `header:"Idempotency-Key"`
 		Reservation    string `header:"Usher-Reservation" doc:"Reserved seats to take one of."`
-		Preview        bool   `query:"preview"`
 		Body           struct {
 			GivenName      string `json:"givenName,omitempty"`
 			FamilyName     string `json:"familyName,omitempty"`
@@ -105,7 +104,6 @@ type (
 	editPerson struct {
 		ID      string `path:"id"`
 		IfMatch string `header:"If-Match"`
-		Preview bool   `query:"preview"`
 		Body    struct {
 			GivenName            *string `json:"givenName,omitempty"`
 			FamilyName           *string `json:"familyName,omitempty"`
@@ -124,7 +122,6 @@ type (
 		ID             string `path:"id"`
 		IfMatch        string `header:"If-Match"`
 		IdempotencyKey string `header:"Idempotency-Key"`
-		Preview        bool   `query:"preview" doc:"Decide, and change nothing."`
 	}
 	leaveInput struct {
 		VerbInput
@@ -190,9 +187,9 @@ func (a *API) person(ctx context.Context, id string, fn func(directory.Reader, *
 	})
 }
 
-// verb carries out a change of one person, or previews it.
+// verb carries out a change of one person.
 func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) (*decided, error) {
-	p, err := a.do(ctx, change, in.Preview, in.IfMatch)
+	p, err := a.do(ctx, change, in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +197,7 @@ func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) 
 	if p.After != nil {
 		v = p.After.Version
 	}
-	return one(decisionOf(p, !in.Preview, a.language(ctx)), v), nil
+	return one(decisionOf(p, true, a.language(ctx)), v), nil
 }
 
 // wanted is the filter that the parameters of a list come to; "" is everybody.
@@ -284,17 +281,13 @@ func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	r.Set(schemas.User.Emails, emails(b.Email))
 	invite := b.SendInvitation == nil || *b.SendInvitation
 	r.SetPath(schemas.Usher.SendInvitation, scim.BoolValue(invite))
-	c := callerOf(ctx)
-	req := directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: directory.Create{Resource: r}, Reservation: in.Reservation}
-	execute := a.Service.Execute
-	if in.Preview {
-		execute = a.Service.Preview
-	}
-	p, err := execute(ctx, req)
+	req := request(ctx, directory.Create{Resource: r})
+	req.Reservation = in.Reservation
+	p, err := a.submit(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, !in.Preview, a.language(ctx)), p.After.Version), nil
+	return one(decisionOf(p, true, a.language(ctx)), p.After.Version), nil
 }
 
 func emails(address string) scim.Value {
@@ -339,7 +332,7 @@ func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) 
 	if err != nil {
 		return nil, err
 	}
-	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch, Preview: in.Preview}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
+	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
 }
 
 func decodePatch(rt *scim.ResourceType, ops []string) (*patch.Patch, error) {

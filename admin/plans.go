@@ -53,7 +53,7 @@ func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Cha
 // forecast previews the change of one person.
 func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
 	item := directory.BatchItem{ID: id}
-	p, err := a.do(ctx, planned(b, rt, id), true, "")
+	p, err := a.Service.Preview(ctx, request(ctx, planned(b, rt, id)))
 	if err == nil {
 		item.Effects, item.Blockers = p.Effects, p.Blockers()
 		if p.Before != nil {
@@ -85,6 +85,9 @@ func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], 
 		if item.Allowed {
 			b.SeatsDelta += item.Seats()
 		}
+	}
+	if previewing(ctx) {
+		return nil, foretold(&b)
 	}
 	_, err := a.command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
@@ -125,6 +128,9 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 			return nil, err
 		}
 	}
+	if previewing(ctx) {
+		return nil, foretold(&b)
+	}
 	// The plan is taken first, so that it is carried out by one caller alone.
 	if err := a.savePlan(ctx, &b, "plan.commit"); err != nil {
 		return nil, err
@@ -159,13 +165,25 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.Resource
 	return nil
 }
 
+// foretold is what a plan would do to those whom it may change.
+func foretold(b *directory.Batch) *previewed {
+	d := Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
+	for _, item := range b.Items {
+		d.Blockers = append(d.Blockers, item.Blockers...)
+		if item.Allowed && item.Outcome == "" {
+			d.Effects = append(d.Effects, item.Effects...)
+		}
+	}
+	return &previewed{d}
+}
+
 // savePlan keeps the plan; without an action it leaves no event.
 func (a *API) savePlan(ctx context.Context, b *directory.Batch, action string) error {
 	var next directory.Batch
 	_, err := a.do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		next, d.Subject = *b, b.ID
 		return nil, directory.Save(d, d.Org, &next)
-	}}, false, "")
+	}}, "")
 	if err == nil {
 		b.Head = next.Head
 	}
@@ -181,7 +199,7 @@ func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 		item.Outcome = "refused"
 		return nil
 	}
-	p, err := a.do(ctx, planned(b, rt, item.ID), false, "")
+	p, err := a.do(ctx, planned(b, rt, item.ID), "")
 	var refused *directory.Refusal
 	switch {
 	case errors.As(err, &refused):
