@@ -22,6 +22,7 @@ type Directory interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
 	Execute(ctx context.Context, req directory.Request) (*directory.Plan, error)
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
+	RoomInTurn(ctx context.Context, org directory.OrgID, reservation string, steps []directory.Step) error
 }
 
 // Options of a Server; zero values are replaced by the defaults named.
