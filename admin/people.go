@@ -130,6 +130,12 @@ type (
 			TransferTo           string `json:"transferTo,omitempty" doc:"Who receives the open records."`
 		} `required:"false"`
 	}
+	joinInput struct {
+		VerbInput
+		Body struct {
+			SendInvitation *bool `json:"sendInvitation,omitempty" doc:"Whether to send an invitation to who has not joined. Default: to who was invited before and, at a conversion, to whose consent is wanted."`
+		} `required:"false"`
+	}
 	decided = single[Decision]
 )
 
@@ -157,10 +163,8 @@ func (a *API) people() {
 		action  Action
 		change  func(rt *scim.ResourceType, id string) directory.Change
 	}{
-		"activate": {"Let a person in again", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Activate{Type: rt, ID: id} }},
 		"suspend":  {"Freeze a person, who keeps seat, teams and integrations", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} }},
 		"resume":   {"End a freeze", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} }},
-		"convert":  {"Make an external person a member at home", AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Convert(rt, id) }},
 		"withdraw": {"Withdraw an invitation", AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) }},
 		"hold":     {"Put a person's data under a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
 		"unhold":   {"Lift a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
@@ -169,8 +173,21 @@ func (a *API) people() {
 			return a.verb(ctx, in, verb.change(a.typed(ctx, "User"), in.ID))
 		})
 	}
+	add(a, place{"activate-person", http.MethodPost, "/users/{id}/activate", tag, "Let a person in again", AccessPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
+		return a.verb(ctx, &in.VerbInput, directory.Activate{Type: a.typed(ctx, "User"), ID: in.ID, Invite: in.Body.SendInvitation})
+	})
+	add(a, place{"convert-person", http.MethodPost, "/users/{id}/convert", tag, "Make an external person a member at home", AddPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
+		return a.verb(ctx, &in.VerbInput, converted(a.typed(ctx, "User"), in.ID, in.Body.SendInvitation))
+	})
 	a.many()
 	a.invitations()
+}
+
+// converted is a conversion, with what is said of the invitation.
+func converted(rt *scim.ResourceType, id string, invite *bool) directory.Change {
+	c := directory.Convert(rt, id)
+	c.Invite = invite
+	return c
 }
 
 // person reads one person.

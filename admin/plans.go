@@ -39,13 +39,13 @@ func (a *API) plans() {
 func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Change {
 	switch b.Verb {
 	case "activate":
-		return directory.Activate{Type: rt, ID: id}
+		return directory.Activate{Type: rt, ID: id, Invite: b.Options.SendInvitation}
 	case "suspend":
 		return directory.Suspend{Type: rt, ID: id}
 	case "resume":
 		return directory.Resume{Type: rt, ID: id}
 	case "convert":
-		return directory.Convert(rt, id)
+		return converted(rt, id, b.Options.SendInvitation)
 	}
 	return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: b.Options.ReactivateOnPurchase, TransferTo: b.Options.TransferTo}
 }

@@ -24,6 +24,7 @@ type Batch struct {
 type BatchOptions struct {
 	ReactivateOnPurchase *bool  `json:"reactivateOnPurchase,omitempty"`
 	TransferTo           string `json:"transferTo,omitempty"`
+	SendInvitation       *bool  `json:"sendInvitation,omitempty"`
 }
 
 // BatchItem is one person of a batch.

@@ -111,6 +111,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 	case Activate:
 		if err = start(c.Type, c.ID, Active); err == nil {
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
+			d.Invite = c.Invite
 			if d.frozen() {
 				d.Is = Suspended
 			}
@@ -127,7 +128,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 		}
 	case SetState:
 		if err = start(c.Type, c.ID, ""); err == nil {
-			d.Is, d.Verb = d.Was, c.Verb
+			d.Is, d.Verb, d.Invite = d.Was, c.Verb, c.Invite
 			found, err = c.Plan(ctx, r, d)
 		}
 	default:
