@@ -55,14 +55,14 @@ func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 	item := directory.BatchItem{ID: id}
 	p, err := a.Service.Preview(ctx, request(ctx, planned(b, rt, id)))
 	if err == nil {
-		item.Effects, item.Blockers = p.Effects, p.Blockers()
+		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.language(ctx))
 		if p.Before != nil {
 			item.Name = directory.DisplayOf(p.Before)
 		}
 		err = p.Err()
 	}
 	if err != nil {
-		pr := problemOf(err, requestID(ctx))
+		pr := a.problemFor(ctx, err)
 		if pr.Status >= 500 {
 			return item, err
 		}
@@ -203,7 +203,7 @@ func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 	var refused *directory.Refusal
 	switch {
 	case errors.As(err, &refused):
-		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.Error()
+		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.In(a.language(ctx))
 	case errors.Is(err, directory.ErrNotFound):
 		item.Outcome = "skipped"
 	case err != nil:

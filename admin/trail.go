@@ -84,6 +84,6 @@ func (a *API) problem(ctx context.Context, in *byID) (*single[trouble], error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Gone, out.Blockers = p.Err() == nil, p.Blockers()
+	out.Gone, out.Blockers = p.Err() == nil, p.BlockersIn(a.language(ctx))
 	return &single[trouble]{Body: out}, nil
 }

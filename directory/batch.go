@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -36,7 +37,7 @@ type BatchItem struct {
 	Detail   string    `json:"detail,omitempty"`
 	Blockers []Blocker `json:"blockers,omitempty"`
 	Effects  []Effect  `json:"effects,omitempty"`
-	Digest   string    `json:"digest"`            // of all the above
+	Digest   string    `json:"digest"`            // of all the above, in whatever language
 	Outcome  string    `json:"outcome,omitempty"` // done, unchanged, refused, skipped
 }
 
@@ -57,8 +58,12 @@ func (b *Batch) Keys() []string {
 // Seal sets the digest of an item, by which a later look tells whether anything
 // moved.
 func (i *BatchItem) Seal() {
-	i.Digest = ""
-	data, err := json.Marshal(i)
+	plain := *i
+	plain.Digest, plain.Detail, plain.Blockers = "", "", slices.Clone(i.Blockers)
+	for n := range plain.Blockers {
+		plain.Blockers[n].Detail = ""
+	}
+	data, err := json.Marshal(plain)
 	if err != nil {
 		return // nothing in it can fail
 	}
