@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -43,8 +44,9 @@ type Ports struct {
 // document at /api/v1/openapi.json.
 type API struct {
 	Ports
-	huma huma.API
-	mux  *http.ServeMux
+	huma    huma.API
+	mux     *http.ServeMux
+	denials denials
 }
 
 // NewAPI makes the admin API.
@@ -104,6 +106,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeProblem(w, problemOf(errors.New("panic"), id))
 		}
 	}()
+	if strings.ContainsFunc(r.URL.Path, unicode.IsControl) || strings.Count(r.URL.Path, "/") != strings.Count(r.URL.EscapedPath(), "/") {
+		writeProblem(w, problemOf(badRequest("The path of the address holds an encoded slash or control character, which no id has."), id))
+		return
+	}
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		a.missing(w, r, id)
 		return
@@ -182,7 +188,11 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		err = signInAgain()
 	}
 	if err != nil {
-		writeProblem(w, problemOf(err, requestID(r.Context())))
+		p := problemOf(err, requestID(r.Context()))
+		if p.Code == permissionDenied {
+			a.denied(r.Context(), c, ctx.Operation().OperationID)
+		}
+		writeProblem(w, p)
 		return
 	}
 	next(huma.WithValue(ctx, callerKey{}, c))
@@ -201,7 +211,7 @@ func (a *API) caller(r *http.Request) (caller, error) {
 		return c, nil
 	}
 	if p.Subject == "" {
-		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied",
+		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
 			Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
 	}
 	return c, a.member(r.Context(), &c, p)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
@@ -80,5 +81,11 @@ func (a *API) departures() {
 		return one(v, v.Version), err
 	})
 	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople})
-	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true})
+	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, _ directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
+		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
+		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {
+			return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}
+		}
+		return nil, err
+	}})
 }

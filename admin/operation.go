@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -36,7 +35,7 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, a.failed(ctx, err)
+			return nil, a.failed(ctx, p.id, err)
 		}
 		return out, nil
 	})
@@ -50,7 +49,7 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 
 // failed is what an operation answers that did not come to its end: a problem, or
 // the outcome of a preview.
-func (a *API) failed(ctx context.Context, err error) error {
+func (a *API) failed(ctx context.Context, operation string, err error) error {
 	var seen *previewed
 	if errors.As(err, &seen) {
 		return seen
@@ -59,8 +58,11 @@ func (a *API) failed(ctx context.Context, err error) error {
 	if p.Status == http.StatusInternalServerError {
 		a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
 	}
-	if previewing(ctx) && p.refuses() {
+	switch {
+	case previewing(ctx) && p.refuses():
 		return &previewed{p.decision()}
+	case p.Code == permissionDenied && !previewing(ctx):
+		a.denied(context.WithoutCancel(ctx), callerOf(ctx), operation)
 	}
 	return p
 }
@@ -114,12 +116,12 @@ type (
 
 func one[T any](v T, version scim.Version) *single[T] { return &single[T]{version.ETag(), v} }
 
-// pageOf cuts what was read, one item more than the limit, into a page.
-func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
+// pageOf cuts what was read of a list, one item more than the limit, into a page.
+func pageOf[T any](of string, items []T, limit int, id func(T) string) *list[T] {
 	out := &list[T]{}
 	if len(items) > limit {
 		items = items[:limit]
-		out.Body.Next = id(items[limit-1])
+		out.Body.Next = encodePlace(of, id(items[limit-1]))
 	}
 	out.Body.Items = items
 	if items == nil {
@@ -216,13 +218,18 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 
 // keepList registers the list of a kind of document.
 func keepList[T any, P directory.Noun[T]](a *API, n nouns[T]) {
-	p := place{"list-" + string(P(new(T)).Kind()), http.MethodGet, n.path, n.tag, "List them", n.view, 0}
+	kind := string(P(new(T)).Kind())
+	p := place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}
 	read := func(ctx context.Context, in Page, of func(directory.OrgID) directory.DocumentQuery) (out *list[T], err error) {
+		after, err := decodePlace(kind, in.After)
+		if err != nil {
+			return nil, err
+		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			q := of(org)
-			q.After, q.Limit = in.After, in.Limit+1
+			q.After, q.Limit = after, in.Limit+1
 			items, err := directory.All[T, P](ctx, r, q)
-			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
+			out = pageOf(kind, items, in.Limit, func(v T) string { return P(&v).Meta().ID })
 			return err
 		})
 		return out, err
@@ -250,6 +257,9 @@ func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T]
 			id = d.NewID(kind)
 		}
 		before, err := directory.LoadOr[T, P](ctx, r, d.Org, id)
+		if err == nil && P(&before).Meta().Version == 0 {
+			err = directory.CheckID("id", id)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -296,9 +306,4 @@ func matches(header string, v scim.Version) error {
 		err = directory.ErrVersion
 	}
 	return err
-}
-
-func atoi(s string) int64 {
-	n, _ := strconv.ParseInt(s, 10, 64) // a cursor that is none starts at the beginning
-	return n
 }

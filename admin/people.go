@@ -249,10 +249,8 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 				return err
 			}
 		}
-		if in.After != "" {
-			if q.After, err = decodeCursor(in.After); err != nil {
-				return err
-			}
+		if q.After, err = position("User", in.After); err != nil {
+			return err
 		}
 		out = &list[Person]{}
 		out.Body.Items = []Person{}
@@ -267,7 +265,7 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 				}
 			}
 			if found.More {
-				q.After, out.Body.Next = found.Last, encodeCursor(found.Last)
+				q.After, out.Body.Next = found.Last, encodePlace("User", string(found.Last))
 			} else {
 				out.Body.Next = ""
 			}

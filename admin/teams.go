@@ -74,10 +74,8 @@ func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err err
 		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+directory.Team+`"`, q.Type, scim.Strict); err != nil {
 			return err
 		}
-		if in.After != "" {
-			if q.After, err = decodeCursor(in.After); err != nil {
-				return err
-			}
+		if q.After, err = position("Group", in.After); err != nil {
+			return err
 		}
 		found, err := r.Find(ctx, q)
 		out = &list[team]{}
@@ -86,7 +84,7 @@ func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err err
 			out.Body.Items = append(out.Body.Items, teamOf(g))
 		}
 		if found.More {
-			out.Body.Next = encodeCursor(found.Last)
+			out.Body.Next = encodePlace("Group", string(found.Last))
 		}
 		return err
 	})

@@ -47,6 +47,9 @@ func takeInvite(r *scim.Resource) *bool {
 
 // draft reads what is there and works out what would be.
 func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
+	if err = reserved(ctx, r, req); err != nil {
+		return nil, nil, 0, nil, err
+	}
 	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist, Withheld: req.Withheld}
 	switch c := req.Change.(type) {
 	case creation:
@@ -183,8 +186,8 @@ func defaults(r *scim.Resource) {
 }
 
 // carryOver makes a PUT body complete: what clients cannot write stays, and so
-// do active and what the person is given, whose absence must never change who has
-// access. An immutable
+// do active, the dates of leaving and what the person is given, whose absence must
+// never change who has access, now or later. An immutable
 // value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
@@ -214,7 +217,7 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 	was, had := before.Get(a)
 	is, has := after.Get(a)
 	switch {
-	case a.Mutability == scim.ReadOnly && had, a.Path() == "active" && had && !has:
+	case a.Mutability == scim.ReadOnly && had, had && !has && outlivesSilence(a):
 		after.SetPath(a, was)
 	case a.Mutability == scim.Immutable && had && !has:
 		after.SetPath(a, was)
@@ -222,4 +225,10 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 		return scim.Errorf(scim.BadMutability, "The attribute %s cannot change once it has a value.", a.Path())
 	}
 	return nil
+}
+
+// outlivesSilence reports whether a PUT that does not speak of the attribute leaves it
+// as it is.
+func outlivesSilence(a *scim.Attribute) bool {
+	return a.Path() == "active" || a == schemas.Usher.TerminationDate || a == schemas.Usher.ContractEndDate
 }

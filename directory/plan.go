@@ -203,8 +203,15 @@ func (d *Draft) action(p *Plan) string {
 		return "user.suspend"
 	case d.Was == Suspended && d.Is == Active:
 		return "user.resume"
+	case d.queues():
+		return "user.waitlist"
 	}
 	return noun(p.Type) + ".update"
+}
+
+// queues reports whether a person who was not waiting for a seat waits for one now.
+func (d *Draft) queues() bool {
+	return IsPerson(d.Type) && d.After.Text(schemas.Usher.SeatState) == SeatWaitlisted && d.Before.Text(schemas.Usher.SeatState) != SeatWaitlisted
 }
 
 func noun(rt *scim.ResourceType) string { return scim.Fold(rt.Name) }

@@ -127,7 +127,7 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 		"add-person": {body: `{"email":"new@corp.example"}`}, "edit-person": {bob, `{"title":"Lady"}`},
 		"activate-person": {id: gone}, "activate-people": {body: `{"ids":["` + gone + `"]}`}, "deactivate-people": {body: ids}, "invite-people": {body: ids},
 		"undo-departure": {id: gone}, "restore-departure": {gone, `{"parts":["records"]}`}, "unhold-tombstone": {id: removed},
-		"put-release": {"console", `{}`}, "delete-release": {id: func() string { return h.api(200, "PUT", "/brake-releases/bootstrap", `{}`).at("id") }()},
+		"put-release": {"default", `{}`}, "delete-release": {id: func() string { return h.api(200, "PUT", "/brake-releases/default", `{}`).at("id") }()},
 		"create-plan": {body: `{"verb":"suspend","ids":["` + bob + `"]}`}, "commit-plan": {id: made("/plans", `{"verb":"suspend","ids":["`+bob+`"]}`)},
 		"create-team": {body: `{"name":"Other"}`}, "edit-team": {team, `{"name":"Other"}`}, "delete-team": {id: team}, "add-team-member": {id: team}, "remove-team-member": {id: team},
 		"put-licence": {"core", `{"purchased":30}`}, "delete-licence": {id: "core"},
