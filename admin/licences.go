@@ -39,7 +39,12 @@ type (
 // licences registers the operations on licences and reservations.
 func (a *API) licences() {
 	const tag = "Licences"
-	add(a, place{"get-licence", http.MethodGet, "/licences/{id}", tag, "How a licence stands", Licences, 0}, func(ctx context.Context, in *byID) (out *single[licence], err error) {
+	add(a, place{"get-licence", http.MethodGet, "/licences/{id}", tag, "How a licence stands; an application's is the one of its key, which its administrators see too", OwnLicence, 0}, func(ctx context.Context, in *byID) (out *single[licence], err error) {
+		if c := callerOf(ctx); c.role == AsSelf {
+			if err := a.administers(ctx, c, in.ID, OwnLicence); err != nil {
+				return nil, err
+			}
+		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			out, err = readLicence(ctx, r, org, in.ID)
 			return err

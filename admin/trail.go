@@ -50,7 +50,7 @@ func (a *API) events(ctx context.Context, in *trailInput, waiting bool) (*list[d
 	if c.role == AsSelf {
 		if in.App == "" {
 			about = c.actor.User
-		} else if err := a.administers(ctx, c, in.App); err != nil {
+		} else if err := a.administers(ctx, c, in.App, OwnAudit); err != nil {
 			return nil, err
 		}
 	}
@@ -59,13 +59,13 @@ func (a *API) events(ctx context.Context, in *trailInput, waiting bool) (*list[d
 }
 
 // administers refuses a member who is no administrator of the application.
-func (a *API) administers(ctx context.Context, c caller, app string) error {
+func (a *API) administers(ctx context.Context, c caller, app string, need Action) error {
 	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		ok, err := holdsRole(ctx, r, org, c.actor.User, app+"."+directory.AppAdmin)
 		if err != nil || ok {
 			return err
 		}
-		return forbidden(OwnAudit, c.role)
+		return forbidden(need, c.role)
 	})
 }
 

@@ -254,3 +254,22 @@ func TestDeniedPermissionsAreAudited(t *testing.T) {
 	s.same(got, "items/0/event/refused/0", "permission.denied")
 	s.same(got, "items/0/event/actor/user", ada)
 }
+
+// 3.6: who administers an application sees how its licence stands, and no other.
+func TestAppAdminsSeeTheirLicence(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	ada := s.member("ada", "", 0)
+	s.member("bob", "", 0)
+	s.api(200, "PUT", "/applications/mail", `{"name":"Mail"}`)
+	s.api(200, "PUT", "/applications/mail/assignments/"+ada, `{"role":"admin"}`)
+	for _, sku := range []string{"mail", "core"} {
+		s.api(200, "PUT", "/licences/"+sku, `{"purchased":7}`)
+	}
+	s.same(s.ask(200, s.as("ada@corp.example"), "GET", "/licences/mail", ""), "purchased", "7")
+	s.ask(403, s.as("ada@corp.example"), "GET", "/licences/core", "")
+	s.ask(403, s.as("ada@corp.example"), "GET", "/licences", "")
+	s.ask(403, s.as("ada@corp.example"), "PUT", "/licences/mail", `{"purchased":9}`)
+	s.ask(403, s.as("bob@corp.example"), "GET", "/licences/mail", "")
+}
