@@ -190,7 +190,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if err != nil {
 		p := problemOf(err, requestID(r.Context()))
 		if p.Code == permissionDenied {
-			a.denied(r.Context(), c, ctx.Operation().OperationID)
+			a.denied(context.WithoutCancel(r.Context()), c, ctx.Operation().OperationID)
 		}
 		writeProblem(w, p)
 		return

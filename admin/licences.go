@@ -129,10 +129,7 @@ func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, s
 
 func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], err error) {
 	_, err = a.command(ctx, "pool.update", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		pool, err := directory.LoadOr[directory.Pool](ctx, r, d.Org, in.ID)
-		if err == nil && pool.Version == 0 {
-			err = directory.CheckID("id", in.ID)
-		}
+		pool, err := loadNoun[directory.Pool](ctx, r, d.Org, in.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -256,10 +256,7 @@ func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T]
 		if id == "" {
 			id = d.NewID(kind)
 		}
-		before, err := directory.LoadOr[T, P](ctx, r, d.Org, id)
-		if err == nil && P(&before).Meta().Version == 0 {
-			err = directory.CheckID("id", id)
-		}
+		before, err := loadNoun[T, P](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
 		}
@@ -294,6 +291,15 @@ func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T]
 	}
 	_, err := a.command(ctx, kind+".update", plan)
 	return one(v, P(&v).Meta().Version), err
+}
+
+// loadNoun reads a document, or gives an empty one of an id that may be one.
+func loadNoun[T any, P directory.Noun[T]](ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error) {
+	v, err := directory.LoadOr[T, P](ctx, r, org, id)
+	if err == nil && P(&v).Meta().Version == 0 {
+		err = directory.CheckID("id", id)
+	}
+	return v, err
 }
 
 // matches checks If-Match against a document's version.

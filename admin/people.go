@@ -130,12 +130,6 @@ type (
 			TransferTo           string `json:"transferTo,omitempty" doc:"Who receives the open records."`
 		} `required:"false"`
 	}
-	joinInput struct {
-		VerbInput
-		Body struct {
-			SendInvitation *bool `json:"sendInvitation,omitempty" doc:"Whether to send an invitation to who has not joined. Default: to who was invited before and, at a conversion, to whose consent is wanted."`
-		} `required:"false"`
-	}
 	decided = single[Decision]
 )
 
@@ -173,21 +167,9 @@ func (a *API) people() {
 			return a.verb(ctx, in, verb.change(a.typed(ctx, "User"), in.ID))
 		})
 	}
-	add(a, place{"activate-person", http.MethodPost, "/users/{id}/activate", tag, "Let a person in again", AccessPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
-		return a.verb(ctx, &in.VerbInput, directory.Activate{Type: a.typed(ctx, "User"), ID: in.ID, Invite: in.Body.SendInvitation})
-	})
-	add(a, place{"convert-person", http.MethodPost, "/users/{id}/convert", tag, "Make an external person a member at home", AddPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
-		return a.verb(ctx, &in.VerbInput, converted(a.typed(ctx, "User"), in.ID, in.Body.SendInvitation))
-	})
+	a.returns()
 	a.many()
 	a.invitations()
-}
-
-// converted is a conversion, with what is said of the invitation.
-func converted(rt *scim.ResourceType, id string, invite *bool) directory.Change {
-	c := directory.Convert(rt, id)
-	c.Invite = invite
-	return c
 }
 
 // person reads one person.

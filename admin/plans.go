@@ -120,13 +120,8 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	if err := a.refresh(ctx, &b, rt, in.OnStale == "skip"); err != nil {
 		return nil, err
 	}
-	if b.Verb == "activate" || b.Verb == "convert" {
-		err := a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := a.roomFor(ctx, &b); err != nil {
+		return nil, err
 	}
 	if previewing(ctx) {
 		return nil, foretold(&b)
@@ -163,6 +158,16 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.Resource
 	}
 	b.Committed = now()
 	return nil
+}
+
+// roomFor refuses a plan that lets in more people than there are seats.
+func (a *API) roomFor(ctx context.Context, b *directory.Batch) error {
+	if b.Verb != "activate" && b.Verb != "convert" {
+		return nil
+	}
+	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
+	})
 }
 
 // foretold is what a plan would do to those whom it may change.

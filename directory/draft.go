@@ -47,9 +47,6 @@ func takeInvite(r *scim.Resource) *bool {
 
 // draft reads what is there and works out what would be.
 func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
-	if err = reserved(ctx, r, req); err != nil {
-		return nil, nil, 0, nil, err
-	}
 	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist, Withheld: req.Withheld}
 	switch c := req.Change.(type) {
 	case creation:
