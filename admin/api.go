@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -43,8 +44,9 @@ type Ports struct {
 // document at /api/v1/openapi.json.
 type API struct {
 	Ports
-	huma huma.API
-	mux  *http.ServeMux
+	huma    huma.API
+	mux     *http.ServeMux
+	denials denials
 }
 
 // NewAPI makes the admin API.
@@ -62,7 +64,7 @@ func NewAPI(p Ports) *API {
 	c.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An administrator token, or an access token of an issuer whose subject is a member with a role."}}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, c)
-	a.huma.UseMiddleware(a.authenticate)
+	a.huma.UseMiddleware(a.authenticate, a.asked)
 	a.people()
 	a.departures()
 	a.plans()
@@ -104,6 +106,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeProblem(w, problemOf(errors.New("panic"), id))
 		}
 	}()
+	if strings.ContainsFunc(r.URL.Path, unicode.IsControl) || strings.Count(r.URL.Path, "/") != strings.Count(r.URL.EscapedPath(), "/") {
+		writeProblem(w, problemOf(badRequest("The path of the address holds an encoded slash or control character, which no id has."), id))
+		return
+	}
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		a.missing(w, r, id)
 		return
@@ -182,7 +188,11 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		err = signInAgain()
 	}
 	if err != nil {
-		writeProblem(w, problemOf(err, requestID(r.Context())))
+		p := problemOf(err, requestID(r.Context()))
+		if p.Code == permissionDenied {
+			a.denied(context.WithoutCancel(r.Context()), c, ctx.Operation().OperationID)
+		}
+		writeProblem(w, p)
 		return
 	}
 	next(huma.WithValue(ctx, callerKey{}, c))
@@ -201,7 +211,7 @@ func (a *API) caller(r *http.Request) (caller, error) {
 		return c, nil
 	}
 	if p.Subject == "" {
-		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied",
+		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
 			Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
 	}
 	return c, a.member(r.Context(), &c, p)
@@ -235,10 +245,15 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	})
 }
 
-// do carries a change out, or only previews it.
-func (a *API) do(ctx context.Context, change directory.Change, preview bool, ifMatch string) (*directory.Plan, error) {
+// request is a change that the caller asks for.
+func request(ctx context.Context, change directory.Change) directory.Request {
 	c := callerOf(ctx)
-	req := directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: change}
+	return directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: change}
+}
+
+// do carries a change out, as submit does.
+func (a *API) do(ctx context.Context, change directory.Change, ifMatch string) (*directory.Plan, error) {
+	req := request(ctx, change)
 	if ifMatch != "" {
 		v, err := versions(ifMatch)
 		if err != nil {
@@ -246,15 +261,12 @@ func (a *API) do(ctx context.Context, change directory.Change, preview bool, ifM
 		}
 		req.If = v
 	}
-	if !preview {
-		return a.Service.Execute(ctx, req)
-	}
-	return a.Service.Preview(ctx, req)
+	return a.submit(ctx, req)
 }
 
 // command carries out a change of nouns.
 func (a *API) command(ctx context.Context, action string, plan func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error)) (*directory.Plan, error) {
-	return a.do(ctx, directory.Command{Action: action, Plan: plan}, false, "")
+	return a.do(ctx, directory.Command{Action: action, Plan: plan}, "")
 }
 
 // read calls fn with a snapshot.

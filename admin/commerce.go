@@ -38,7 +38,7 @@ func (a *API) commerce() {
 		if _, err := address(in.Body.Email); err != nil {
 			return nil, err
 		}
-		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, false, ""); err != nil {
+		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, ""); err != nil {
 			return nil, err
 		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
@@ -93,6 +93,6 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 	if err != nil || on || v.User == "" {
 		return one(v, v.Version), err
 	}
-	_, err = a.do(ctx, directory.Unblock(rt, v.User), false, "")
+	_, err = a.do(ctx, directory.Unblock(rt, v.User), "")
 	return one(v, v.Version), err
 }

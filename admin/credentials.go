@@ -60,8 +60,12 @@ func (a *API) credentials() {
 			if err := confirmed(p); err != nil {
 				return err
 			}
-			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: callerOf(ctx).org, Key: "user:" + in.ID, After: in.After, Limit: in.Limit + 1})
-			out = pageOf(all, in.Limit, func(c directory.Credential) string { return c.ID })
+			after, err := decodePlace("credential", in.After)
+			if err != nil {
+				return err
+			}
+			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: callerOf(ctx).org, Key: "user:" + in.ID, After: after, Limit: in.Limit + 1})
+			out = pageOf("credential", all, in.Limit, func(c directory.Credential) string { return c.ID })
 			return err
 		})
 		return out, err

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
@@ -18,7 +19,6 @@ type restoreInput struct {
 	ID             string `path:"id"`
 	Departure      string `path:"departure"`
 	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
 	Body           struct {
 		Parts []string `json:"parts" required:"true" minItems:"1" enum:"records,teams,subscriptions"`
 	}
@@ -28,7 +28,6 @@ type undoInput struct {
 	ID             string `path:"id"`
 	Departure      string `path:"departure"`
 	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
 }
 
 // departures registers what can be done about deactivations: see what they took
@@ -48,10 +47,10 @@ func (a *API) departures() {
 		return out, err
 	})
 	add(a, place{"undo-departure", http.MethodPost, "/users/{id}/departures/{departure}/undo", tag, "Undo a deactivation in time", AccessPeople, 0}, func(ctx context.Context, in *undoInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
+		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
 	})
 	add(a, place{"restore-departure", http.MethodPost, "/users/{id}/departures/{departure}/restore", tag, "Restore parts of what was lost", AccessPeople, 0}, func(ctx context.Context, in *restoreInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID, Preview: in.Preview}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
+		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
 	add(a, place{"approve-departure", http.MethodPut, "/users/{id}/approval", tag, "Allow the deactivation of a person that needs two people", BlockList, 0}, func(ctx context.Context, in *byID) (*single[directory.Approval], error) {
 		var v directory.Approval
@@ -82,5 +81,11 @@ func (a *API) departures() {
 		return one(v, v.Version), err
 	})
 	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople})
-	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true})
+	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, _ directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
+		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
+		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {
+			return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}
+		}
+		return nil, err
+	}})
 }

@@ -14,7 +14,6 @@ type assignmentInput struct {
 	App     string `path:"app"`
 	User    string `path:"user"`
 	IfMatch string `header:"If-Match"`
-	Preview bool   `query:"preview"`
 	Body    struct {
 		Role    *string `json:"role,omitempty" pattern:"^[^.]*$" doc:"Role in the application; admin counts as its administrator."`
 		Enabled *bool   `json:"enabled,omitempty" doc:"Default true."`
@@ -148,10 +147,7 @@ func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[director
 		d.Rewrite(p, func(next *scim.Resource) { policy.ShowAssigned(next, v) })
 		return found, err
 	}}
-	p, err := a.do(ctx, change, in.Preview, "")
-	if err == nil {
-		err = p.Err() // of a preview
-	}
+	_, err := a.do(ctx, change, "")
 	return one(v, v.Version), err
 }
 

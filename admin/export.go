@@ -63,7 +63,7 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 		return nil, err
 	}
 	rt := a.typed(ctx, "User")
-	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), false, ""); err != nil {
+	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), ""); err != nil {
 		return nil, err
 	}
 	out := export{Exported: now(), Audit: []directory.Entry{}}

@@ -37,19 +37,17 @@ type acceptInput struct {
 func (a *API) invitations() {
 	const tag = "Invitations"
 	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *VerbInput) (*secret[Invited], error) {
-		out, v, err := a.invite(ctx, in.ID, in.Preview)
+		out, v, err := a.invite(ctx, in.ID, in.IfMatch)
 		return &secret[Invited]{v.ETag(), "token", out}, err
 	})
 	add(a, place{"invite-people", http.MethodPost, "/users/invite", tag, "Send invitations to many", AddPeople, 0}, func(ctx context.Context, in *manyInput) (*secret[manyOut], error) {
 		out := &secret[manyOut]{Shown: "token"}
 		for _, id := range in.Body.IDs {
-			one, _, err := a.invite(ctx, id, in.Preview)
+			one, _, err := a.invite(ctx, id, "")
 			if err != nil {
-				pr := problemOf(err, requestID(ctx))
-				if pr.Status >= 500 {
+				if one.Decision, err = a.decisionOn(ctx, nil, err); err != nil {
 					return nil, err
 				}
-				one = Invited{Decision: Decision{Code: pr.Code, Detail: pr.Detail, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}}
 			}
 			out.Body.Items = append(out.Body.Items, manyInvited{id, one})
 		}
@@ -59,17 +57,13 @@ func (a *API) invitations() {
 	add(a, place{"accept-invitation", http.MethodPost, "/invitations/accept", tag, "Join with the token of an invitation", Public, 0}, a.accept)
 }
 
-func (a *API) invite(ctx context.Context, id string, preview bool) (Invited, scim.Version, error) {
+func (a *API) invite(ctx context.Context, id, ifMatch string) (Invited, scim.Version, error) {
 	token := "usher_inv_" + rand.Text()
-	p, err := a.do(ctx, directory.Invite(a.typed(ctx, "User"), id, directory.SecretHash(token)), preview, "")
+	p, err := a.do(ctx, directory.Invite(a.typed(ctx, "User"), id, directory.SecretHash(token)), ifMatch)
 	if err != nil {
 		return Invited{}, 0, err
 	}
-	out := Invited{Decision: decisionOf(p, !preview, a.language(ctx))}
-	if out.Done {
-		out.Token = token
-	}
-	return out, p.After.Version, nil
+	return Invited{decisionOf(p, true, a.language(ctx)), token}, p.After.Version, nil
 }
 
 // accept joins. The token is the proof, so there is no other credential.

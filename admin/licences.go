@@ -39,7 +39,12 @@ type (
 // licences registers the operations on licences and reservations.
 func (a *API) licences() {
 	const tag = "Licences"
-	add(a, place{"get-licence", http.MethodGet, "/licences/{id}", tag, "How a licence stands", Licences, 0}, func(ctx context.Context, in *byID) (out *single[licence], err error) {
+	add(a, place{"get-licence", http.MethodGet, "/licences/{id}", tag, "How a licence stands; an application's is the one of its key, which its administrators see too", OwnLicence, 0}, func(ctx context.Context, in *byID) (out *single[licence], err error) {
+		if c := callerOf(ctx); c.role == AsSelf {
+			if err := a.administers(ctx, c, in.ID, OwnLicence); err != nil {
+				return nil, err
+			}
+		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			out, err = readLicence(ctx, r, org, in.ID)
 			return err
@@ -47,8 +52,12 @@ func (a *API) licences() {
 		return out, err
 	})
 	add(a, place{"list-licences", http.MethodGet, "/licences", tag, "List licences", Licences, 0}, func(ctx context.Context, in *Page) (out *list[licence], err error) {
+		after, err := decodePlace("pool", in.After)
+		if err != nil {
+			return nil, err
+		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			pools, err := directory.All[directory.Pool](ctx, r, directory.DocumentQuery{Org: org, After: in.After, Limit: in.Limit + 1})
+			pools, err := directory.All[directory.Pool](ctx, r, directory.DocumentQuery{Org: org, After: after, Limit: in.Limit + 1})
 			if err != nil {
 				return err
 			}
@@ -60,7 +69,7 @@ func (a *API) licences() {
 				}
 				all = append(all, licence{p, seats})
 			}
-			out = pageOf(all, in.Limit, func(l licence) string { return l.ID })
+			out = pageOf("pool", all, in.Limit, func(l licence) string { return l.ID })
 			return nil
 		})
 		return out, err
@@ -69,6 +78,9 @@ func (a *API) licences() {
 	add(a, place{"delete-licence", http.MethodDelete, "/licences/{id}", tag, "Lift the limit", Buy, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
 		_, err := a.command(ctx, "pool.delete", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			p, err := directory.Load[directory.Pool](ctx, r, d.Org, in.ID)
+			if err == nil {
+				err = matches(in.IfMatch, p.Version)
+			}
 			if err == nil {
 				d.Subject = in.ID
 				directory.Drop(d, d.Org, &p)
@@ -82,6 +94,9 @@ func (a *API) licences() {
 	add(a, place{"release-reservation", http.MethodDelete, "/reservations/{id}", tag, "Give reserved seats back", AddPeople, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
 		_, err := a.command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			v, err := directory.Load[directory.Reservation](ctx, r, d.Org, in.ID)
+			if err == nil {
+				err = matches(in.IfMatch, v.Version)
+			}
 			if err == nil {
 				d.Subject = in.ID
 				directory.Drop(d, d.Org, &v)
@@ -114,7 +129,7 @@ func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, s
 
 func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], err error) {
 	_, err = a.command(ctx, "pool.update", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		pool, err := directory.LoadOr[directory.Pool](ctx, r, d.Org, in.ID)
+		pool, err := loadNoun[directory.Pool](ctx, r, d.Org, in.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -14,55 +14,61 @@ type outcome struct {
 	Decision Decision `json:"decision"`
 }
 
-type manyInput struct {
-	IdempotencyKey string `header:"Idempotency-Key"`
-	Preview        bool   `query:"preview"`
-	Body           struct {
-		IDs                  []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
-		ReactivateOnPurchase *bool    `json:"reactivateOnPurchase,omitempty"`
-		TransferTo           string   `json:"transferTo,omitempty"`
+type (
+	manyInput struct {
+		IdempotencyKey string `header:"Idempotency-Key"`
+		Body           struct {
+			IDs []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+		}
 	}
-}
+	manyLeave struct {
+		IdempotencyKey string `header:"Idempotency-Key"`
+		Body           struct {
+			IDs                  []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+			ReactivateOnPurchase *bool    `json:"reactivateOnPurchase,omitempty"`
+			TransferTo           string   `json:"transferTo,omitempty"`
+		}
+	}
+	manyReturn struct {
+		IdempotencyKey string `header:"Idempotency-Key"`
+		Body           struct {
+			IDs            []string `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+			SendInvitation *bool    `json:"sendInvitation,omitempty" doc:"Whether to send an invitation to who has not joined. Default: to who was invited before."`
+		}
+	}
+)
 
 // many registers what is done to many people at once, with a report for each
 // (S3-9, S3-11, S3-27). A batch for which there are not enough seats is refused
 // whole, before anybody is let in.
 func (a *API) many() {
 	const tag = "People"
-	add(a, place{"deactivate-people", http.MethodPost, "/users/deactivate", tag, "End the access of many", AccessPeople, 0}, func(ctx context.Context, in *manyInput) (*list[outcome], error) {
+	add(a, place{"deactivate-people", http.MethodPost, "/users/deactivate", tag, "End the access of many", AccessPeople, 0}, func(ctx context.Context, in *manyLeave) (*list[outcome], error) {
 		rt := a.typed(ctx, "User")
-		return a.each(ctx, in, func(id string) directory.Change {
+		return a.each(ctx, in.Body.IDs, func(id string) directory.Change {
 			return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo}
 		})
 	})
-	add(a, place{"activate-people", http.MethodPost, "/users/activate", tag, "Let many in again", AccessPeople, 0}, func(ctx context.Context, in *manyInput) (*list[outcome], error) {
+	add(a, place{"activate-people", http.MethodPost, "/users/activate", tag, "Let many in again", AccessPeople, 0}, func(ctx context.Context, in *manyReturn) (*list[outcome], error) {
 		if err := a.enoughSeats(ctx, in.Body.IDs); err != nil {
 			return nil, err
 		}
 		rt := a.typed(ctx, "User")
-		return a.each(ctx, in, func(id string) directory.Change { return directory.Activate{Type: rt, ID: id} })
+		return a.each(ctx, in.Body.IDs, func(id string) directory.Change {
+			return directory.Activate{Type: rt, ID: id, Invite: in.Body.SendInvitation}
+		})
 	})
 }
 
-func (a *API) each(ctx context.Context, in *manyInput, change func(id string) directory.Change) (*list[outcome], error) {
+func (a *API) each(ctx context.Context, ids []string, change func(id string) directory.Change) (*list[outcome], error) {
 	out := &list[outcome]{}
-	for _, id := range in.Body.IDs {
-		p, err := a.do(ctx, change(id), in.Preview, "")
-		o := outcome{ID: id}
-		switch {
-		case p != nil && err == nil:
-			o.Decision = decisionOf(p, !in.Preview, a.language(ctx))
-		case err != nil:
-			pr := problemOf(err, requestID(ctx))
-			if pr.Status >= 500 {
-				return nil, err
-			}
-			o.Decision = Decision{Code: pr.Code, Detail: pr.Detail, Blockers: pr.Blockers, Effects: []directory.Effect{}}
-			if o.Decision.Blockers == nil {
-				o.Decision.Blockers = []directory.Blocker{}
-			}
+	for _, id := range ids {
+		p, err := a.do(ctx, change(id), "")
+		decision, err := a.decisionOn(ctx, p, err)
+		if err != nil {
+			return nil, err
 		}
-		out.Body.Items = append(out.Body.Items, o)
+		out.Body.Items = append(out.Body.Items, outcome{id, decision})
 	}
 	return out, nil
 }

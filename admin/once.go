@@ -76,8 +76,8 @@ const (
 // it comes to; repeating it gives the first answer again (R9).
 func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get(keyHeader)
-	if r.Method != http.MethodPost || key == "" {
-		a.mux.ServeHTTP(w, r)
+	if preview, _ := asksPreview(r.URL.Query()); r.Method != http.MethodPost || key == "" || preview {
+		a.mux.ServeHTTP(w, r) // a preview may be repeated, and uses up no key
 		return
 	}
 	p, err := a.Authn.Authenticate(r)

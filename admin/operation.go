@@ -2,9 +2,9 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,23 +29,51 @@ func add[I, O any](a *API, p place, handler func(context.Context, *I) (*O, error
 	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed)
 	op.RequestBody = optionalBody[I]()
+	if p.previews() {
+		describe(&op)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			p := problemOf(err, requestID(ctx))
-			if p.refusal != nil {
-				p.tell(a.language(ctx))
-			}
-			if p.Status == http.StatusInternalServerError {
-				a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
-			}
-			return nil, p
+			return nil, a.failed(ctx, p.id, err)
 		}
 		return out, nil
 	})
+	if p.previews() {
+		a.describePreview(op.Responses)
+	}
 	if op.RequestBody != nil {
 		op.RequestBody.Required = false // the framework asks for every body that is no pointer
 	}
+}
+
+// failed is what an operation answers that did not come to its end: a problem, or
+// the outcome of a preview.
+func (a *API) failed(ctx context.Context, operation string, err error) error {
+	var seen *previewed
+	if errors.As(err, &seen) {
+		return seen
+	}
+	p := a.problemFor(ctx, err)
+	if p.Status == http.StatusInternalServerError {
+		a.Logger.Error("request failed", "request_id", requestID(ctx), "error", err.Error())
+	}
+	switch {
+	case previewing(ctx) && p.refuses():
+		return &previewed{p.decision()}
+	case p.Code == permissionDenied && !previewing(ctx):
+		a.denied(context.WithoutCancel(ctx), callerOf(ctx), operation)
+	}
+	return p
+}
+
+// problemFor is the problem of an error in the language of the caller.
+func (a *API) problemFor(ctx context.Context, err error) *Problem {
+	p := problemOf(err, requestID(ctx))
+	if p.refusal != nil {
+		p.tell(a.language(ctx))
+	}
+	return p
 }
 
 // optionalBody is for the operations that go without a body; nil for all others.
@@ -88,12 +116,12 @@ type (
 
 func one[T any](v T, version scim.Version) *single[T] { return &single[T]{version.ETag(), v} }
 
-// pageOf cuts what was read, one item more than the limit, into a page.
-func pageOf[T any](items []T, limit int, id func(T) string) *list[T] {
+// pageOf cuts what was read of a list, one item more than the limit, into a page.
+func pageOf[T any](of string, items []T, limit int, id func(T) string) *list[T] {
 	out := &list[T]{}
 	if len(items) > limit {
 		items = items[:limit]
-		out.Body.Next = id(items[limit-1])
+		out.Body.Next = encodePlace(of, id(items[limit-1]))
 	}
 	out.Body.Items = items
 	if items == nil {
@@ -142,19 +170,7 @@ type (
 // keep registers the operations on a kind of document.
 func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	kind := string(P(new(T)).Kind())
-	add(a, place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}, func(ctx context.Context, in *nounList) (out *list[T], err error) {
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			q := directory.DocumentQuery{Org: org}
-			if in.User != "" && n.of != nil {
-				q = n.of(org, in.User)
-			}
-			q.After, q.Limit = in.After, in.Limit+1
-			items, err := directory.All[T, P](ctx, r, q)
-			out = pageOf(items, in.Limit, func(v T) string { return P(&v).Meta().ID })
-			return err
-		})
-		return out, err
-	})
+	keepList[T, P](a, n)
 	add(a, place{"get-" + kind, http.MethodGet, n.path + "/{id}", n.tag, "Read one", n.view, 0}, func(ctx context.Context, in *byID) (out *single[T], err error) {
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			find := n.find
@@ -200,6 +216,37 @@ func keep[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 	})
 }
 
+// keepList registers the list of a kind of document.
+func keepList[T any, P directory.Noun[T]](a *API, n nouns[T]) {
+	kind := string(P(new(T)).Kind())
+	p := place{"list-" + kind, http.MethodGet, n.path, n.tag, "List them", n.view, 0}
+	read := func(ctx context.Context, in Page, of func(directory.OrgID) directory.DocumentQuery) (out *list[T], err error) {
+		after, err := decodePlace(kind, in.After)
+		if err != nil {
+			return nil, err
+		}
+		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			q := of(org)
+			q.After, q.Limit = after, in.Limit+1
+			items, err := directory.All[T, P](ctx, r, q)
+			out = pageOf(kind, items, in.Limit, func(v T) string { return P(&v).Meta().ID })
+			return err
+		})
+		return out, err
+	}
+	all := func(org directory.OrgID) directory.DocumentQuery { return directory.DocumentQuery{Org: org} }
+	if n.of == nil {
+		add(a, p, func(ctx context.Context, in *Page) (*list[T], error) { return read(ctx, *in, all) })
+		return
+	}
+	add(a, p, func(ctx context.Context, in *nounList) (*list[T], error) {
+		if in.User == "" {
+			return read(ctx, in.Page, all)
+		}
+		return read(ctx, in.Page, func(org directory.OrgID) directory.DocumentQuery { return n.of(org, in.User) })
+	})
+}
+
 // putNoun makes or changes a document.
 func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T], v T, id, ifMatch string, fresh bool) (*single[T], error) {
 	kind := string(P(&v).Kind())
@@ -209,7 +256,7 @@ func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T]
 		if id == "" {
 			id = d.NewID(kind)
 		}
-		before, err := directory.LoadOr[T, P](ctx, r, d.Org, id)
+		before, err := loadNoun[T, P](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
 		}
@@ -246,6 +293,15 @@ func putNoun[T any, P directory.Noun[T]](a *API, ctx context.Context, n nouns[T]
 	return one(v, P(&v).Meta().Version), err
 }
 
+// loadNoun reads a document, or gives an empty one of an id that may be one.
+func loadNoun[T any, P directory.Noun[T]](ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error) {
+	v, err := directory.LoadOr[T, P](ctx, r, org, id)
+	if err == nil && P(&v).Meta().Version == 0 {
+		err = directory.CheckID("id", id)
+	}
+	return v, err
+}
+
 // matches checks If-Match against a document's version.
 func matches(header string, v scim.Version) error {
 	if header == "" {
@@ -256,9 +312,4 @@ func matches(header string, v scim.Version) error {
 		err = directory.ErrVersion
 	}
 	return err
-}
-
-func atoi(s string) int64 {
-	n, _ := strconv.ParseInt(s, 10, 64) // a cursor that is none starts at the beginning
-	return n
 }

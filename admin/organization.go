@@ -2,16 +2,20 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
 type (
 	profileInput struct {
 		IfMatch string `header:"If-Match"`
+		RawBody []byte // says which members there are
 		Body    directory.Profile
 	}
 	standingInput struct {
@@ -29,9 +33,8 @@ type (
 		}
 	}
 	closeInput struct {
-		ID      string `path:"id"`
-		Preview bool   `query:"preview"`
-		Body    struct {
+		ID   string `path:"id"`
+		Body struct {
 			Confirm string `json:"confirm" required:"true" doc:"The user name of the account, typed."`
 		}
 	}
@@ -49,24 +52,7 @@ func (a *API) organization() {
 		})
 		return out, err
 	})
-	add(a, place{"put-settings", http.MethodPut, "/settings", tag, "Change the settings", Settings, 0}, func(ctx context.Context, in *profileInput) (*single[directory.Profile], error) {
-		b := in.Body
-		if b.Brake.Percent < 0 || b.Brake.Percent > 100 || b.Brake.Count < 0 || b.Brake.Minutes < 0 || b.UndoMinutes < 0 || b.UndoMinutes > 7*24*60 || b.RetentionDays < 0 || b.RetentionDays > 3660 {
-			return nil, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
-		}
-		_, err := a.command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			was, err := directory.LoadOr[directory.Profile](ctx, r, d.Org, directory.ProfileID)
-			if err == nil {
-				err = matches(in.IfMatch, was.Version)
-			}
-			if err != nil {
-				return nil, err
-			}
-			b.Head, d.Subject = was.Head, directory.ProfileID
-			return nil, directory.Save(d, d.Org, &b)
-		})
-		return one(b, b.Version), err
-	})
+	add(a, place{"put-settings", http.MethodPut, "/settings", tag, "Change the settings; what is left out stays as it is", Settings, 0}, a.putSettings)
 	add(a, place{"get-standing", http.MethodGet, "/users/{id}/standing", tag, "A person's role and rank", ViewPeople, 0}, func(ctx context.Context, in *byID) (out *single[directory.Standing], err error) {
 		err = a.person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
 			s, err := directory.LoadOr[directory.Standing](ctx, r, callerOf(ctx).org, in.ID)
@@ -79,6 +65,32 @@ func (a *API) organization() {
 	add(a, place{"transfer-ownership", http.MethodPost, "/organization/owner", tag, "Make somebody the owner", Ownership, 0}, a.transfer)
 	add(a, place{"export-person", http.MethodGet, "/users/{id}/export", tag, "All data that is kept about a person", OwnAccount, 0}, a.export)
 	add(a, place{"close-account", http.MethodPost, "/users/{id}/close", tag, "Close an account for good and erase its data", OwnAccount, 0}, a.closeAccount)
+}
+
+// putSettings changes the settings that the body names: one that is left out, also
+// within brake, must not become 0, which for retentionDays would erase at once.
+func (a *API) putSettings(ctx context.Context, in *profileInput) (*single[directory.Profile], error) {
+	var v directory.Profile
+	_, err := a.command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		was, err := directory.ProfileOf(ctx, r, d.Org)
+		if err == nil {
+			err = matches(in.IfMatch, was.Version)
+		}
+		if err != nil {
+			return nil, err
+		}
+		next := was
+		if err := json.Unmarshal(in.RawBody, &next); err != nil {
+			return nil, badRequest("The body is not one of settings.")
+		}
+		next.Head, d.Subject = was.Head, directory.ProfileID
+		if b := next.Brake; b.Percent < 0 || b.Percent > 100 || b.Count < 0 || b.Minutes < 0 || next.UndoMinutes < 0 || next.UndoMinutes > 7*24*60 || next.RetentionDays < 0 || next.RetentionDays > 3660 {
+			return nil, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
+		}
+		v = next
+		return nil, directory.Save(d, d.Org, &v)
+	})
+	return one(v, v.Version), err
 }
 
 // putStanding gives roles and ranks, never above the giver's own.
@@ -107,11 +119,29 @@ func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[direc
 				return found, err
 			}
 		}
+		if err := isTeam(ctx, r, d.Org, in.Body.PrimaryTeam); err != nil && in.Body.PrimaryTeam != s.PrimaryTeam {
+			return nil, err
+		}
 		d.Subject = in.ID
 		s.Role, s.Rank, s.PrimaryTeam = directory.Role(in.Body.Role), in.Body.Rank, in.Body.PrimaryTeam
 		return nil, directory.Save(d, d.Org, &s)
 	})
 	return one(s, s.Version), err
+}
+
+// isTeam refuses what is not the id of a team.
+func isTeam(ctx context.Context, r directory.Reader, org directory.OrgID, id string) error {
+	if id == "" {
+		return nil
+	}
+	g, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "Group"), ID: id})
+	if err == nil && g.Text(schemas.UsherGroup.Kind) == directory.Team {
+		return nil
+	}
+	if err == nil || errors.Is(err, directory.ErrNotFound) {
+		return badRequest("The value of primaryTeam is not a team of this organization; send the id of one that is.")
+	}
+	return err
 }
 
 // transfer makes somebody the one owner (S2-17). Only the owner may, or an
@@ -156,7 +186,7 @@ func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.S
 // stands for the sign-in page that has asked the person again (T11).
 func own(ctx context.Context, id string) error {
 	if c := callerOf(ctx); c.actor.User != "" && c.actor.User != id {
-		return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied", Detail: "This is for the person alone whose account it is."}
+		return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "This is for the person alone whose account it is."}
 	}
 	return nil
 }
@@ -169,9 +199,12 @@ func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error
 	c := callerOf(ctx)
 	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.actor.Credential}
 	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx)}
-	p, err := a.Service.Close(ctx, a.Registry, req, a.typed(ctx, "User"), in.ID, in.Body.Confirm, in.Preview)
+	p, err := a.Service.Close(ctx, a.Registry, req, a.typed(ctx, "User"), in.ID, in.Body.Confirm, previewing(ctx))
+	if previewing(ctx) && p != nil {
+		return nil, &previewed{decisionOf(p, false, a.language(ctx))}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, !in.Preview, a.language(ctx)), 0), nil
+	return one(decisionOf(p, true, a.language(ctx)), 0), nil
 }

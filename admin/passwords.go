@@ -64,14 +64,11 @@ func (a *API) passwords() {
 			return nil, err
 		}
 		token := "usher_pwd_" + rand.Text()
-		p, err := a.do(ctx, directory.RequestReset(a.typed(ctx, "User"), in.ID, directory.SecretHash(token)), in.Preview, in.IfMatch)
+		p, err := a.do(ctx, directory.RequestReset(a.typed(ctx, "User"), in.ID, directory.SecretHash(token)), in.IfMatch)
 		if err != nil {
 			return nil, err
 		}
-		out := resetAsked{Decision: decisionOf(p, !in.Preview, a.language(ctx))}
-		if out.Done {
-			out.Token = token
-		}
+		out := resetAsked{decisionOf(p, true, a.language(ctx)), token}
 		return &secret[resetAsked]{p.After.Version.ETag(), "token", out}, nil
 	})
 	add(a, place{"check-password", http.MethodPost, "/passwords/check", tag, "Check a password at sign-in", Passwords, 0}, a.checkPassword)

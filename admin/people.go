@@ -93,7 +93,6 @@ type (
 	newPerson struct {
 		IdempotencyKey string `header:"Idempotency-Key"`
 		Reservation    string `header:"Usher-Reservation" doc:"Reserved seats to take one of."`
-		Preview        bool   `query:"preview"`
 		Body           struct {
 			GivenName      string `json:"givenName,omitempty"`
 			FamilyName     string `json:"familyName,omitempty"`
@@ -106,7 +105,6 @@ type (
 	editPerson struct {
 		ID      string `path:"id"`
 		IfMatch string `header:"If-Match"`
-		Preview bool   `query:"preview"`
 		Body    struct {
 			GivenName            *string `json:"givenName,omitempty"`
 			FamilyName           *string `json:"familyName,omitempty"`
@@ -125,7 +123,6 @@ type (
 		ID             string `path:"id"`
 		IfMatch        string `header:"If-Match"`
 		IdempotencyKey string `header:"Idempotency-Key"`
-		Preview        bool   `query:"preview" doc:"Decide, and change nothing."`
 	}
 	leaveInput struct {
 		VerbInput
@@ -161,10 +158,8 @@ func (a *API) people() {
 		action  Action
 		change  func(rt *scim.ResourceType, id string) directory.Change
 	}{
-		"activate": {"Let a person in again", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Activate{Type: rt, ID: id} }},
 		"suspend":  {"Freeze a person, who keeps seat, teams and integrations", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} }},
 		"resume":   {"End a freeze", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} }},
-		"convert":  {"Make an external person a member at home", AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Convert(rt, id) }},
 		"withdraw": {"Withdraw an invitation", AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) }},
 		"hold":     {"Put a person's data under a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
 		"unhold":   {"Lift a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
@@ -173,6 +168,7 @@ func (a *API) people() {
 			return a.verb(ctx, in, verb.change(a.typed(ctx, "User"), in.ID))
 		})
 	}
+	a.returns()
 	a.many()
 	a.invitations()
 }
@@ -191,9 +187,9 @@ func (a *API) person(ctx context.Context, id string, fn func(directory.Reader, *
 	})
 }
 
-// verb carries out a change of one person, or previews it.
+// verb carries out a change of one person.
 func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) (*decided, error) {
-	p, err := a.do(ctx, change, in.Preview, in.IfMatch)
+	p, err := a.do(ctx, change, in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +197,7 @@ func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) 
 	if p.After != nil {
 		v = p.After.Version
 	}
-	return one(decisionOf(p, !in.Preview, a.language(ctx)), v), nil
+	return one(decisionOf(p, true, a.language(ctx)), v), nil
 }
 
 // wanted is the filter that the parameters of a list come to; "" is everybody.
@@ -236,10 +232,8 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 				return err
 			}
 		}
-		if in.After != "" {
-			if q.After, err = decodeCursor(in.After); err != nil {
-				return err
-			}
+		if q.After, err = position("User", in.After); err != nil {
+			return err
 		}
 		out = &list[Person]{}
 		out.Body.Items = []Person{}
@@ -254,7 +248,7 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 				}
 			}
 			if found.More {
-				q.After, out.Body.Next = found.Last, encodeCursor(found.Last)
+				q.After, out.Body.Next = found.Last, encodePlace("User", string(found.Last))
 			} else {
 				out.Body.Next = ""
 			}
@@ -289,17 +283,13 @@ func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	r.Set(schemas.User.Emails, emails(b.Email))
 	invite := b.SendInvitation == nil || *b.SendInvitation
 	r.SetPath(schemas.Usher.SendInvitation, scim.BoolValue(invite))
-	c := callerOf(ctx)
-	req := directory.Request{Org: c.org, Actor: c.actor, RequestID: requestID(ctx), Change: directory.Create{Resource: r}, Reservation: in.Reservation}
-	execute := a.Service.Execute
-	if in.Preview {
-		execute = a.Service.Preview
-	}
-	p, err := execute(ctx, req)
+	req := request(ctx, directory.Create{Resource: r})
+	req.Reservation = in.Reservation
+	p, err := a.submit(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, !in.Preview, a.language(ctx)), p.After.Version), nil
+	return one(decisionOf(p, true, a.language(ctx)), p.After.Version), nil
 }
 
 // editPerson changes attributes through the same door as a PATCH of a client.
@@ -340,7 +330,7 @@ func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) 
 	if err != nil {
 		return nil, err
 	}
-	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch, Preview: in.Preview}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
+	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
 }
 
 func decodePatch(rt *scim.ResourceType, ops []string) (*patch.Patch, error) {

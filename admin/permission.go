@@ -24,6 +24,7 @@ const (
 	Integrations Action = "integrations"
 	Records      Action = "records"
 	Licences     Action = "licences.view"
+	OwnLicence   Action = "licences.own" // that of an application one administers
 	Buy          Action = "licences.buy"
 	Commerce     Action = "commerce"
 	BlockList    Action = "blocklist"
@@ -86,6 +87,7 @@ var permissions = map[Action][]Who{
 	Integrations: {AsOwner, AsAdmin, AsSelf},
 	Records:      {AsOwner, AsAdmin},
 	Licences:     {AsOwner, AsAdmin, AsAuditor},
+	OwnLicence:   {AsOwner, AsAdmin, AsAuditor, AsSelf},
 	Buy:          {AsOwner, AsAdmin},
 	Commerce:     {AsOwner, AsAdmin},
 	BlockList:    {AsOwner, AsAdmin},

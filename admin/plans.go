@@ -39,13 +39,13 @@ func (a *API) plans() {
 func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Change {
 	switch b.Verb {
 	case "activate":
-		return directory.Activate{Type: rt, ID: id}
+		return directory.Activate{Type: rt, ID: id, Invite: b.Options.SendInvitation}
 	case "suspend":
 		return directory.Suspend{Type: rt, ID: id}
 	case "resume":
 		return directory.Resume{Type: rt, ID: id}
 	case "convert":
-		return directory.Convert(rt, id)
+		return converted(rt, id, b.Options.SendInvitation)
 	}
 	return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: b.Options.ReactivateOnPurchase, TransferTo: b.Options.TransferTo}
 }
@@ -53,16 +53,16 @@ func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Cha
 // forecast previews the change of one person.
 func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
 	item := directory.BatchItem{ID: id}
-	p, err := a.do(ctx, planned(b, rt, id), true, "")
+	p, err := a.Service.Preview(ctx, request(ctx, planned(b, rt, id)))
 	if err == nil {
-		item.Effects, item.Blockers = p.Effects, p.Blockers()
+		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.language(ctx))
 		if p.Before != nil {
 			item.Name = directory.DisplayOf(p.Before)
 		}
 		err = p.Err()
 	}
 	if err != nil {
-		pr := problemOf(err, requestID(ctx))
+		pr := a.problemFor(ctx, err)
 		if pr.Status >= 500 {
 			return item, err
 		}
@@ -85,6 +85,9 @@ func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], 
 		if item.Allowed {
 			b.SeatsDelta += item.Seats()
 		}
+	}
+	if previewing(ctx) {
+		return nil, foretold(&b)
 	}
 	_, err := a.command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
@@ -117,13 +120,11 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	if err := a.refresh(ctx, &b, rt, in.OnStale == "skip"); err != nil {
 		return nil, err
 	}
-	if b.Verb == "activate" || b.Verb == "convert" {
-		err := a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := a.roomFor(ctx, &b); err != nil {
+		return nil, err
+	}
+	if previewing(ctx) {
+		return nil, foretold(&b)
 	}
 	// The plan is taken first, so that it is carried out by one caller alone.
 	if err := a.savePlan(ctx, &b, "plan.commit"); err != nil {
@@ -159,13 +160,35 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.Resource
 	return nil
 }
 
+// roomFor refuses a plan that lets in more people than there are seats.
+func (a *API) roomFor(ctx context.Context, b *directory.Batch) error {
+	if b.Verb != "activate" && b.Verb != "convert" {
+		return nil
+	}
+	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
+	})
+}
+
+// foretold is what a plan would do to those whom it may change.
+func foretold(b *directory.Batch) *previewed {
+	d := Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
+	for _, item := range b.Items {
+		d.Blockers = append(d.Blockers, item.Blockers...)
+		if item.Allowed && item.Outcome == "" {
+			d.Effects = append(d.Effects, item.Effects...)
+		}
+	}
+	return &previewed{d}
+}
+
 // savePlan keeps the plan; without an action it leaves no event.
 func (a *API) savePlan(ctx context.Context, b *directory.Batch, action string) error {
 	var next directory.Batch
 	_, err := a.do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		next, d.Subject = *b, b.ID
 		return nil, directory.Save(d, d.Org, &next)
-	}}, false, "")
+	}}, "")
 	if err == nil {
 		b.Head = next.Head
 	}
@@ -181,11 +204,11 @@ func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 		item.Outcome = "refused"
 		return nil
 	}
-	p, err := a.do(ctx, planned(b, rt, item.ID), false, "")
+	p, err := a.do(ctx, planned(b, rt, item.ID), "")
 	var refused *directory.Refusal
 	switch {
 	case errors.As(err, &refused):
-		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.Error()
+		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.In(a.language(ctx))
 	case errors.Is(err, directory.ErrNotFound):
 		item.Outcome = "skipped"
 	case err != nil:

@@ -57,7 +57,7 @@ func (a *API) groups() {
 	add(a, place{"get-team", http.MethodGet, "/teams/{id}", tag, "Read a team", ViewPeople, 0}, a.getTeam)
 	add(a, place{"edit-team", http.MethodPatch, "/teams/{id}", tag, "Change a team or its leader", Records, 0}, a.editTeam)
 	add(a, place{"delete-team", http.MethodDelete, "/teams/{id}", tag, "Remove a team", Records, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
-		_, err := a.do(ctx, directory.Delete{Type: a.typed(ctx, "Group"), ID: in.ID}, false, in.IfMatch)
+		_, err := a.do(ctx, directory.Delete{Type: a.typed(ctx, "Group"), ID: in.ID}, in.IfMatch)
 		return nil, err
 	})
 	add(a, place{"add-team-member", http.MethodPut, "/teams/{id}/members/{user}", tag, "Put a person into a team", Teams, http.StatusNoContent}, func(ctx context.Context, in *seatInTeam) (*empty, error) {
@@ -74,10 +74,8 @@ func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err err
 		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+directory.Team+`"`, q.Type, scim.Strict); err != nil {
 			return err
 		}
-		if in.After != "" {
-			if q.After, err = decodeCursor(in.After); err != nil {
-				return err
-			}
+		if q.After, err = position("Group", in.After); err != nil {
+			return err
 		}
 		found, err := r.Find(ctx, q)
 		out = &list[team]{}
@@ -86,7 +84,7 @@ func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err err
 			out.Body.Items = append(out.Body.Items, teamOf(g))
 		}
 		if found.More {
-			out.Body.Next = encodeCursor(found.Last)
+			out.Body.Next = encodePlace("Group", string(found.Last))
 		}
 		return err
 	})
@@ -110,7 +108,7 @@ func (a *API) createTeam(ctx context.Context, in *newTeam) (*single[team], error
 	if members != nil {
 		r.Set(schemas.Group.Members, scim.ListValue(members...))
 	}
-	p, err := a.do(ctx, directory.Create{Resource: r}, false, "")
+	p, err := a.do(ctx, directory.Create{Resource: r}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +173,7 @@ func (a *API) patch(ctx context.Context, kind, id, ifMatch string, ops []string)
 	if err != nil {
 		return nil, err
 	}
-	return a.do(ctx, directory.Patch{Type: rt, ID: id, Patch: p}, false, ifMatch)
+	return a.do(ctx, directory.Patch{Type: rt, ID: id, Patch: p}, ifMatch)
 }
 
 // changeMember changes one member of a team: an owner or admin may, and who leads it.

@@ -2,10 +2,12 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 )
 
 type trailInput struct {
@@ -18,7 +20,7 @@ type trailInput struct {
 // trouble is a refusal as it was, and what of it is still in the way.
 type trouble struct {
 	Event    directory.Event     `json:"event"`
-	Gone     bool                `json:"gone" doc:"Whether the change would be accepted now."`
+	Gone     *bool               `json:"gone,omitempty" doc:"Whether the change would be accepted now, of whoever reads this. Absent where the event does not tell enough of the change to decide on it again."`
 	Blockers []directory.Blocker `json:"blockers" doc:"What is in the way now."`
 }
 
@@ -35,27 +37,35 @@ func (a *API) trail() {
 }
 
 func (a *API) events(ctx context.Context, in *trailInput, waiting bool) (*list[directory.Entry], error) {
+	from, err := decodePlace("event", in.After)
+	after := int64(0)
+	if err == nil && from != "" {
+		after, err = strconv.ParseInt(from, 10, 64)
+	}
+	if err != nil {
+		return nil, errCursor
+	}
 	c := callerOf(ctx)
 	about := in.App
 	if c.role == AsSelf {
 		if in.App == "" {
 			about = c.actor.User
-		} else if err := a.administers(ctx, c, in.App); err != nil {
+		} else if err := a.administers(ctx, c, in.App, OwnAudit); err != nil {
 			return nil, err
 		}
 	}
-	items, err := a.Trail.Trail(ctx, directory.TrailQuery{Org: c.org, After: atoi(in.After), Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting})
-	return pageOf(items, in.Limit, func(e directory.Entry) string { return strconv.FormatInt(e.Seq, 10) }), err
+	items, err := a.Trail.Trail(ctx, directory.TrailQuery{Org: c.org, After: after, Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting})
+	return pageOf("event", items, in.Limit, func(e directory.Entry) string { return strconv.FormatInt(e.Seq, 10) }), err
 }
 
 // administers refuses a member who is no administrator of the application.
-func (a *API) administers(ctx context.Context, c caller, app string) error {
+func (a *API) administers(ctx context.Context, c caller, app string, need Action) error {
 	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		ok, err := holdsRole(ctx, r, org, c.actor.User, app+"."+directory.AppAdmin)
 		if err != nil || ok {
 			return err
 		}
-		return forbidden(OwnAudit, c.role)
+		return forbidden(need, c.role)
 	})
 }
 
@@ -70,20 +80,30 @@ func (a *API) problem(ctx context.Context, in *byID) (*single[trouble], error) {
 		return nil, directory.ErrNotFound
 	}
 	out := trouble{Event: e, Blockers: []directory.Blocker{}}
-	rt := a.typed(ctx, "User")
-	var change directory.Change
-	switch e.Action {
-	case "user.deactivate.refused":
-		change = directory.Deactivate{Type: rt, ID: e.Resource}
-	case "user.activate.refused":
-		change = directory.Activate{Type: rt, ID: e.Resource}
-	default:
+	again, ok := retold[e.Action]
+	if !ok {
 		return &single[trouble]{Body: out}, nil
 	}
-	p, err := a.Service.Preview(ctx, directory.Request{Org: c.org, Actor: c.actor, Change: change})
+	p, err := a.Service.Preview(ctx, request(ctx, again(a.typed(ctx, "User"), e.Resource)))
+	if errors.Is(err, directory.ErrNotFound) {
+		return &single[trouble]{Body: out}, nil // the person is gone, and what was to be done to them
+	}
 	if err != nil {
 		return nil, err
 	}
-	out.Gone, out.Blockers = p.Err() == nil, p.Blockers()
+	gone := p.Err() == nil
+	out.Gone, out.Blockers = &gone, p.BlockersIn(a.language(ctx))
 	return &single[trouble]{Body: out}, nil
+}
+
+// retold are the refused changes that can be decided on again: whose event tells all
+// of them, for it holds no values (K72).
+var retold = map[string]func(rt *scim.ResourceType, id string) directory.Change{
+	"user.deactivate.refused":          func(rt *scim.ResourceType, id string) directory.Change { return directory.Deactivate{Type: rt, ID: id} },
+	"user.activate.refused":            func(rt *scim.ResourceType, id string) directory.Change { return directory.Activate{Type: rt, ID: id} },
+	"user.suspend.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} },
+	"user.resume.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} },
+	"user.convert.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Convert(rt, id) },
+	"user.invite.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Invite(rt, id, "") },
+	"user.invitation.withdraw.refused": func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) },
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type Batch struct {
 type BatchOptions struct {
 	ReactivateOnPurchase *bool  `json:"reactivateOnPurchase,omitempty"`
 	TransferTo           string `json:"transferTo,omitempty"`
+	SendInvitation       *bool  `json:"sendInvitation,omitempty"`
 }
 
 // BatchItem is one person of a batch.
@@ -35,7 +37,7 @@ type BatchItem struct {
 	Detail   string    `json:"detail,omitempty"`
 	Blockers []Blocker `json:"blockers,omitempty"`
 	Effects  []Effect  `json:"effects,omitempty"`
-	Digest   string    `json:"digest"`            // of all the above
+	Digest   string    `json:"digest"`            // of all the above, in whatever language
 	Outcome  string    `json:"outcome,omitempty"` // done, unchanged, refused, skipped
 }
 
@@ -68,8 +70,12 @@ func (b *Batch) Forget(user string) {
 // Seal sets the digest of an item, by which a later look tells whether anything
 // moved.
 func (i *BatchItem) Seal() {
-	i.Digest = ""
-	data, err := json.Marshal(i)
+	plain := *i
+	plain.Digest, plain.Detail, plain.Blockers = "", "", slices.Clone(i.Blockers)
+	for n := range plain.Blockers {
+		plain.Blockers[n].Detail = ""
+	}
+	data, err := json.Marshal(plain)
 	if err != nil {
 		return // nothing in it can fail
 	}

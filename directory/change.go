@@ -50,8 +50,9 @@ type (
 	}
 	// Activate lets a person in again (T7).
 	Activate struct {
-		Type *scim.ResourceType
-		ID   string
+		Type   *scim.ResourceType
+		ID     string
+		Invite *bool // whether to ask who never joined again; nil: who was asked before
 	}
 	// Suspend freezes a person, who keeps seat, teams and integrations (T4).
 	Suspend struct {
@@ -69,6 +70,8 @@ type (
 		Type *scim.ResourceType
 		ID   string
 		Verb string // of the audit: user.invite, user.join …
+		// Invite is Draft.Invite.
+		Invite *bool
 		// Plan works on the draft, whose After is a copy of Before.
 		Plan func(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
 	}

@@ -11,9 +11,6 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// batchOf is how much of one kind is done at a time.
-const batchOf = 100
-
 // Tick does what time brings in one organization: departures that are due and
 // their reminders (T12), cases that can be closed by now, seats for those who
 // wait, invitations that expire, tombstones whose retention is over. What fails
@@ -42,7 +39,7 @@ func (c clockwork) do(ctx context.Context, change Change) error {
 // due reads the documents of a kind whose time has come.
 func due[T any, P Noun[T]](ctx context.Context, c clockwork) (all []T, err error) {
 	err = c.store.View(ctx, func(r Reader) error {
-		all, err = All[T, P](ctx, r, DocumentQuery{Org: c.org, From: "due:", Below: DueKey(c.now.Add(time.Millisecond)), Limit: batchOf})
+		all, err = All[T, P](ctx, r, DocumentQuery{Org: c.org, From: "due:", Below: DueKey(c.now.Add(time.Millisecond)), Limit: c.batch})
 		return err
 	})
 	return all, err
@@ -116,15 +113,23 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 	}})
 }
 
-// cases are departures that had to wait.
+// cases are departures that had to wait. Each time some are looked at, and the next
+// time those behind them: who still cannot go holds up nobody.
 func (c clockwork) cases(ctx context.Context) (err error) {
 	var open []Case
+	after, _ := c.turns.Load(c.org)
+	last, _ := after.(string)
 	err = c.store.View(ctx, func(r Reader) error {
-		open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", Limit: batchOf})
+		open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", After: last, Limit: c.batch})
 		return err
 	})
-	if err != nil || len(open) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(open) < c.batch {
+		c.turns.Delete(c.org) // from the beginning
+	} else {
+		c.turns.Store(c.org, open[len(open)-1].ID)
 	}
 	rt, err := c.people(ctx)
 	for _, k := range open {
@@ -139,36 +144,56 @@ func (c clockwork) cases(ctx context.Context) (err error) {
 	return err
 }
 
-// waitlist lets people in, in the order of their waiting, while there are seats.
-func (c clockwork) waitlist(ctx context.Context) (err error) {
-	var waiting []Waiting
-	var seats Seats
+// waitlist lets people in, in the order of their waiting, while there are seats. Who
+// may not come in takes none, and does not hold up those who wait behind.
+func (c clockwork) waitlist(ctx context.Context) error {
+	for from := "since:"; ; {
+		waiting, seats, err := c.queue(ctx, from)
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		rt, err := c.people(ctx)
+		for _, w := range waiting {
+			if err != nil || seats.Limited && seats.Free <= 0 {
+				return err
+			}
+			var took bool
+			if took, err = c.letIn(ctx, rt, w.ID); took {
+				seats.Free--
+			}
+		}
+		if err != nil {
+			return err
+		}
+		from = waiting[len(waiting)-1].keys[0] + "\x00"
+	}
+}
+
+// queue reads some of those who wait, from a place on, and the seats there are.
+func (c clockwork) queue(ctx context.Context, from string) (waiting []Waiting, seats Seats, err error) {
 	err = c.store.View(ctx, func(r Reader) error {
-		if waiting, err = All[Waiting](ctx, r, DocumentQuery{Org: c.org, From: "since:", Below: "since;", Limit: batchOf}); err != nil || len(waiting) == 0 {
+		if waiting, err = All[Waiting](ctx, r, DocumentQuery{Org: c.org, From: from, Below: "since;", Limit: c.batch}); err != nil || len(waiting) == 0 {
 			return err
 		}
 		seats, err = SeatsOf(ctx, r, c.org, CoreSKU, c.now)
 		return err
 	})
-	if err != nil || len(waiting) == 0 {
-		return err
+	return waiting, seats, err
+}
+
+// letIn activates somebody who waits, if the rules allow it by now, and reports
+// whether that took a seat.
+func (c clockwork) letIn(ctx context.Context, rt *scim.ResourceType, id string) (took bool, err error) {
+	p, err := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Activate{Type: rt, ID: id}})
+	if err != nil || p.Err() != nil {
+		return false, ctx.Err() // blocked meanwhile, say: asking again and again would fill the audit
 	}
-	rt, err := c.people(ctx)
-	for i, w := range waiting {
-		if err != nil || seats.Limited && int64(i) >= seats.Free {
-			return err
-		}
-		p, perr := c.Preview(ctx, Request{Org: c.org, Actor: c.actor, Change: Activate{Type: rt, ID: w.ID}})
-		if perr != nil || p.Err() != nil {
-			continue // blocked meanwhile, say: asking again and again would fill the audit
-		}
-		err = c.do(ctx, Activate{Type: rt, ID: w.ID})
-		var refused *Refusal
-		if errors.As(err, &refused) {
-			err = nil // the seat went to somebody else
-		}
+	err = c.do(ctx, Activate{Type: rt, ID: id})
+	var refused *Refusal
+	if errors.As(err, &refused) || errors.Is(err, ErrNotFound) {
+		return false, nil // something came between, such as somebody else who took the seat
 	}
-	return err
+	return err == nil && HoldsSeat(p.After) && !HoldsSeat(p.Before), err
 }
 
 // invitations that nobody accepted in time.
@@ -225,7 +250,7 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
 	err = c.store.View(ctx, func(r Reader) error {
 		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind()} {
-			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: batchOf}) {
+			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: c.batch}) {
 				if err != nil {
 					return err
 				}

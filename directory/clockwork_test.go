@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ type timed struct {
 
 func turning(t *testing.T) *timed {
 	e := &timed{env: setup(t), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), actor: directory.Actor{Kind: directory.ByMember, Rank: directory.AdminRank}}
-	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Clock: func() time.Time { return e.now }})
+	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Batch: 2, Clock: func() time.Time { return e.now }})
 	return e
 }
 
@@ -231,6 +232,74 @@ func TestWaitlist(t *testing.T) {
 	}
 	if _, ok := have[directory.Waiting](e, waiting[1]); ok {
 		t.Error("who was removed still waits")
+	}
+}
+
+// wait puts people on the waitlist, of whom one comes in the same moment as the next.
+func (e *timed) wait(n int) (ids []string) {
+	e.Helper()
+	for i := range n {
+		e.now = e.now.Add(time.Duration(i%2) * time.Second)
+		p, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: e.actor, OnSeatExhausted: directory.Waitlist, Change: directory.Create{Resource: e.decode(user, fmt.Sprintf(`{"userName":"w%d@x.example"}`, i))}})
+		if err != nil {
+			e.Fatal(err)
+		}
+		ids = append(ids, p.After.ID)
+	}
+	return ids
+}
+
+// Domain 4.4, 3.4: a waitlist is fair to those behind somebody who may not come in:
+// more of them than are read at a time take no seat and hold nobody up.
+func TestWaitlistPassesTheRefused(t *testing.T) {
+	e := turning(t)
+	put(e, &directory.Pool{Head: directory.Head{ID: directory.CoreSKU}, Purchased: 2})
+	first, second := e.add(`{"userName":"first"}`), e.add(`{"userName":"second"}`)
+	waiting := e.wait(8)
+	for i := range 5 {
+		put(e, &directory.Address{Head: directory.Head{ID: fmt.Sprintf("w%d@x.example", i)}, Blocked: true})
+	}
+	for i, id := range []string{first, second} {
+		e.must(directory.Deactivate{Type: user, ID: id})
+		e.at(e.now.Add(time.Second))
+		for n, id := range waiting {
+			if in := e.status(id) == directory.Active; in != (n >= 5 && n <= 5+i) {
+				t.Errorf("with %d free seats: w%d is in: %t", i+1, n, in)
+			}
+		}
+	}
+	if n := e.events("user.activate.refused", waiting[0]); n != 0 {
+		t.Errorf("%d refusals of the clock in the audit", n)
+	}
+}
+
+// T12, C3: departures that cannot be carried out yet, more of them than are read at a
+// time, do not hold up those behind them.
+func TestCasesPassTheBlocked(t *testing.T) {
+	e := turning(t)
+	var people []string
+	for i := range 6 {
+		people = append(people, e.add(fmt.Sprintf(`{"userName":"p%d","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`, i)))
+	}
+	slices.Sort(people)
+	owns := make([]*directory.Integration, len(people))
+	for i, id := range people {
+		owns[i] = &directory.Integration{Head: directory.Head{ID: fmt.Sprintf("i%d", i)}, App: "books", PeerApp: "crm", Owner: id, Enabled: true}
+		put(e, owns[i])
+	}
+	for range 3 { // the schedules come a few at a time as well
+		e.at(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC))
+	}
+	last := len(people) - 1
+	owns[last].Enabled = false
+	put(e, owns[last])
+	for range len(people) { // two at a time, and twice each time
+		e.at(e.now.Add(time.Hour))
+	}
+	for i, id := range people {
+		if want := map[bool]directory.Status{true: directory.Inactive, false: directory.Suspended}[i == last]; e.status(id) != want {
+			t.Errorf("p%d is %s, want %s", i, e.status(id), want)
+		}
 	}
 }
 

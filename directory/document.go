@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -78,6 +81,18 @@ type Noun[T any] interface {
 	Meta() *Head
 	Kind() Kind
 	Keys() []string
+}
+
+// idMost is the length of the longest id that a caller may choose.
+const idMost = 128
+
+// CheckID refuses an id that a caller has chosen and that could not be written in an
+// address, or would be read in it as another one.
+func CheckID(attribute, id string) error {
+	if id == "" || len(id) > idMost || id == "." || id == ".." || !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
+		return scim.Errorf(scim.InvalidValue, "The value of %s cannot be an id; send 1 to %d bytes without slashes and control characters.", attribute, idMost)
+	}
+	return nil
 }
 
 // Load reads a document; ErrNotFound when there is none.

@@ -113,6 +113,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 	case Activate:
 		if err = start(c.Type, c.ID, Active); err == nil {
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
+			d.Invite = c.Invite
 			if d.frozen() {
 				d.Is = Suspended
 			}
@@ -129,7 +130,7 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 		}
 	case SetState:
 		if err = start(c.Type, c.ID, ""); err == nil {
-			d.Is, d.Verb = d.Was, c.Verb
+			d.Is, d.Verb, d.Invite = d.Was, c.Verb, c.Invite
 			found, err = c.Plan(ctx, r, d)
 		}
 	default:
@@ -184,9 +185,9 @@ func defaults(r *scim.Resource) {
 }
 
 // carryOver makes a PUT body complete: what clients cannot write stays, and so do
-// active and what the person is given, whose absence must never change who has
-// access, and what Usher knows of a group, which most clients do not (S1-4). An
-// immutable value that differs is an error.
+// active, the dates of leaving and what the person is given, whose absence must never
+// change who has access, now or later, and what Usher knows of a group, which most
+// clients do not (S1-4). An immutable value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
 	if IsPerson(before.Type) {
@@ -228,5 +229,9 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 // outlivesSilence reports whether a PUT that does not speak of the attribute leaves it
 // as it is.
 func outlivesSilence(a *scim.Attribute) bool {
-	return a.Path() == "active" || a == schemas.UsherGroup.Kind || a == schemas.UsherGroup.Leader || a == schemas.UsherGroup.Rank
+	switch a {
+	case schemas.Usher.TerminationDate, schemas.Usher.ContractEndDate, schemas.UsherGroup.Kind, schemas.UsherGroup.Leader, schemas.UsherGroup.Rank:
+		return true
+	}
+	return a.Path() == "active"
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/usher-scim/usher/scim"
 )
 
 // CoreSKU is the licence that every active member at home needs (S2-19).
@@ -98,6 +100,19 @@ func (s Seats) Takes() bool { return s.externals }
 // seatText is the text of S2-18.
 const seatText = "You are trying to activate more users than the allowed license limit of '%d' users"
 
+// reserved refuses a request that names a reservation that does not exist: it would
+// take a seat that is nobody's.
+func reserved(ctx context.Context, r Documents, req Request) error {
+	if req.Reservation == "" {
+		return nil
+	}
+	_, err := Load[Reservation](ctx, r, req.Org, req.Reservation)
+	if errors.Is(err, ErrNotFound) {
+		return scim.Errorf(scim.InvalidValue, "The header Usher-Reservation names a reservation that does not exist; leave it out, or reserve seats first.")
+	}
+	return err
+}
+
 // NoSeat is the refusal for want of a seat.
 func NoSeat(s Seats) Finding {
 	f := Refused(RuleSeatLimit, Quota, seatText, s.Purchased)
@@ -176,9 +191,9 @@ type Waiting struct {
 // Kind is "waiting".
 func (*Waiting) Kind() Kind { return "waiting" }
 
-// Keys put the waitlist in order.
+// Keys put the waitlist in order, no two in the same place.
 func (w *Waiting) Keys() []string {
-	return []string{"since:" + w.Created.UTC().Format("20060102150405.000")}
+	return []string{"since:" + w.Created.UTC().Format("20060102150405.000") + " " + w.ID}
 }
 
 // RuleSeatLimit is the code of every refusal for want of a seat.

@@ -122,6 +122,9 @@ func (p *Plan) refusalVerb(d *Draft) (verb string, codes []string) {
 // decide makes the draft and asks every rule. With blockers, a departure is left
 // half done: access ends and the rest waits for them.
 func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, blocked []Blocker) (*Plan, *Draft, error) {
+	if err := reserved(ctx, r, req); err != nil {
+		return nil, nil, err
+	}
 	d, ops, quirks, found, err := s.draft(ctx, r, req, at)
 	if err != nil {
 		return nil, nil, err
@@ -211,8 +214,15 @@ func (d *Draft) action(p *Plan) string {
 		return "user.suspend"
 	case d.Was == Suspended && d.Is == Active:
 		return "user.resume"
+	case d.queues():
+		return "user.waitlist"
 	}
 	return noun(p.Type) + ".update"
+}
+
+// queues reports whether a person who was not waiting for a seat waits for one now.
+func (d *Draft) queues() bool {
+	return IsPerson(d.Type) && d.After.Text(schemas.Usher.SeatState) == SeatWaitlisted && d.Before.Text(schemas.Usher.SeatState) != SeatWaitlisted
 }
 
 func noun(rt *scim.ResourceType) string { return scim.Fold(rt.Name) }

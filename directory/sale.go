@@ -32,6 +32,9 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 		d.Verb = ""
 		return nil, err // told already: nothing happens
 	}
+	if err := CheckID("id", c.ID); err != nil {
+		return nil, err
+	}
 	p := Purchase{Head: Head{ID: c.ID}, Email: c.Email, Channel: c.Channel, Outcome: "recorded"}
 	entry, err := FindAddress(ctx, r, c.Type, d.Org, c.Email)
 	switch {
@@ -45,17 +48,30 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 			return nil, err
 		}
 		if d.Before != nil {
-			p.Outcome, p.User = "reactivated", entry.User
-			seats, err := SeatsOf(ctx, r, d.Org, CoreSKU, d.Now)
-			if err != nil {
+			p.User = entry.User
+			if p.Outcome, err = d.welcome(ctx, r, c); err != nil {
 				return nil, err
-			}
-			if seats.Limited && seats.Free == 0 && (!IsExternal(d.Before) || seats.Takes()) {
-				p.Outcome = "waitlisted"
 			}
 		}
 	}
 	return nil, Save(d, d.Org, &p)
+}
+
+// welcome is what a sale comes to whose person may return. One that finds its person
+// waiting already, and still no seat, changes nothing about them.
+func (d *Draft) welcome(ctx context.Context, r Reader, c Sale) (outcome string, err error) {
+	seats, err := SeatsOf(ctx, r, d.Org, CoreSKU, d.Now)
+	if err != nil {
+		return "", err
+	}
+	if !seats.Limited || seats.Free > 0 || IsExternal(d.Before) && !seats.Takes() {
+		return "reactivated", nil
+	}
+	if d.Before.Text(schemas.Usher.SeatState) == SeatWaitlisted {
+		d.Type, d.Before, d.After, d.Was, d.Is = nil, nil, nil, "", ""
+		d.Verb, d.Subject = "purchase.record", c.ID
+	}
+	return "waitlisted", nil
 }
 
 // comeBack turns the draft into the return of a person.

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,12 +16,15 @@ type Service struct {
 	store    Store
 	policies []Policy
 	clock    func() time.Time
+	batch    int
+	turns    sync.Map // by organization, the last case that the clock has looked at
 }
 
 // Options of a Service; the zero value works.
 type Options struct {
 	Policies []Policy         // in the order they are asked
 	Clock    func() time.Time // default time.Now
+	Batch    int              // how much of one kind the clock reads at a time; default 100
 }
 
 // New makes a Service over a store.
@@ -28,7 +32,10 @@ func New(store Store, o Options) *Service {
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return time.Now() }
 	}
-	return &Service{store: store, policies: o.Policies, clock: o.Clock}
+	if o.Batch <= 0 {
+		o.Batch = 100
+	}
+	return &Service{store: store, policies: o.Policies, clock: o.Clock, batch: o.Batch}
 }
 
 // Read calls fn with a snapshot, which also has the resources that are read only.

@@ -11,7 +11,7 @@ type Profile struct {
 	Head
 	// SupportContact is named where a refusal cannot be cleared alone (S0-7, S2-10).
 	SupportContact string `json:"supportContact,omitempty"`
-	Language       string `json:"language,omitempty"`
+	Language       string `json:"language,omitempty" enum:"en,fr"`
 	// Brake holds a client that deactivates too many (K62).
 	Brake Brake `json:"brake"`
 	// TwoPeople asks for a second person's approval before an administrator or an
@@ -22,7 +22,7 @@ type Profile struct {
 	// SelfClose lets members at home close their own account (C4).
 	SelfClose bool `json:"selfClose"`
 	// RetentionDays is how long what a removed person leaves is kept.
-	RetentionDays int `json:"retentionDays"`
+	RetentionDays int `json:"retentionDays" doc:"How long what a removed person leaves is kept; 0: it is erased at once."`
 }
 
 // Brake is a limit on deactivations by one client.

@@ -15,6 +15,9 @@ type Arrival struct{}
 
 // Review adds the effects to the draft.
 func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	if comesHome(d) {
+		return nil, invite(ctx, r, d, true)
+	}
 	if d.Is == directory.Inactive || !d.Returns() {
 		return nil, nil
 	}
@@ -45,34 +48,48 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	if len(directory.AddressesOf(d.After)) > 0 {
 		d.Do("mail.activated", d.After.ID, 1) // S3-12
 	}
-	return nil, invite(ctx, r, d)
+	asked := d.After.Text(schemas.Usher.InvitationState) != directory.NotInvited
+	return nil, invite(ctx, r, d, asked)
 }
 
-// invite asks a person who never joined again, where that is wanted (S3-7).
-func invite(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+// comesHome reports whether an external person becomes a member whose consent is
+// still wanted (T9): who joined has given it, and of an address in a verified domain
+// the organization disposes.
+func comesHome(d *directory.Draft) bool {
+	return d.Before != nil && d.After != nil && directory.IsExternal(d.Before) && d.Is == directory.Active &&
+		d.After.Text(schemas.Usher.Classification) == directory.Pending
+}
+
+// invite asks a person who never joined again (S3-7, T7), if the request says so, or
+// says nothing and it is usual. By itself nobody is asked more often than may be.
+func invite(ctx context.Context, r directory.Reader, d *directory.Draft, usual bool) error {
 	state := d.After.Text(schemas.Usher.InvitationState)
 	if state == directory.Joined {
 		return nil
 	}
-	if d.Invite == nil || !*d.Invite {
-		if state == directory.Withdrawn {
-			directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
-		}
-		return nil
-	}
-	return queueInvitation(ctx, r, d)
-}
-
-// queueInvitation has an invitation sent, whose token is made when it is.
-func queueInvitation(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.After.ID)
 	if err != nil {
 		return err
 	}
+	wanted := usual && invitation.Sent < directory.InvitationsMost
+	if d.Invite != nil {
+		wanted = *d.Invite
+	}
+	if wanted {
+		return queueInvitation(d, &invitation)
+	}
+	if state == directory.Withdrawn {
+		directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
+	}
+	return nil
+}
+
+// queueInvitation has an invitation sent, whose token is made when it is.
+func queueInvitation(d *directory.Draft, invitation *directory.Invitation) error {
 	invitation.Email, invitation.State, invitation.Hash = directory.PrimaryAddress(d.After), directory.NotJoined, ""
 	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotJoined)
 	d.Do("invitation.queued", d.After.ID, 1)
-	return directory.Save(d, d.Org, &invitation)
+	return directory.Save(d, d.Org, invitation)
 }
 
 // Choices follows who changes their mind about an inactive person: the box of S1-5

@@ -110,7 +110,7 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 	if d.Invite == nil || !*d.Invite || home.Verified || d.Is != directory.Active {
 		return nil, nil
 	}
-	return nil, queueInvitation(ctx, r, d)
+	return nil, queueInvitation(d, &directory.Invitation{Head: directory.Head{ID: d.After.ID}})
 }
 
 // ReadOnly keeps the account of an external person as the home organization has

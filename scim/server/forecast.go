@@ -8,7 +8,10 @@ import (
 
 // forecast is what a person's deactivation would meet and do now: the attributes
 // blockers and pendingEffects, which are worked out when they are asked for.
-type forecast struct{ plan *directory.Plan }
+type forecast struct {
+	plan     *directory.Plan
+	language directory.Language
+}
 
 // forecast makes the plan of a deactivation where the answer is to show it.
 func (x *exchange) forecast(rt *scim.ResourceType, id string, p *scim.Projection) (forecast, error) {
@@ -16,7 +19,7 @@ func (x *exchange) forecast(rt *scim.ResourceType, id string, p *scim.Projection
 		return forecast{}, nil
 	}
 	plan, err := x.s.dir.Preview(x.ctx, x.request(directory.Deactivate{Type: rt, ID: id}, directory.Precondition{}))
-	return forecast{plan}, err
+	return forecast{plan, x.language()}, err
 }
 
 // on is the resource with the forecast.
@@ -42,7 +45,7 @@ func (f forecast) on(res *scim.Resource) *scim.Resource {
 	var blockers, effects []scim.Value
 	for _, b := range f.plan.Findings {
 		if b.Verdict == directory.Refuse {
-			blockers = append(blockers, element(schemas.Usher.Blockers, string(b.Rule), b.Reason, 0))
+			blockers = append(blockers, element(schemas.Usher.Blockers, string(b.Rule), b.In(f.language), 0))
 		}
 	}
 	for _, e := range f.plan.Effects {

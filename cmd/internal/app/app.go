@@ -177,7 +177,7 @@ type doors struct{ scim, api http.Handler }
 // ServeHTTP sends a request to its protocol. SCIM answers for whatever is not the
 // admin API's.
 func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, admin.Prefix+"/") && !strings.Contains(r.URL.EscapedPath(), "%") {
+	if strings.HasPrefix(r.URL.EscapedPath(), admin.Prefix+"/") {
 		d.api.ServeHTTP(w, r)
 		return
 	}

@@ -91,7 +91,7 @@ func TestS2Conversion(t *testing.T) {
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "0")
 
 	h.same(h.api(200, "POST", "/users/"+ada+"/convert", ""), "person/seatState", "held")
-	h.stands(ada, "pending", "notInvited", "active")
+	h.stands(ada, "pending", "notJoined", "active") // T9: their consent is asked for
 	h.same(h.user(ada), usherUser+"/homeOrganizationId", "")
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "1")
 	h.api(200, "PATCH", "/users/"+ada, `{"displayName":"Ada Byron"}`)
@@ -167,7 +167,7 @@ func TestS2ExternalByDomain(t *testing.T) {
 	h.same(h.api(200, "POST", "/users/"+ada+"/convert", ""), "person/classification", "pending")
 	h.same(h.user(ada), usherUser+"/seatState", "held")
 	h.owns("default", "corp.example")
-	h.stands(ada, "confirmed", "notInvited", "active")
+	h.stands(ada, "confirmed", "notJoined", "active")
 	h.stands(other, "confirmed", "notInvited", "active")
 }
 

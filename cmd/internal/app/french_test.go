@@ -1,6 +1,9 @@
 package app_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // S3-31: refusals are told in French to whom asks for it, or whose organization
 // speaks it; codes are the same.
@@ -22,4 +25,33 @@ func TestRefusalsInFrench(t *testing.T) {
 		t.Errorf("the code is %s", got.header.Get("Usher-Error"))
 	}
 	h.same(h.prov(403, "POST", "/Users", body, "Accept-Language: en"), "detail", en)
+}
+
+// S3-31, domain 4.14: there is no answer to a refused change, or to what is foretold of
+// one, that is in English for whom asks for French; what a plan remembers is not
+// different because somebody else reads it in another language.
+func TestFrenchEverywhere(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada := h.person("ada@example.com")
+	h.api(201, "POST", "/integrations", `{"app":"books","peerApp":"crm","peerAppName":"Zoho CRM","owner":"`+ada+`","enabled":true}`)
+	const french = "Accept-Language: fr"
+	const text = "Le statut ne peut pas être modifié. Les identifiants de l'utilisateur servent à l'intégration avec Zoho CRM."
+	ids := `{"ids":["` + ada + `"]}`
+	for _, preview := range []string{"", "?preview=true"} {
+		many := h.api(200, "POST", "/users/deactivate"+preview, ids, french)
+		h.same(many, "items/0/decision/detail", text)
+		h.same(many, "items/0/decision/blockers/0/detail", text)
+	}
+	plan := h.api(201, "POST", "/plans", `{"verb":"deactivate","ids":["`+ada+`"]}`, french)
+	h.same(plan, "items/0/detail", text)
+	h.same(plan, "items/0/blockers/0/detail", text)
+	committed := h.api(200, "POST", "/plans/"+plan.at("id")+"/commit", "", "If-Match: *", "Accept-Language: en")
+	h.same(committed, "items/0/outcome", "refused")
+
+	refused := h.api(409, "POST", "/users/"+ada+"/deactivate", "{}", french)
+	h.same(refused, "detail", text)
+	page := h.api(200, "GET", strings.TrimPrefix(refused.at("instance"), "/api/v1"), "", french)
+	h.same(page, "blockers/0/detail", text)
+	h.same(h.prov(200, "GET", "/Users/"+ada+"?attributes="+usherUser+":blockers", "", french), usherUser+"/blockers/0/value", text)
 }
