@@ -67,9 +67,10 @@ func occupy(ctx context.Context, s Store) error {
 	return nil
 }
 
-// unfilled fails while somebody fills the store.
+// unfilled fails while somebody fills the store. It takes the duty in the past, where
+// it is in nobody's way who starts at the same moment.
 func (a *App) unfilled(ctx context.Context) error {
-	free, err := a.store.Hold(ctx, fillDuty, 0)
+	free, err := a.store.Hold(ctx, fillDuty, -watch)
 	if err == nil && !free {
 		err = errFilling
 	}

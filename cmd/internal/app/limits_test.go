@@ -67,12 +67,7 @@ func TestK48PagesAreClamped(t *testing.T) {
 		size  int
 		says  string
 	}{{"0", 3, "1"}, {"-5", 3, "1"}, {"1", 3, "1"}, {strconv.Itoa(math.MinInt64), 3, "1"}, {strconv.Itoa(n), 1, strconv.Itoa(n)}, {strconv.Itoa(n + 1), 0, ""}, {strconv.Itoa(math.MaxInt64), 0, ""}, {"9223372036854775808", 0, ""}, {"99999999999999999999999", 0, ""}} {
-		search := `{"count":3,"startIndex":` + c.start + `}`
-		if _, err := strconv.ParseInt(c.start, 10, 64); err != nil { // no number of a body
-			h.same(h.prov(400, "POST", "/Users/.search", search), "scimType", "invalidSyntax")
-			search = ""
-		}
-		total, size, start, first := page("count=3&startIndex="+c.start, search)
+		total, size, start, first := page("count=3&startIndex="+c.start, `{"count":3,"startIndex":`+c.start+`}`)
 		if total != n || size != c.size || c.says != "" && start != c.says || c.says == "1" && first != "p0@example.com" {
 			t.Errorf("startIndex=%s: %d of %d from %s, the first is %s", c.start, size, total, start, first)
 		}

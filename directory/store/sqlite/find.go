@@ -84,7 +84,7 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil
-	}, "SELECT "+s.columns()+" FROM resource WHERE org=? AND kind=? AND row>? ORDER BY row LIMIT ? OFFSET ?", s.org, s.k.num, from, q.Count+1, skip)
+	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row>? ORDER BY row LIMIT ? OFFSET ?", s.known(), s.org, s.k.num, from, q.Count+1, skip)
 	if err != nil || len(rows) == 0 {
 		return p, err
 	}
@@ -105,7 +105,7 @@ func (s *search) listBefore(q directory.Query, p directory.Page) (directory.Page
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil
-	}, "SELECT "+s.columns()+" FROM resource WHERE org=? AND kind=? AND row<? ORDER BY row DESC LIMIT ?", s.org, s.k.num, positionRow(q.Before), q.Count+1)
+	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row<? ORDER BY row DESC LIMIT ?", s.known(), s.org, s.k.num, positionRow(q.Before), q.Count+1)
 	slices.Reverse(p.Resources)
 	if len(rows) > 0 {
 		p.First, p.Last, p.More = position("", rows[len(rows)-1]), position("", rows[0]), true

@@ -24,19 +24,20 @@ type reader struct {
 	alone []string // ids that were read and are members of nothing
 }
 
-// The columns of a resource, and a look at whether it is a member of anything.
+// The columns of a resource, with and without a look at whether it is a member of
+// anything, which the first argument spares; see known.
 const (
-	bare   = "row, id, version, created, modified, body"
-	member = ", EXISTS (SELECT 1 FROM edge WHERE member=row)"
+	columns = bare + ", CASE WHEN ? THEN -1 ELSE EXISTS (SELECT 1 FROM edge WHERE member=row) END"
+	bare    = "row, id, version, created, modified, body"
 )
 
-// columns are those that record reads: who was never a member of anything need not
+// known is 1 when it is known who was ever a member of anything: the others need not
 // be looked up.
-func (r *reader) columns() string {
+func (r *reader) known() int {
 	if r.store.joined.full.Load() {
-		return bare + ", -1"
+		return 1
 	}
-	return bare + member
+	return 0
 }
 
 // record reads the bare columns.
@@ -71,7 +72,7 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 		if s.ColumnInt64(7) == k.num {
 			_, found = r.record(k, s)
 		}
-	}, "SELECT "+r.columns()+", kind FROM resource WHERE org=? AND id=?", r.store.names.org(ref.Org), id)
+	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.known(), r.store.names.org(ref.Org), id)
 	if err == nil && found == nil {
 		err = directory.ErrNotFound
 	}
@@ -124,7 +125,7 @@ func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
 		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.num {
 			_, res = r.record(k, s)
 		}
-	}, "SELECT "+r.columns()+", org, kind FROM resource WHERE row=?", row)
+	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", r.known(), row)
 	return res, err
 }
 
