@@ -193,7 +193,10 @@ func (a *API) introspectJWT(ctx context.Context, token string) (out introspectio
 	}
 	err = a.read(ctx, func(rd directory.Reader, org directory.OrgID) error {
 		person, err := directory.Subject(ctx, rd, org, p.Subject)
-		if errors.Is(err, directory.ErrNotFound) || err == nil && directory.Admit(person, p.Issued) != nil {
+		if err == nil {
+			err = directory.Admit(person, p.Issued)
+		}
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}
 		if err == nil {

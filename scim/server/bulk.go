@@ -266,7 +266,7 @@ func (b *bulkRun) perform(op *bulkOperation, data json.RawMessage) {
 	part := &exchange{s: x.s, w: a, r: r, ctx: x.ctx, began: x.began, requestID: x.requestID, principal: x.principal, buf: &buf}
 	m, err := part.find()
 	if err == nil && m != nil {
-		err = m.serve(part)
+		err = part.carryOut(m)
 	}
 	x.quirks |= part.quirks
 	if err != nil {
