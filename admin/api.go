@@ -206,11 +206,11 @@ func (a *API) caller(r *http.Request) (caller, error) {
 		return caller{}, err
 	}
 	c := caller{org: p.Org, actor: p.Actor(), conn: p.Connection}
-	if p.Operator || p.Scopes.Admin() && !p.Inherited {
+	switch {
+	case p.Operator || p.Subject == "" && p.Scopes.Admin():
 		c.role = AsAdmin
 		return c, nil
-	}
-	if p.Subject == "" {
+	case p.Subject == "":
 		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
 			Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
 	}
@@ -218,7 +218,8 @@ func (a *API) caller(r *http.Request) (caller, error) {
 }
 
 // member makes the caller a person of the organization, who must be allowed in. Only a
-// machine has what its token does not state and its connection has.
+// machine has what its token does not state and its connection has. An administrator's
+// token that states so needs no person, but is nobody's who left (K59).
 func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
 		person, err := directory.Subject(ctx, r, p.Org, p.Subject)
@@ -226,7 +227,7 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 			err = directory.Admit(ctx, r, person, p.Issued)
 		}
 		switch {
-		case errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous) && p.Scopes.Admin():
+		case p.Scopes.Admin() && (err == nil && !p.Inherited || errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous)):
 			c.role = AsAdmin
 			return nil
 		case errors.Is(err, directory.ErrNotFound), errors.Is(err, directory.ErrNotAdmitted):

@@ -34,8 +34,9 @@ type Principal struct {
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
-	// Inherited tells that an access token stated no scopes, so that these are all of
-	// its connection: for a machine. A person has none of them.
+	// Inherited tells that an access token stated no scopes and showed no person, so
+	// that these are all of its connection: for a machine. Whoever turns out to be, or
+	// to have been, a person of the organization has none of them.
 	Inherited bool
 }
 

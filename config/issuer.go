@@ -43,11 +43,11 @@ var issuerFields = []field[Issuer]{
 	},
 	{
 		key: "subjects", at: func(i *Issuer) any { return &i.Subjects }, sample: "[provisioning-client]",
-		doc: "The sub claim must be one of these. Empty means any.",
+		doc: "The sub claim must be one of these. Empty means any. Name machines only.",
 	},
 	{
 		key: "claims", at: func(i *Issuer) any { return &i.Claims }, sample: "{tid: 0c5e4a1e}",
-		doc: "Other claims and the text each must have.",
+		doc: "Other claims and the text each must have. If they name a client, it must be one that nobody signs in with.",
 	},
 	{
 		key: "algorithms", at: func(i *Issuer) any { return &i.Algorithms }, sample: "[RS256]",
@@ -67,7 +67,7 @@ var issuerFields = []field[Issuer]{
 	},
 	{
 		key: "scope_claim", at: func(i *Issuer) any { return &i.ScopeClaim }, sample: "scope",
-		doc: "Claim that lists the scopes. A token without it has those of its connection if its subject is a machine, and none if it is a person.",
+		doc: "Claim that lists the scopes. A token without it has those of its connection if it is a machine's, and none if its subject is a person, was one, or it shows marks of one and neither subjects nor claims name it.",
 	},
 }
 

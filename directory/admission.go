@@ -58,7 +58,8 @@ func Issue(ctx context.Context, r Documents, person *scim.Resource, now time.Tim
 
 // Subject finds the person that an access token speaks of: whose externalId, or
 // else userName, is its subject. ErrNotFound when there is nobody, ErrAmbiguous, which
-// is one as well, when there are several (K29).
+// is one as well, when there are several (K29), and ErrFormer, which is an
+// ErrNotAdmitted, when nobody is called that any more.
 func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Resource, error) {
 	rt, err := r.Type("User")
 	if err != nil {
@@ -82,5 +83,8 @@ func Subject(ctx context.Context, r Reader, org OrgID, subject string) (*scim.Re
 	if several {
 		return nil, ErrAmbiguous
 	}
-	return nil, ErrNotFound
+	if _, err = Load[Former](ctx, r, org, FormerID(subject)); err == nil {
+		err = ErrFormer
+	}
+	return nil, err
 }

@@ -100,19 +100,6 @@ func (s Seats) Takes() bool { return s.externals }
 // seatText is the text of S2-18.
 const seatText = "You are trying to activate more users than the allowed license limit of '%d' users"
 
-// reserved refuses a request that names a reservation that does not exist: it would
-// take a seat that is nobody's.
-func reserved(ctx context.Context, r Documents, req Request) error {
-	if req.Reservation == "" {
-		return nil
-	}
-	_, err := Load[Reservation](ctx, r, req.Org, req.Reservation)
-	if errors.Is(err, ErrNotFound) {
-		return scim.Errorf(scim.InvalidValue, "The header Usher-Reservation names a reservation that does not exist; leave it out, or reserve seats first.")
-	}
-	return err
-}
-
 // NoSeat is the refusal for want of a seat.
 func NoSeat(s Seats) Finding {
 	f := Refused(RuleSeatLimit, Quota, seatText, s.Purchased)
@@ -134,35 +121,47 @@ func RoomFor(ctx context.Context, r Documents, org OrgID, n int64, now time.Time
 // reports false when there is none free. The limit is checked again when the
 // draft is carried out.
 func TakeSeat(ctx context.Context, r Documents, d *Draft, sku string) (ok bool, s Seats, err error) {
-	if s, err = SeatsOf(ctx, r, d.Org, sku, d.Now); err != nil {
+	keeps, err := reserved(ctx, r, d, sku)
+	if err == nil {
+		s, err = SeatsOf(ctx, r, d.Org, sku, d.Now)
+	}
+	if err != nil {
 		return false, s, err
 	}
-	if !s.Limited {
+	switch {
+	case !s.Limited:
 		d.Count(seatTally(sku), 1, -1)
 		return true, s, nil
-	}
-	if d.Reservation != "" {
-		v, err := Load[Reservation](ctx, r, d.Org, d.Reservation)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return false, s, err
-		}
-		if err == nil && v.SKU == sku {
-			left, err := v.Left(ctx, r, d.Org, d.Now)
-			if err != nil {
-				return false, s, err
-			}
-			if left > 0 && s.Used < s.Purchased {
-				d.Count(reservationTally(v.ID), 1, v.Seats)
-				d.Count(seatTally(sku), 1, s.Purchased)
-				return true, s, nil
-			}
-		}
-	}
-	if s.Free <= 0 {
+	case keeps.Left > 0 && s.Used < s.Purchased:
+		d.Count(reservationTally(d.Reservation), 1, keeps.Of)
+		d.Count(seatTally(sku), 1, s.Purchased)
+		return true, s, nil
+	case s.Free <= 0:
 		return false, s, nil
 	}
 	d.Count(seatTally(sku), 1, s.Purchased-s.Reserved)
 	return true, s, nil
+}
+
+// kept is what the reservation that a draft names keeps: how many seats still, of how
+// many.
+type kept struct{ Left, Of int64 }
+
+// reserved reads it. Where the draft names one that does not exist no seat is taken:
+// it would be nobody's.
+func reserved(ctx context.Context, r Documents, d *Draft, sku string) (k kept, err error) {
+	if d.Reservation == "" {
+		return k, nil
+	}
+	v, err := Load[Reservation](ctx, r, d.Org, d.Reservation)
+	if errors.Is(err, ErrNotFound) {
+		return k, scim.Errorf(scim.InvalidValue, "The header Usher-Reservation names a reservation that does not exist; leave it out, or reserve seats first.")
+	}
+	if err == nil && v.SKU == sku {
+		k.Of = v.Seats
+		k.Left, err = v.Left(ctx, r, d.Org, d.Now)
+	}
+	return k, err
 }
 
 // FreeSeat gives a seat back.

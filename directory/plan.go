@@ -122,9 +122,6 @@ func (p *Plan) refusalVerb(d *Draft) (verb string, codes []string) {
 // decide makes the draft and asks every rule. With blockers, a departure is left
 // half done: access ends and the rest waits for them.
 func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, blocked []Blocker) (*Plan, *Draft, error) {
-	if err := reserved(ctx, r, req); err != nil {
-		return nil, nil, err
-	}
 	d, ops, quirks, found, err := s.draft(ctx, r, req, at)
 	if err != nil {
 		return nil, nil, err

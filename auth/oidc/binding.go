@@ -36,8 +36,10 @@ type Binding struct {
 	Org        directory.OrgID
 	Connection directory.ConnectionID
 	// ScopeClaim names the claim that lists scopes, as a text with spaces or a
-	// list. A token that has it is narrowed to those of ours in it, even to none;
-	// a token without it has the scopes of its connection.
+	// list. A token that has it is narrowed to those of ours in it, even to none. A
+	// token without it has the scopes of its connection, and none where it shows
+	// marks of a person, unless Subjects or Claims say which callers are meant; a
+	// claim that tells the tenant alone does not.
 	ScopeClaim string
 	// AllowPrivate lets the issuer be inside the network: plain http, private and
 	// loopback addresses. Link-local ones stay refused. Bindings of one issuer

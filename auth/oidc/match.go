@@ -60,12 +60,16 @@ func (b *binding) sameTenant(claims object) error {
 	return nil
 }
 
-// scopes returns those of ours that the token states, or nil when it states none.
+// scopes returns those of ours that the token states, or nil when it states none and
+// shows no person, so that it has those of its connection.
 func (b *binding) scopes(claims object) auth.Scopes {
+	stated := auth.Scopes{}
 	if _, present := claims[b.ScopeClaim]; b.ScopeClaim == "" || !present {
+		if !b.chosen() && claims.person() {
+			return stated
+		}
 		return nil
 	}
-	stated := auth.Scopes{}
 	list, ok := claims.texts(b.ScopeClaim)
 	if !ok {
 		return stated

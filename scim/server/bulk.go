@@ -273,7 +273,7 @@ func (b *bulkRun) send(joint directory.Changes, h http.Header, method, path, bod
 	part := &exchange{s: x.s, w: a, r: r, ctx: x.ctx, began: x.began, requestID: x.requestID, principal: x.principal, joint: joint, buf: &buf}
 	m, err := part.find()
 	if err == nil && m != nil {
-		err = m.serve(part)
+		err = part.carryOut(m)
 	}
 	x.quirks |= part.quirks
 	return a, err

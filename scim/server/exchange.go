@@ -114,7 +114,16 @@ func (x *exchange) serve() error {
 		defer cancel()
 		x.ctx = ctx
 	}
-	if err := x.admitted(m); err != nil {
+	if err := x.admitted(); err != nil {
+		return err
+	}
+	return x.carryOut(m)
+}
+
+// carryOut calls the handler, if the caller has the right to what was found. Whether
+// they may be in at all is asked before: who left is told so, whatever they may (K59).
+func (x *exchange) carryOut(m *method) error {
+	if err := x.authorize(m.verb, x.route.noun); err != nil {
 		return err
 	}
 	return m.serve(x)
@@ -131,7 +140,7 @@ var (
 	scimType = []string{"application/scim+json"}
 )
 
-// find resolves the path, the method and the caller's right to both.
+// find resolves the path, the method and the parameters.
 func (x *exchange) find() (*method, error) {
 	parts, ok := below(x.r.URL.EscapedPath())
 	if ok {
@@ -157,9 +166,6 @@ func (x *exchange) find() (*method, error) {
 			return nil, nil
 		}
 		return nil, &httpError{status: http.StatusMethodNotAllowed, detail: "This endpoint does not have that method; it has " + x.route.allow + "."}
-	}
-	if err := x.authorize(m.verb, x.route.noun); err != nil {
-		return nil, err
 	}
 	if err := x.negotiate(); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 // admitted finds the person behind an access token. Who may not be in any more is
 // refused, whatever the token says of its life (K23, K31, K59). A person has those
 // scopes that the token states, and may else do what /Me lets everybody do; a subject
-// that is nobody here is a machine's, and has what its connection has.
-func (x *exchange) admitted(m *method) error {
+// that is nobody here, and never was anybody, is a machine's.
+func (x *exchange) admitted() error {
 	if x.principal.Subject == "" {
 		return nil
 	}
@@ -29,11 +29,13 @@ func (x *exchange) admitted(m *method) error {
 		return auth.Invalid(err)
 	case errors.Is(err, directory.ErrNotFound):
 		return nil
-	case err != nil || !x.principal.Inherited:
+	case err != nil:
 		return err
 	}
-	x.principal.Scopes = auth.Scopes{}
-	return x.authorize(m.verb, x.route.noun)
+	if x.principal.Inherited {
+		x.principal.Scopes = auth.Scopes{}
+	}
+	return nil
 }
 
 // me answers /Me (RFC 7644 section 3.11): the user whose externalId, or else
