@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 		writeForever(path)
 		return
 	}
+	if path := os.Getenv(buildEnv); path != "" {
+		build(path)
+		return
+	}
 	os.Exit(m.Run())
 }
 
