@@ -65,10 +65,11 @@ type sequel struct {
 	*env
 	reopen Reopener
 	types  *schemas.Registry
+	opened *int // how many there are beside the first
 }
 
 func newSequel(t *testing.T, reopen Reopener) *sequel {
-	s := &sequel{env: &env{T: t, ctx: t.Context()}, reopen: reopen}
+	s := &sequel{env: &env{T: t, ctx: t.Context()}, reopen: reopen, opened: new(int)}
 	s.with(Plain)
 	for _, org := range []directory.OrgID{OrgA, OrgB} {
 		if err := s.Store.AddOrganization(s.ctx, directory.Organization{ID: org, Name: string(org)}); err != nil {
