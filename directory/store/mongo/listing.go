@@ -47,6 +47,7 @@ type listing struct {
 	Form  string `json:"f"`
 	Mark  string `json:"m,omitempty"` // stands before its values in place of the path
 	State string `json:"s,omitempty"`
+	Turn  int    `json:"n,omitempty"` // how often the state was changed by who wanted to
 }
 
 // prefix is what its values begin with.
@@ -60,6 +61,13 @@ func (l listing) prefix() string {
 // claimed reports whether each of its values is of one resource.
 func (l listing) claimed() bool {
 	return l.Form == formKeys && (l.State == "" || l.State == building)
+}
+
+// turn begins with another state. Whoever worked toward the one before sees it by the
+// number, also when the same state is wanted again.
+func (l *listing) turn(state string) {
+	l.State = state
+	l.Turn++
 }
 
 func (l listing) is(other listing) bool {
@@ -157,7 +165,7 @@ func (l *lists) toward(reg *schemas.Registry) []listing {
 			}
 			next = append(next, w)
 		case next[i].State == giving || next[i].State == free:
-			next[i].State = building
+			next[i].turn(building)
 		}
 	}
 	for i, have := range next {
@@ -166,7 +174,7 @@ func (l *lists) toward(reg *schemas.Registry) []listing {
 			_, known = rt.Resolve(have.Path)
 		}
 		if known && have.claimed() && !slices.ContainsFunc(want, have.is) {
-			next[i].State = giving
+			next[i].turn(giving)
 		}
 	}
 	return next

@@ -225,6 +225,43 @@ func TestReindexingStopped(t *testing.T) {
 	}
 }
 
+// R4, R16: migrations at the same time, also to different configurations, leave nothing
+// half done: what the last of them says holds.
+func TestReindexingAtOnce(t *testing.T) {
+	uri := mongotest.URI(t)
+	plain, unique := storetest.Badges(t, storetest.Plain), storetest.Badges(t, storetest.Unique)
+	rt, _ := plain.Type("User")
+	s := dial(t, uri, mongo.Options{Registry: plain})
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+		t.Fatal(err)
+	}
+	const people = 600
+	badges(t, s, rt, 0, people)
+	var all sync.WaitGroup
+	for i := range 6 {
+		types := []*schemas.Registry{plain, unique}[i%2]
+		all.Go(func() {
+			one, err := mongo.Open(t.Context(), uri, mongo.Options{Registry: types, Migrate: true})
+			switch {
+			case err == nil:
+				err = one.Close()
+			case strings.Contains(err.Error(), "another configuration"): // was faster
+				err = nil
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s, err := migrated(t, uri, unique)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	owns(t, s, people)
+}
+
 // R16: a database of the layout before, which did not say what is kept, is gone
 // through once; what was kept too much goes.
 func TestListingsOfTheLayoutBefore(t *testing.T) {

@@ -23,31 +23,36 @@ import (
 // atStep is how many resources or claims one step goes through.
 const atStep = 500
 
-// relist makes the listings what the configuration wants. Those of an empty database
-// are there of all resources at once.
+// relist makes the listings what the configuration wants.
 func (s *Store) relist(ctx context.Context, empty bool) error {
+	l, err := s.propose(ctx, empty)
+	if err != nil {
+		return err
+	}
+	j := s.job(l)
+	if len(j.build)+len(j.give) == 0 {
+		return nil
+	}
+	return j.run(ctx)
+}
+
+// propose writes down what the configuration wants. Of an empty database it is there of
+// all resources at once.
+func (s *Store) propose(ctx context.Context, empty bool) (*lists, error) {
 	for {
 		have, err := s.readLists(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		next := have.toward(s.opts.Registry)
-		fresh := empty && have.text == ""
-		if fresh {
+		if empty && have.text == "" {
 			next = wanted(s.opts.Registry)
 		}
-		if fresh || !slices.Equal(next, have.all) {
-			if _, err := s.swap(ctx, have, next); err != nil {
-				return err
-			}
-			continue // another process may have been faster
+		if have.text != "" && slices.Equal(next, have.all) {
+			return have, nil
 		}
-		j := s.job(have)
-		if len(j.build)+len(j.give) == 0 {
-			return nil
-		}
-		if err := j.run(ctx); err != nil {
-			return err
+		if swapped, err := s.swap(ctx, have, next); swapped || err != nil {
+			return newLists("", next, s.opts.Registry), err
 		}
 	}
 }
@@ -90,8 +95,19 @@ func (j *job) run(ctx context.Context) error {
 				return err
 			}
 		}
+		if len(j.build) == 0 {
+			continue
+		}
 		if err := j.list(ctx, o.ID); err != nil {
 			return err
+		}
+		for _, l := range j.build {
+			if l.Form != formKeys {
+				continue
+			}
+			if err := j.sweep(ctx, o.ID, l); err != nil {
+				return err
+			}
 		}
 	}
 	return j.end(ctx)
@@ -153,11 +169,11 @@ func (j *job) end(ctx context.Context) error {
 		next := slices.Clone(have.all)
 		for i, l := range next {
 			switch {
-			case l.State == giving && slices.ContainsFunc(j.give, l.is):
+			case slices.Contains(j.give, l):
 				next[i].State = free
-			case l.State == building && slices.ContainsFunc(j.shared, l.is):
-				next[i].State = giving
-			case l.State == building && slices.ContainsFunc(j.build, l.is):
+			case slices.Contains(j.shared, l):
+				next[i].turn(giving)
+			case slices.Contains(j.build, l):
 				next[i].State = ""
 			}
 		}
@@ -172,7 +188,11 @@ func (j *job) end(ctx context.Context) error {
 	if len(j.shared) == 0 {
 		return nil
 	}
-	undo := &job{Store: j.Store, give: j.shared}
+	undo := &job{Store: j.Store}
+	for _, l := range j.shared {
+		l.turn(giving)
+		undo.give = append(undo.give, l)
+	}
 	return errors.Join(j.twice.Err(), undo.run(ctx))
 }
 
@@ -195,7 +215,10 @@ func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *list
 // forget removes the claims of keys that are not unique any more.
 func (j *job) forget(ctx context.Context, org directory.OrgID, l listing) error {
 	for gone := atStep; gone == atStep; {
-		err := j.alone(ctx, org, func(t *tx, _ *lists) error {
+		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
+			if gone = 0; !slices.Contains(lists.all, l) {
+				return nil // somebody wants them unique again
+			}
 			all, err := t.claimsIn(ctx, org, claimsOf(org, l.Kind, l.prefix(), ""))
 			if gone = len(all); err != nil || gone == 0 {
 				return err
@@ -232,44 +255,35 @@ func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []claimDoc) e
 	return t.fault(err)
 }
 
-// list makes the listings of the resources of an organization, and removes claims of
-// what no resource has.
+// list makes the listings of the resources of an organization.
 func (j *job) list(ctx context.Context, org directory.OrgID) error {
-	if len(j.build) == 0 {
-		return nil
-	}
 	for n, after := atStep, ""; n == atStep; {
-		var found step
+		var s step
 		err := j.alone(ctx, org, func(t *tx, l *lists) error {
-			found = step{job: j, tx: t, org: org, lists: l, owners: map[string]string{}}
-			return found.records(ctx, after)
+			s = step{job: j, tx: t, org: org, lists: l, owners: map[string]string{}}
+			return s.records(ctx, after)
 		})
 		if err != nil {
 			return err
 		}
-		j.note(found.pairs)
-		n, after = found.n, found.last
+		j.note(s.pairs)
+		n, after = s.n, s.last
 	}
-	for _, l := range j.build {
-		if l.Form != formKeys {
-			continue
+	return nil
+}
+
+// sweep removes the claims of keys that no resource of an organization has.
+func (j *job) sweep(ctx context.Context, org directory.OrgID, l listing) error {
+	for n, after := atStep, ""; n == atStep; {
+		var s step
+		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
+			s = step{job: j, tx: t, org: org, lists: lists}
+			return s.claims(ctx, claimsOf(org, l.Kind, l.prefix(), after))
+		})
+		if err != nil {
+			return err
 		}
-		for n, after := atStep, ""; n == atStep; {
-			last := ""
-			err := j.alone(ctx, org, func(t *tx, lists *lists) error {
-				all, err := t.claimsIn(ctx, org, claimsOf(org, l.Kind, l.prefix(), after))
-				if n = len(all); err != nil || n == 0 {
-					return err
-				}
-				last = all[n-1].Key
-				s := step{job: j, tx: t, org: org, lists: lists}
-				return s.sweep(ctx, all)
-			})
-			if err != nil {
-				return err
-			}
-			after = last
-		}
+		n, after = s.n, s.last
 	}
 	return nil
 }

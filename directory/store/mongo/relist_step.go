@@ -18,7 +18,7 @@ type step struct {
 	tx     *tx
 	org    directory.OrgID
 	lists  *lists
-	n      int               // resources that were read
+	n      int               // resources or claims that were gone through
 	last   string            // the key of the last
 	owners map[string]string // of claims
 	pairs  []pair
@@ -61,24 +61,22 @@ func (s *step) records(ctx context.Context, after string) error {
 			writes = append(writes, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: d.Key}, {Key: "o", Value: d.Org}}).SetUpdate(keep(unique, terms)))
 		}
 		for _, l := range is.keys {
-			if text := scim.Key(r.Text(l.attr)); text != "" && slices.ContainsFunc(s.build, l.is) {
+			if text := scim.Key(r.Text(l.attr)); text != "" && l.claimed() && slices.Contains(s.build, l.listing) {
 				needs = append(needs, need{key(s.org, d.Kind, l.prefix()+text), d.ID, l})
 			}
 		}
 	}
 	if len(writes) > 0 {
-		if _, err := s.store().resource.BulkWrite(s.tx.in(ctx), writes); err != nil {
+		if _, err := s.has.resource.BulkWrite(s.tx.in(ctx), writes); err != nil {
 			return s.tx.fault(err)
 		}
 	}
 	return s.claim(ctx, needs)
 }
 
-func (s *step) store() collections { return s.job.has }
-
 // read reads resources as they are kept.
 func (s *step) read(ctx context.Context, which bson.D) (all []resourceDoc, err error) {
-	cursor, err := s.store().resource.Find(s.tx.in(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
+	cursor, err := s.has.resource.Find(s.tx.in(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
 		err = cursor.All(s.tx.in(ctx), &all)
 	}
@@ -122,28 +120,16 @@ func keep(unique, terms []string) bson.D {
 // claim makes the claims that resources lack. A claim of somebody who has no such
 // value goes to who has it; what two have is noted.
 func (s *step) claim(ctx context.Context, needs []need) error {
-	ids := bson.A{}
-	for _, n := range needs {
-		ids = append(ids, n.claim)
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	cursor, err := s.store().claim.Find(s.tx.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
-	var all []claimDoc
-	if err == nil {
-		err = cursor.All(s.tx.in(ctx), &all)
-	}
-	if err != nil {
-		return s.tx.fault(err)
-	}
-	for _, c := range all {
-		s.owners[c.Key] = c.ID
+	if err := s.ask(ctx, needs); err != nil {
+		return err
 	}
 	var writes []driver.WriteModel
 	for _, n := range needs {
-		owner, taken := s.owners[n.claim]
-		if taken && owner != n.id {
+		owner := s.owners[n.claim]
+		if owner == n.id {
+			continue
+		}
+		if owner != "" {
 			held, err := s.holds(ctx, owner, n)
 			if err != nil {
 				return err
@@ -153,15 +139,33 @@ func (s *step) claim(ctx context.Context, needs []need) error {
 				continue
 			}
 		}
-		if owner != n.id {
-			writes = append(writes, driver.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: n.claim}, {Key: "o", Value: string(s.org)}}).SetUpsert(true).SetReplacement(claimDoc{n.claim, string(s.org), n.id}))
-			s.owners[n.claim] = n.id
-		}
+		writes = append(writes, driver.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: n.claim}, {Key: "o", Value: string(s.org)}}).SetUpsert(true).SetReplacement(claimDoc{n.claim, string(s.org), n.id}))
+		s.owners[n.claim] = n.id
 	}
 	if len(writes) == 0 {
 		return nil
 	}
-	_, err = s.store().claim.BulkWrite(s.tx.in(ctx), writes)
+	_, err := s.has.claim.BulkWrite(s.tx.in(ctx), writes)
+	return s.tx.fault(err)
+}
+
+// ask finds out who has claims.
+func (s *step) ask(ctx context.Context, needs []need) error {
+	ids := bson.A{}
+	for _, n := range needs {
+		ids = append(ids, n.claim)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	cursor, err := s.has.claim.Find(s.tx.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
+	var all []claimDoc
+	if err == nil {
+		err = cursor.All(s.tx.in(ctx), &all)
+	}
+	for _, c := range all {
+		s.owners[c.Key] = c.ID
+	}
 	return s.tx.fault(err)
 }
 
@@ -175,8 +179,13 @@ func (s *step) holds(ctx context.Context, id string, n need) (bool, error) {
 	return err == nil && slices.Contains(claims(s.org, docs[0].Kind, is.unique(r)), n.claim), err
 }
 
-// sweep removes those claims whose resources have no such value.
-func (s *step) sweep(ctx context.Context, all []claimDoc) error {
+// claims removes those of the next claims whose resources have no such value.
+func (s *step) claims(ctx context.Context, within bson.D) error {
+	all, err := s.tx.claimsIn(ctx, s.org, within)
+	if s.n = len(all); err != nil || s.n == 0 {
+		return err
+	}
+	s.last = all[s.n-1].Key
 	ids := bson.A{}
 	for _, c := range all {
 		ids = append(ids, key(s.org, c.ID))
@@ -203,7 +212,7 @@ func (j *job) note(pairs []pair) {
 	for _, p := range pairs {
 		rt, _ := j.opts.Registry.Type(p.kept.Kind)
 		j.twice.Add(p.org, rt, p.kept.attr, p.first, p.second)
-		if !slices.ContainsFunc(j.shared, p.kept.is) {
+		if !slices.Contains(j.shared, p.kept.listing) {
 			j.shared = append(j.shared, p.kept.listing)
 		}
 	}
