@@ -30,7 +30,7 @@ func backupCommand(o *options) *cobra.Command {
 func migrateCommand(o *options) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{Use: "migrate", Short: "Bring the data up to this program's version", Args: noArgs, Example: "  usher migrate --data /var/lib/usher\n  usher migrate --store 'mongodb://db1,db2,db3/usher?replicaSet=rs0'\n  usher migrate --check --data /var/lib/usher",
-		Long: `Bring the data up to this program's version. In MongoDB that makes the collections and indexes that are missing, and may be done while servers of this version or the one before run; where nothing is missing it ends at once. A data folder must not be in use.
+		Long: `Bring the data up to this program's version. In MongoDB that makes the collections and indexes that are missing, and looks through the records where the configuration marks other attributes as indexed or unique than before; it may be done while servers of this version or the one before run, and where nothing is missing it ends at once. A data folder must not be in use.
 
 With --check all records are looked through for damage afterwards, which takes as long as there is data.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

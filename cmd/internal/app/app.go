@@ -84,7 +84,8 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	if a.types, err = Types(a.cfg); err != nil {
 		return err
 	}
-	if a.store, err = OpenStore(ctx, a.cfg, a.types, a.registry); err != nil {
+	tell := func(doing string) { a.log.Info("the data is brought up to date", "doing", doing) }
+	if a.store, err = openStore(ctx, a.cfg, a.types, a.registry, false, tell); err != nil {
 		return err
 	}
 	a.cleanup = append(a.cleanup, a.store.Close)

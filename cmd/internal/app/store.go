@@ -52,7 +52,7 @@ const sharedAge = 500 * time.Millisecond
 // OpenStore opens the store that the configuration names: MongoDB, or the embedded
 // one in the data folder. The folder is made in either case, for the control socket.
 func OpenStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer) (Store, error) {
-	return openStore(ctx, cfg, types, reg, mongo.Options{})
+	return openStore(ctx, cfg, types, reg, false, nil)
 }
 
 // Migrate brings the data up to this program's version and tells of what takes its
@@ -62,7 +62,7 @@ func Migrate(ctx context.Context, cfg config.Config, thorough bool, tell func(do
 	if err != nil {
 		return err
 	}
-	s, err := openStore(ctx, cfg, types, nil, mongo.Options{Migrate: true, OnBuild: tell})
+	s, err := openStore(ctx, cfg, types, nil, true, tell)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,9 @@ func Migrate(ctx context.Context, cfg config.Config, thorough bool, tell func(do
 	return errors.Join(err, s.Close())
 }
 
-func openStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer, shared mongo.Options) (Store, error) {
+// openStore opens the store; it brings the data up to date if that is wanted, or if
+// it is this process's own, and tells of what takes its time.
+func openStore(ctx context.Context, cfg config.Config, types *schemas.Registry, reg prometheus.Registerer, migrate bool, tell func(doing string)) (Store, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
@@ -93,14 +95,13 @@ func openStore(ctx context.Context, cfg config.Config, types *schemas.Registry, 
 	}
 	onFind := func(plan string) { plans.WithLabelValues(plan).Inc() }
 	if cfg.Store.Shared() {
-		shared.Registry, shared.OnCommit, shared.OnFind = types, onCommit, onFind
-		s, err := mongo.Open(ctx, cfg.Store.Address(), shared)
+		s, err := mongo.Open(ctx, cfg.Store.Address(), mongo.Options{Registry: types, OnCommit: onCommit, OnFind: onFind, OnBuild: tell, Migrate: migrate})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(cfg.Data, "usher.db"), sqlite.Options{Registry: types, Readers: cfg.Store.Readers, OnCommit: onCommit, OnFind: onFind})
+	s, err := sqlite.Open(ctx, filepath.Join(cfg.Data, "usher.db"), sqlite.Options{Registry: types, Readers: cfg.Store.Readers, OnCommit: onCommit, OnFind: onFind, OnBuild: tell})
 	if err != nil {
 		return nil, err
 	}

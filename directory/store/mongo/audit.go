@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -99,14 +100,18 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 // taken for them, from both sides.
 func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
 	untaken, unheld := 0, 0
-	err := inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
+	settled, err := s.settledKeys(ctx)
+	if err != nil {
+		return err
+	}
+	err = inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
 		var ids []string
 		for _, d := range page {
-			ids = append(ids, claims(org, d.Kind, d.Unique)...)
+			ids = append(ids, claims(org, d.Kind, settled.of(d))...)
 		}
 		taken, err := byKey(ctx, in, s.has.claim, org, ids, func(c claimDoc) string { return c.Key })
 		for _, d := range page {
-			for _, id := range claims(org, d.Kind, d.Unique) {
+			for _, id := range claims(org, d.Kind, settled.of(d)) {
 				if taken[id].ID != d.ID {
 					untaken++
 				}
@@ -124,7 +129,10 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
 		}
 		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
 		for _, c := range page {
-			if d := held[key(org, c.ID)]; !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
+			d := held[key(org, c.ID)]
+			_, rest, _ := strings.Cut(c.Key, "/")
+			kind, value, _ := strings.Cut(rest, "/")
+			if settled.has(kind, value) && !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
 				unheld++
 			}
 		}
@@ -134,6 +142,33 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
 		err = fmt.Errorf("%d unique values of resources of the organization %s are not taken for them, and %d are taken that no resource has; restore a backup", untaken, org, unheld)
 	}
 	return err
+}
+
+// settledKeys are the attributes of each type whose values are unique, but for those of
+// which that is just changing, as what the values begin with.
+type settledKeys map[string][]string
+
+func (s *Store) settledKeys(ctx context.Context) (settledKeys, error) {
+	l, err := s.readLists(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := settledKeys{}
+	for _, one := range l.all {
+		if one.Form == formKeys && one.State == "" {
+			all[one.Kind] = append(all[one.Kind], one.prefix())
+		}
+	}
+	return all, nil
+}
+
+func (k settledKeys) has(kind, value string) bool {
+	return slices.ContainsFunc(k[kind], func(prefix string) bool { return strings.HasPrefix(value, prefix) })
+}
+
+// of lists the unique values of a resource.
+func (k settledKeys) of(d resourceDoc) []string {
+	return slices.DeleteFunc(slices.Clone(d.Unique), func(value string) bool { return !k.has(d.Kind, value) })
 }
 
 // lean is what Check asks of documents: not their contents.

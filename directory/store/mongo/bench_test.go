@@ -92,7 +92,7 @@ func (p *program) user(n int64, id string, version scim.Version) resourceDoc {
 		panic(err)
 	}
 	r.ID, r.Version, r.Created, r.Modified = id, version, time.Now(), time.Now()
-	return p.kind.document(p.org, r)
+	return p.lists.Load().of[p.kind.rt].document(p.org, r)
 }
 
 // write is a transaction with a resource, its event and a slot of the guard.

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -30,17 +31,36 @@ func claims(org directory.OrgID, kind string, values []string) (keys []string) {
 	return keys
 }
 
+// gives are the writes by which a resource gives up unique values: some, and all of
+// attributes that this program does not know, of which what it writes has none. Until
+// all resources have their claims a value may be another's.
+func gives(org directory.OrgID, kind, id string, values, unknown []string) (models []driver.WriteModel) {
+	of := func(which any) bson.D {
+		return bson.D{{Key: "_id", Value: which}, {Key: "o", Value: string(org)}, {Key: "i", Value: id}}
+	}
+	for _, claim := range claims(org, kind, values) {
+		models = append(models, driver.NewDeleteOneModel().SetFilter(of(claim)))
+	}
+	for _, prefix := range unknown {
+		models = append(models, driver.NewDeleteManyModel().SetFilter(of(claimsOf(org, kind, prefix, ""))))
+	}
+	return models
+}
+
+// claimsOf is the range of the claims whose values begin with a prefix, behind one.
+func claimsOf(org directory.OrgID, kind, prefix, after string) bson.D {
+	first := key(org, kind, prefix)
+	return bson.D{{Key: "$gt", Value: cmp.Or(after, first)}, {Key: "$lt", Value: strings.TrimSuffix(first, separator) + afterSeparator}}
+}
+
 // sendClaims gives up the unique values that resources had and takes those that they
 // have now.
 func (t *tx) sendClaims(ctx context.Context) error {
 	var give, models []driver.WriteModel
 	for _, w := range t.queue.resources {
-		for _, value := range w.had {
-			if !slices.Contains(w.doc.Unique, value) {
-				give = append(give, driver.NewDeleteOneModel().SetFilter(bson.D{{Key: "_id", Value: key(directory.OrgID(w.doc.Org), w.doc.Kind, value)}, {Key: "o", Value: w.doc.Org}}))
-			}
-		}
-		for _, value := range w.doc.Unique {
+		lost := slices.DeleteFunc(slices.Clone(w.had), func(value string) bool { return slices.Contains(w.takes, value) })
+		give = append(give, gives(directory.OrgID(w.doc.Org), w.doc.Kind, w.doc.ID, lost, w.unknown)...)
+		for _, value := range w.takes {
 			if !slices.Contains(w.had, value) {
 				models = append(models, driver.NewInsertOneModel().SetDocument(claimDoc{key(directory.OrgID(w.doc.Org), w.doc.Kind, value), w.doc.Org, w.doc.ID}))
 			}

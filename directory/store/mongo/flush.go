@@ -138,9 +138,10 @@ func (t *tx) refused(err error) error {
 }
 
 // sendDelete removes a resource at once, and gives up its unique values.
-func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, k *kind) error {
-	if had := claims(org, k.rt.Name, k.keys(before)); len(had) > 0 {
-		if _, err := t.store.has.claim.DeleteMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: had}}}, {Key: "o", Value: string(org)}}); err != nil {
+func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, is *kept) error {
+	models := gives(org, before.Type.Name, before.ID, is.claims(before), is.unknown)
+	if len(models) > 0 {
+		if _, err := t.store.has.claim.BulkWrite(t.in(ctx), models); err != nil {
 			return t.fault(err)
 		}
 	}

@@ -35,6 +35,7 @@ type guardDoc struct {
 	Totals map[string]int64 `bson:"t,omitempty"`     // running totals
 	Counts map[string]int64 `bson:"c,omitempty"`     // resources of each type
 	Kinds  []string         `bson:"k,omitempty"`     // of documents; slot 0 only
+	Lists  string           `bson:"x,omitempty"`     // listings as JSON; slot of the server only
 	Until  int64            `bson:"until,omitempty"` // of the mark
 }
 
@@ -45,7 +46,8 @@ type guards struct {
 	slots  []guardDoc
 	kinds  map[directory.Kind]bool
 	server map[directory.Kind]bool // kinds of server-wide documents
-	until  int64                   // somebody asks to wait until then
+	lists  *lists
+	until  int64 // somebody asks to wait until then
 
 	lease   int // the slot that this transaction writes
 	whole   bool
@@ -95,6 +97,7 @@ func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, e
 		return nil, err
 	}
 	g := &guards{org: org, kinds: map[directory.Kind]bool{}, server: map[directory.Kind]bool{}, touched: map[int]bool{}, totals: map[change]bool{}}
+	text := ""
 	for _, doc := range all {
 		switch {
 		case doc.Slot == markSlot:
@@ -106,9 +109,11 @@ func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, e
 		}
 		if doc.Org == "" {
 			g.note(g.server, doc.Kinds)
+			text = doc.Lists
 		}
 	}
-	return g, nil
+	g.lists, err = s.listsOf(text)
+	return g, err
 }
 
 func (g *guards) note(have map[directory.Kind]bool, names []string) {

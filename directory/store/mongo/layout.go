@@ -14,7 +14,7 @@ import (
 
 const (
 	// layoutVersion is the number of the layout of the collections.
-	layoutVersion = 1
+	layoutVersion = 2
 	// leastVersion is the oldest layout whose programs can work on this one: a
 	// layout that only adds keeps it, so that the programs of the version before
 	// may go on, and be started again, while servers are replaced.
@@ -52,12 +52,21 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err := s.furnish(ctx); err != nil {
 			return err
 		}
-		return s.remember(ctx)
+		if err := s.relist(ctx, empty); err != nil {
+			return err
+		}
+		if err := s.remember(ctx); err != nil {
+			return err
+		}
+		return s.adopt(ctx)
 	}
 	if at.Version < layoutVersion {
 		return fmt.Errorf("the data in the database %s is at layout %d, and this program needs %d; run usher migrate with this program, also while servers of the version before run", s.db().Name(), at.Version, layoutVersion)
 	}
-	return s.complete(ctx)
+	if err := s.complete(ctx); err != nil {
+		return err
+	}
+	return s.adopt(ctx)
 }
 
 func (s *Store) layout(ctx context.Context) (at layoutDoc, err error) {

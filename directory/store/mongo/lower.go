@@ -119,14 +119,14 @@ func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error
 	if n.Op == filter.Equal && edgeEnd(n.Attr) {
 		return s.groupsOf(ctx, n)
 	}
-	path := n.Attr.Path() + separator
-	if n.Op == filter.Equal && slices.Contains(s.k.unique, n.Attr) {
-		return lowered{s.within(bson.E{Key: "u", Value: path + n.Key}), true, indexKeys, 0}, true, nil
+	if prefix, unique := s.k.unique[n.Attr]; unique && n.Op == filter.Equal {
+		return lowered{s.within(bson.E{Key: "u", Value: prefix + n.Key}), true, indexKeys, 0}, true, nil
 	}
-	if !slices.Contains(s.k.indexed, n.Attr) {
+	prefix, indexed := s.k.indexed[n.Attr]
+	if !indexed {
 		return lowered{}, false, nil
 	}
-	term, cost := termCondition(path, n)
+	term, cost := termCondition(prefix, n)
 	if term == nil {
 		return lowered{}, false, nil
 	}

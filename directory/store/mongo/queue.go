@@ -24,7 +24,9 @@ type resourceWrite struct {
 	doc resourceDoc
 	res *scim.Resource
 	was scim.Version
-	had []string // unique values of the version it was
+	// Unique values that it takes, those that the version it was had, and where those
+	// begin that it may have had without this program knowing of them.
+	takes, had, unknown []string
 }
 
 // documentWrite puts or removes one document.
@@ -55,7 +57,7 @@ func (q *queue) put(w resourceWrite) bool {
 	if q.resources[i].res.Version != w.was {
 		return false
 	}
-	w.was, w.had = q.resources[i].was, q.resources[i].had
+	w.was, w.had, w.unknown = q.resources[i].was, q.resources[i].had, q.resources[i].unknown
 	q.resources[i] = w
 	return true
 }

@@ -31,28 +31,36 @@ type resourceDoc struct {
 	Free     bool     `bson:"f,omitempty"` // was never a member of a group
 }
 
-// kind is what the store knows of a resource type.
+// kind is what the store looks up of a resource type: where values begin, by attribute.
 type kind struct {
 	rt      *scim.ResourceType
-	unique  []*scim.Attribute
-	indexed []*scim.Attribute
+	unique  map[*scim.Attribute]string
+	indexed map[*scim.Attribute]string
 }
 
 type kinds map[*scim.ResourceType]*kind
 
-func kindsOf(reg *schemas.Registry) kinds {
+// kindsOf finds what a configuration looks up among what a database keeps.
+func kindsOf(reg *schemas.Registry, l *lists) kinds {
 	all := kinds{}
 	for _, rt := range reg.Types {
 		if rt.ReadOnly {
 			continue // not kept as resources
 		}
-		k := &kind{rt: rt, unique: rt.UniqueAttributes()}
-		for _, a := range rt.IndexedAttributes() {
-			if a.Type.Textual() {
-				k.indexed = append(k.indexed, a)
-			}
+		all[rt] = &kind{rt, map[*scim.Attribute]string{}, map[*scim.Attribute]string{}}
+	}
+	for _, w := range wanted(reg) {
+		have, ok := l.find(w)
+		if !ok {
+			continue // a migration will add it
 		}
-		all[rt] = k
+		rt, _ := reg.Type(w.Kind)
+		a, _ := rt.Resolve(w.Path)
+		if w.Form == formKeys {
+			all[rt].unique[a] = have.prefix()
+		} else {
+			all[rt].indexed[a] = have.prefix()
+		}
 	}
 	return all
 }
@@ -66,41 +74,9 @@ func (s *Store) kind(rt *scim.ResourceType) (*kind, error) {
 	return nil, fmt.Errorf("resource type %s is not one the store was opened with", rt.Name)
 }
 
-// document makes what is kept of a resource.
-func (k *kind) document(org directory.OrgID, r *scim.Resource) resourceDoc {
-	return resourceDoc{Key: key(org, r.ID), Org: string(org), Kind: k.rt.Name, ID: r.ID, Version: int64(r.Version),
-		Created: r.Created.UnixMilli(), Modified: r.Modified.UnixMilli(), Body: r.Seal(), Unique: k.keys(r), Terms: k.terms(r)}
-}
-
 // resource is the record of what is kept.
 func (k *kind) resource(d resourceDoc) *scim.Resource {
 	return scim.Stored(k.rt, d.ID, scim.Version(d.Version), time.UnixMilli(d.Created).UTC(), time.UnixMilli(d.Modified).UTC(), d.Body)
-}
-
-// keys lists the unique keys of a resource.
-func (k *kind) keys(r *scim.Resource) (all []string) {
-	for _, a := range k.unique {
-		if text := scim.Key(r.Text(a)); text != "" {
-			all = append(all, a.Path()+separator+text)
-		}
-	}
-	return all
-}
-
-// terms lists the values that are searched for, folded as filters fold theirs.
-func (k *kind) terms(r *scim.Resource) (all []string) {
-	for _, a := range k.indexed {
-		r.Each(a, func(_ int, v scim.Value) {
-			text := v.Text()
-			if !a.CaseExact {
-				text = scim.Fold(text)
-			}
-			if term := a.Path() + separator + text; !slices.Contains(all, term) {
-				all = append(all, term)
-			}
-		})
-	}
-	return all
 }
 
 // isID reports whether a text is the canonical form of an id, and no other.
@@ -169,7 +145,7 @@ func (r *reader) Owner(ctx context.Context, u directory.UniqueKey) (string, erro
 	value := u.Attr.Path() + separator + u.Key
 	if r.tx != nil {
 		for _, w := range r.tx.queue.resources {
-			if w.res.Type == u.Type && w.doc.Org == string(u.Org) && slices.Contains(w.doc.Unique, value) {
+			if w.res.Type == u.Type && w.doc.Org == string(u.Org) && slices.Contains(w.takes, value) {
 				return w.res.ID, nil
 			}
 		}

@@ -9,13 +9,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// everyOne reports whether a query sorts all resources of the type by a unique value
-// that each of them has: then what is taken of it, in its order, is the answer.
+// everyOne reports whether a query sorts all users by their names, which are unique and
+// which each of them has: then what is taken of it, in its order, is the answer. Of a
+// configured attribute that is required there may be resources from before it was.
 func (s *search) everyOne(q directory.Query) bool {
-	return q.Filter == nil && q.SortBy != nil && q.SortBy.Required && slices.Contains(s.k.unique, q.SortBy)
+	return q.Filter == nil && q.SortBy == schemas.User.UserName
 }
 
 // inOrder answers such a query page by page from the keys of claims, whatever lies
@@ -83,15 +84,6 @@ func (s *search) claimsFrom(ctx context.Context, q directory.Query, first string
 		err = cursor.All(s.in(ctx), &all)
 	}
 	return all, s.fault(err)
-}
-
-func sortKey(res *scim.Resource, a *scim.Attribute) string {
-	if a.Uniqueness != scim.NotUnique {
-		if key := scim.Key(res.Text(a)); key != "" {
-			return uniqueSortKey(key)
-		}
-	}
-	return res.SortKey(a)
 }
 
 // uniqueSortKey is the sort key of a unique value.

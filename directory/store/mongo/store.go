@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,7 +77,8 @@ type Store struct {
 	has    collections
 	self   string // names this process in leases
 	server string
-	kinds  kinds
+	kinds  kinds // since the start
+	lists  atomic.Pointer[lists]
 	gates  sync.Map // of *gate, by organization
 	lag    lag
 	health health
@@ -102,7 +104,6 @@ func (s *Store) db() *driver.Database { return s.has.state.Database() }
 // data must be complete, or be made so by Options.Migrate.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{})}
-	s.kinds = kindsOf(s.opts.Registry)
 	yes := true
 	config := options.Client().ApplyURI(uri).SetAppName("usher").SetTimeout(s.opts.Timeout).SetServerSelectionTimeout(s.opts.Timeout).
 		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetRetryReads(true).SetRetryWrites(true).

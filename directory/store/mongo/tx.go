@@ -149,8 +149,9 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 		}
 	}
 	t.wrote = true
-	w := resourceWrite{key: key(org, after.ID), doc: k.document(org, after), res: after}
-	for _, u := range w.doc.Unique {
+	is := g.lists.of[k.rt]
+	w := resourceWrite{key: key(org, after.ID), doc: is.document(org, after), res: after, takes: is.claims(after)}
+	for _, u := range w.takes {
 		t.given[string(org)+separator+k.rt.Name+separator+u] = true
 	}
 	if before == nil {
@@ -160,7 +161,7 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 		if err := before.Load(); err != nil {
 			return err
 		}
-		w.was, w.had = before.Version, k.keys(before)
+		w.was, w.had, w.unknown = before.Version, is.claims(before), is.unknown
 	}
 	w.doc.Free = t.free[w.key]
 	if !t.queue.put(w) {
@@ -194,7 +195,7 @@ func (t *tx) Delete(ctx context.Context, org directory.OrgID, before *scim.Resou
 	if err := before.Load(); err != nil {
 		return err
 	}
-	if err := t.sendDelete(ctx, org, before, k); err != nil {
+	if err := t.sendDelete(ctx, org, before, g.lists.of[k.rt]); err != nil {
 		return err
 	}
 	return t.unlinkAll(ctx, org, before.ID)

@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		writeForever(path)
 		return
 	}
+	if path := os.Getenv(buildEnv); path != "" {
+		build(path)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

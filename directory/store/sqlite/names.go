@@ -23,6 +23,7 @@ type kind struct {
 type column struct {
 	num        int64
 	attr, root *scim.Attribute
+	form       string // of what the index holds
 }
 
 // names maps types, attributes and organizations to numbers. Types and
@@ -83,6 +84,7 @@ func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
 		if err != nil {
 			return err
 		}
+		c.form = formKeys
 		k.unique = append(k.unique, c)
 	}
 	for _, a := range rt.IndexedAttributes() {
@@ -91,6 +93,9 @@ func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
 			return err
 		}
 		if a.Type.Textual() {
+			if c.form = formFolded; a.CaseExact {
+				c.form = formExact
+			}
 			k.indexed = append(k.indexed, c)
 			n.caseExact[c.num] = a.CaseExact
 		}

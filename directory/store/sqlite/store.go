@@ -33,6 +33,9 @@ type Options struct {
 	OnCommit func(changes int, took time.Duration)
 	// OnFind is told how each query was answered: list, index, verify or scan.
 	OnFind func(plan string)
+	// OnBuild is told what is done to the index before it is done, where the
+	// configuration marks other attributes than before.
+	OnBuild func(doing string)
 }
 
 func (o Options) withDefaults() Options {
@@ -47,6 +50,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnFind == nil {
 		o.OnFind = func(string) {}
+	}
+	if o.OnBuild == nil {
+		o.OnBuild = func(string) {}
 	}
 	return o
 }
@@ -118,6 +124,9 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 		return err
 	}
 	if err = s.names.load(writer, s.opts.Registry); err != nil {
+		return err
+	}
+	if err = s.relist(ctx, writer); err != nil {
 		return err
 	}
 	if err = s.sorts.load(writer); err != nil {

@@ -259,22 +259,7 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	if err != nil {
 		return err
 	}
-	g := newGeneration()
-	err = each(conn, func(s *sqlite.Stmt) error {
-		k := n.byNum[s.ColumnInt64(2)]
-		if k == nil {
-			return nil // of a type that is no longer configured
-		}
-		row, org := s.ColumnInt64(0), s.ColumnInt64(1)
-		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, blob(s, 3))
-		if err := r.Load(); err != nil {
-			return err
-		}
-		g.rows[row] = struct{}{}
-		added, _ := difference(k, org, row, nil, r)
-		g.add(added)
-		return nil
-	}, `SELECT row, org, kind, body FROM resource WHERE row > ?
+	g, err := gather(conn, n.byNum, `SELECT row, org, kind, body FROM resource WHERE row > ?
 		UNION ALL SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row WHERE p.row <= ?`, floor, floor)
 	if err != nil {
 		return err
@@ -288,6 +273,27 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	t.active, t.frozen, t.drain, t.stale = g, nil, nil, false
 	t.floor, t.clean = floor, max(t.clean, last) // a drain may have ended halfway
 	return nil
+}
+
+// gather lists the entries of the rows of a query, for those types that are given.
+func gather(conn *sqlite.Conn, kinds map[int64]*kind, query string, args ...any) (*generation, error) {
+	g := newGeneration()
+	err := each(conn, func(s *sqlite.Stmt) error {
+		k := kinds[s.ColumnInt64(2)]
+		if k == nil {
+			return nil
+		}
+		row, org := s.ColumnInt64(0), s.ColumnInt64(1)
+		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, blob(s, 3))
+		if err := r.Load(); err != nil {
+			return err
+		}
+		g.rows[row] = struct{}{}
+		added, _ := difference(k, org, row, nil, r)
+		g.add(added)
+		return nil
+	}, query, args...)
+	return g, err
 }
 
 // stop ends the sorting that may be under way.

@@ -1,0 +1,289 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// Listings are made beside running servers. First the database says that they are to
+// be kept; then the resources of each organization are gone through in steps, each of
+// which is alone in its organization. So a change that did not know of the listings yet
+// was either there before the first step and is seen by one, or meets the first step
+// and is made again, knowing of them. What is done already is not written again, so
+// whoever begins anew after a crash is soon where it was.
+
+// atStep is how many resources or claims one step goes through.
+const atStep = 500
+
+// relist makes the listings what the configuration wants.
+func (s *Store) relist(ctx context.Context, empty bool) error {
+	l, err := s.propose(ctx, empty)
+	if err != nil {
+		return err
+	}
+	j := s.job(l)
+	if len(j.build)+len(j.give) == 0 {
+		return nil
+	}
+	return j.run(ctx)
+}
+
+// propose writes down what the configuration wants. Of an empty database it is there of
+// all resources at once.
+func (s *Store) propose(ctx context.Context, empty bool) (*lists, error) {
+	for {
+		have, err := s.readLists(ctx)
+		if err != nil {
+			return nil, err
+		}
+		next := have.toward(s.opts.Registry)
+		if empty && have.text == "" {
+			next = wanted(s.opts.Registry)
+		}
+		if have.text != "" && slices.Equal(next, have.all) {
+			return have, nil
+		}
+		if swapped, err := s.swap(ctx, have, next); swapped || err != nil {
+			return newLists("", next, s.opts.Registry), err
+		}
+	}
+}
+
+// job is what is to be done of the listings.
+type job struct {
+	*Store
+	build, give []listing
+	twice       directory.Duplicates
+	shared      []listing // of build, whose values are not unique
+}
+
+// job is all that is to be given up, and what this program's configuration needs built.
+func (s *Store) job(l *lists) *job {
+	j, want := &job{Store: s}, wanted(s.opts.Registry)
+	for _, one := range l.all {
+		switch {
+		case one.State == giving:
+			j.give = append(j.give, one)
+		case one.State == building && slices.ContainsFunc(want, one.is):
+			j.build = append(j.build, one)
+		}
+	}
+	return j
+}
+
+func (j *job) run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, j.opts.BuildTimeout)
+	defer cancel()
+	orgs, err := j.Organizations(ctx)
+	if err != nil {
+		return err
+	}
+	if err := j.tell(ctx, orgs); err != nil {
+		return err
+	}
+	for _, o := range orgs {
+		for _, l := range j.give {
+			if err := j.forget(ctx, o.ID, l); err != nil {
+				return err
+			}
+		}
+		if len(j.build) == 0 {
+			continue
+		}
+		if err := j.list(ctx, o.ID); err != nil {
+			return err
+		}
+		for _, l := range j.build {
+			if l.Form != formKeys {
+				continue
+			}
+			if err := j.sweep(ctx, o.ID, l); err != nil {
+				return err
+			}
+		}
+	}
+	return j.end(ctx)
+}
+
+// tell says what will be done.
+func (j *job) tell(ctx context.Context, orgs []directory.Organization) error {
+	if len(j.give) > 0 {
+		j.opts.OnBuild("giving up that " + pathsOf(j.give) + " be unique")
+	}
+	if len(j.build) == 0 {
+		return nil
+	}
+	records := int64(0)
+	for _, o := range orgs {
+		err := j.View(ctx, func(r directory.Reader) error {
+			g, err := r.(*reader).guards(ctx, o.ID)
+			if err == nil {
+				for _, kind := range kindsIn(j.build) {
+					records += g.resources(kind)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if records > 0 {
+		j.opts.OnBuild(fmt.Sprintf("building the index of %s, for %d records", pathsOf(j.build), records))
+	}
+	return nil
+}
+
+func pathsOf(all []listing) string {
+	var names []string
+	for _, l := range all {
+		names = append(names, l.Path+" of "+l.Kind)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+func kindsIn(all []listing) (kinds []string) {
+	for _, l := range all {
+		kinds = append(kinds, l.Kind)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// end writes down what was done. Keys that are not unique after all are given up.
+func (j *job) end(ctx context.Context) error {
+	for {
+		have, err := j.readLists(ctx)
+		if err != nil {
+			return err
+		}
+		next := slices.Clone(have.all)
+		for i, l := range next {
+			switch {
+			case slices.Contains(j.give, l):
+				next[i].State = free
+			case slices.Contains(j.shared, l):
+				next[i].turn(giving)
+			case slices.Contains(j.build, l):
+				next[i].State = ""
+			}
+		}
+		swapped, err := j.swap(ctx, have, next)
+		if err != nil {
+			return err
+		}
+		if swapped {
+			break
+		}
+	}
+	if len(j.shared) == 0 {
+		return nil
+	}
+	undo := &job{Store: j.Store}
+	for _, l := range j.shared {
+		l.turn(giving)
+		undo.give = append(undo.give, l)
+	}
+	return errors.Join(j.twice.Err(), undo.run(ctx))
+}
+
+// alone calls fn with the only transaction of an organization.
+func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *lists) error) error {
+	return j.Update(ctx, func(dir directory.Tx) error {
+		t := dir.(*tx)
+		if err := t.Alone(ctx, org); err != nil {
+			return err
+		}
+		g, err := t.guards(ctx, org)
+		if err != nil {
+			return err
+		}
+		t.wrote = true
+		return fn(t, g.lists)
+	})
+}
+
+// forget removes the claims of keys that are not unique any more.
+func (j *job) forget(ctx context.Context, org directory.OrgID, l listing) error {
+	for gone := atStep; gone == atStep; {
+		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
+			if gone = 0; !slices.Contains(lists.all, l) {
+				return nil // somebody wants them unique again
+			}
+			all, err := t.claimsIn(ctx, org, claimsOf(org, l.Kind, l.prefix(), ""))
+			if gone = len(all); err != nil || gone == 0 {
+				return err
+			}
+			return t.unclaim(ctx, org, all)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimsIn reads the claims of one step.
+func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (all []claimDoc, err error) {
+	cursor, err := t.store.has.claim.Find(t.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
+		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
+	if err == nil {
+		err = cursor.All(t.in(ctx), &all)
+	}
+	return all, t.fault(err)
+}
+
+// unclaim removes claims.
+func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []claimDoc) error {
+	ids := bson.A{}
+	for _, c := range all {
+		ids = append(ids, c.Key)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := t.store.has.claim.DeleteMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}})
+	return t.fault(err)
+}
+
+// list makes the listings of the resources of an organization.
+func (j *job) list(ctx context.Context, org directory.OrgID) error {
+	for n, after := atStep, ""; n == atStep; {
+		var s step
+		err := j.alone(ctx, org, func(t *tx, l *lists) error {
+			s = step{job: j, tx: t, org: org, lists: l, owners: map[string]string{}}
+			return s.records(ctx, after)
+		})
+		if err != nil {
+			return err
+		}
+		j.note(s.pairs)
+		n, after = s.n, s.last
+	}
+	return nil
+}
+
+// sweep removes the claims of keys that no resource of an organization has.
+func (j *job) sweep(ctx context.Context, org directory.OrgID, l listing) error {
+	for n, after := atStep, ""; n == atStep; {
+		var s step
+		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
+			s = step{job: j, tx: t, org: org, lists: lists}
+			return s.claims(ctx, claimsOf(org, l.Kind, l.prefix(), after))
+		})
+		if err != nil {
+			return err
+		}
+		n, after = s.n, s.last
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// What the index holds follows from the configuration, which may mark other
+// attributes than when resources were written. The table listing says what it held
+// when the file was last opened. What it is to hold no longer leaves the tables, so
+// that they never say too much; what it lacks is made from all the records before the
+// store is used. Both go on where they were after a crash: a listing is whole with the
+// last transaction, and is not used before.
+
+// forms of what the index holds of an attribute.
+const (
+	formKeys   = "keys"   // in uniq
+	formExact  = "exact"  // in term
+	formFolded = "folded" // in term and gram
+)
+
+// listing is an attribute in one form.
+type listing struct {
+	attr int64
+	form string
+}
+
+func (c column) listing() listing { return listing{c.num, c.form} }
+
+// relisting brings the index in line with the configuration.
+type relisting struct {
+	*Store
+	conn  *sqlite.Conn
+	have  map[listing]int64 // up to which row
+	lacks map[int64]*kind   // what is to be added, by the number of the type
+	upto  int64             // of everything in lacks
+	twice directory.Duplicates
+}
+
+func (s *Store) relist(ctx context.Context, conn *sqlite.Conn) error {
+	r := &relisting{Store: s, conn: conn, have: map[listing]int64{}, lacks: map[int64]*kind{}, upto: math.MaxInt64}
+	err := each(conn, func(stmt *sqlite.Stmt) error {
+		r.have[listing{stmt.ColumnInt64(0), stmt.ColumnText(1)}] = stmt.ColumnInt64(2)
+		return nil
+	}, "SELECT attr, form, coalesce(upto, ?) FROM listing", allRows)
+	if err == nil {
+		err = r.shrink(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	what := r.survey()
+	if len(what) == 0 {
+		return nil
+	}
+	return r.grow(ctx, what)
+}
+
+// allRows is the last row of a listing that has all of them.
+const allRows = int64(math.MaxInt64)
+
+// shrink takes out of the index what the configuration does not want any more.
+func (r *relisting) shrink(ctx context.Context) error {
+	wanted := map[listing]bool{}
+	for _, k := range r.names.kinds {
+		for _, c := range slices.Concat(k.unique, k.indexed) {
+			wanted[c.listing()] = true
+		}
+	}
+	for l := range r.have {
+		if !wanted[l] {
+			if err := r.remove(ctx, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// The statements that take values of an attribute of an organization out of the
+// tables, so few at a time that no transaction is long.
+var (
+	removeKeys  = []string{"DELETE FROM uniq WHERE org=?1 AND attr=?2 AND value IN (SELECT value FROM uniq WHERE org=?1 AND attr=?2 LIMIT 20000)"}
+	removeTerms = []string{"DELETE FROM term WHERE org=?1 AND attr=?2 AND (value, row) IN (SELECT value, row FROM term WHERE org=?1 AND attr=?2 LIMIT 20000)",
+		"DELETE FROM gram WHERE org=?1 AND attr=?2 AND (gram, block) IN (SELECT gram, block FROM gram WHERE org=?1 AND attr=?2 LIMIT 2000)"}
+)
+
+func (r *relisting) remove(ctx context.Context, l listing) error {
+	what := ""
+	if _, err := one(r.conn, func(s *sqlite.Stmt) { what = s.ColumnText(0) + " of " + s.ColumnText(1) },
+		"SELECT a.path, k.name FROM attribute a JOIN kind k ON k.num = a.kind WHERE a.num=?", l.attr); err != nil {
+		return err
+	}
+	r.opts.OnBuild("taking " + what + " out of the index")
+	if err := run(r.conn, "UPDATE listing SET upto=0 WHERE attr=? AND form=?", l.attr, l.form); err != nil {
+		return err
+	}
+	queries := removeTerms
+	if l.form == formKeys {
+		queries = removeKeys
+	}
+	for org := range r.names.orgIDs {
+		for _, query := range queries {
+			for gone := 1; gone > 0; gone = r.conn.Changes() {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := run(r.conn, query, org, l.attr); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return run(r.conn, "DELETE FROM listing WHERE attr=? AND form=?", l.attr, l.form)
+}
+
+// survey finds what the index lacks, and from which row on.
+func (r *relisting) survey() (what []string) {
+	lacking := func(k *kind, all []column) (some []column) {
+		for _, c := range all {
+			if upto := r.have[c.listing()]; upto != allRows {
+				r.upto = min(r.upto, upto)
+				some = append(some, c)
+				what = append(what, c.attr.Path()+" of "+k.rt.Name)
+			}
+		}
+		return some
+	}
+	for num, k := range r.names.byNum {
+		part := &kind{num: num, rt: k.rt, unique: lacking(k, k.unique), indexed: lacking(k, k.indexed)}
+		if len(part.unique)+len(part.indexed) > 0 {
+			r.lacks[num] = part
+		}
+	}
+	slices.Sort(what)
+	return slices.Compact(what)
+}
+
+// grow adds to the index what it lacks, in one walk over the records.
+func (r *relisting) grow(ctx context.Context, what []string) error {
+	records := int64(0)
+	for num := range r.lacks {
+		n, err := integer(r.conn, "SELECT sum(n) FROM block WHERE kind=?", num)
+		if err != nil {
+			return err
+		}
+		records += n
+	}
+	if records > 0 {
+		r.opts.OnBuild(fmt.Sprintf("building the index of %s, for %d records", strings.Join(what, ", "), records))
+	}
+	for from := r.upto; records > 0; {
+		first, err := integer(r.conn, "SELECT min(row) FROM resource WHERE row > ?", from)
+		if err != nil {
+			return err
+		}
+		if first == 0 {
+			break
+		}
+		to := (first/gramBlock+1)*gramBlock - 1
+		if err := r.transact(ctx, func() error { return r.add(from, to) }); err != nil {
+			return err
+		}
+		from = to
+	}
+	if err := r.twice.Err(); err != nil {
+		return err
+	}
+	return r.transact(ctx, func() error { return r.mark(allRows) })
+}
+
+func (r *relisting) transact(ctx context.Context, fn func() error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := run(r.conn, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err = fn(); err == nil {
+		err = run(r.conn, "COMMIT")
+	}
+	if err != nil && !r.conn.AutocommitEnabled() {
+		_ = run(r.conn, "ROLLBACK") // the first error is the one to tell
+	}
+	return err
+}
+
+// add writes what is lacking of some rows. Once a value was found that should be
+// unique and is not, the mark stays, so that it is found again the next time.
+func (r *relisting) add(from, to int64) error {
+	g, err := gather(r.conn, r.lacks, "SELECT row, org, kind, body FROM resource WHERE row > ? AND row <= ?", from, to)
+	if err != nil {
+		return err
+	}
+	for l, v := range g.values {
+		p := newPart(l, v, &r.names)
+		if l.attr < 0 {
+			err = r.addKeys(p)
+		}
+		for l.attr > 0 && err == nil && len(p.terms) > 0 {
+			err = p.writeTerms(r.conn, nil)
+		}
+		for err == nil && len(p.postings) > 0 {
+			err = p.writeGram(r.conn)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !r.twice.Any() {
+		r.upto = to
+	}
+	return r.mark(r.upto)
+}
+
+// addKeys writes unique keys, unless another row has them.
+func (r *relisting) addKeys(p *part) error {
+	for _, e := range p.terms {
+		if err := run(r.conn, "INSERT OR IGNORE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", p.org, -p.attr, e.value, e.row); err != nil {
+			return err
+		}
+		if r.conn.Changes() == 1 {
+			continue
+		}
+		holder, err := integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", p.org, -p.attr, e.value)
+		if err == nil && holder != e.row {
+			err = r.tell(p.list, holder, e.row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell notes that two rows have the same key.
+func (r *relisting) tell(l list, rows ...int64) error {
+	var kindNum int64
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		if _, err := one(r.conn, func(s *sqlite.Stmt) {
+			var id [16]byte
+			s.ColumnBytes(0, id[:])
+			ids[i], kindNum = formatID(id), s.ColumnInt64(1)
+		}, "SELECT id, kind FROM resource WHERE row=?", row); err != nil {
+			return err
+		}
+	}
+	k := r.lacks[kindNum]
+	i := slices.IndexFunc(k.unique, func(c column) bool { return c.num == -l.attr })
+	r.twice.Add(r.names.orgIDs[l.org], k.rt, k.unique[i].attr, ids[0], ids[1])
+	return nil
+}
+
+// mark writes down up to which row the index has what it lacked.
+func (r *relisting) mark(upto int64) error {
+	for _, k := range r.lacks {
+		for _, c := range slices.Concat(k.unique, k.indexed) {
+			if err := run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?1, ?2, nullif(?3, ?4))", c.num, c.form, upto, allRows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
