@@ -31,6 +31,10 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	settled, err := s.settledKeys(ctx)
+	if err != nil {
+		return err
+	}
 	for _, o := range orgs {
 		if err := s.checkTotals(ctx, o.ID); err != nil {
 			return err
@@ -38,7 +42,7 @@ func (s *Store) Check(ctx context.Context) error {
 		if err := s.checkEdges(ctx, o.ID); err != nil {
 			return err
 		}
-		if err := s.checkClaims(ctx, o.ID); err != nil {
+		if err := s.checkClaims(ctx, o.ID, settled); err != nil {
 			return err
 		}
 	}
@@ -98,13 +102,9 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 
 // checkClaims compares the unique values that resources have with those that are
 // taken for them, from both sides.
-func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
+func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled settledKeys) error {
 	untaken, unheld := 0, 0
-	settled, err := s.settledKeys(ctx)
-	if err != nil {
-		return err
-	}
-	err = inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
+	err := inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
 		var ids []string
 		for _, d := range page {
 			ids = append(ids, claims(org, d.Kind, settled.of(d))...)
@@ -130,9 +130,7 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID) error {
 		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
 		for _, c := range page {
 			d := held[key(org, c.ID)]
-			_, rest, _ := strings.Cut(c.Key, "/")
-			kind, value, _ := strings.Cut(rest, "/")
-			if settled.has(kind, value) && !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
+			if settled.claim(c) && !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
 				unheld++
 			}
 		}
@@ -164,6 +162,13 @@ func (s *Store) settledKeys(ctx context.Context) (settledKeys, error) {
 
 func (k settledKeys) has(kind, value string) bool {
 	return slices.ContainsFunc(k[kind], func(prefix string) bool { return strings.HasPrefix(value, prefix) })
+}
+
+// claim reports whether a claim is of one of them.
+func (k settledKeys) claim(c claimDoc) bool {
+	_, rest, _ := strings.Cut(c.Key, "/")
+	kind, value, _ := strings.Cut(rest, "/")
+	return k.has(kind, value)
 }
 
 // of lists the unique values of a resource.

@@ -151,9 +151,7 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 	t.wrote = true
 	is := g.lists.of[k.rt]
 	w := resourceWrite{key: key(org, after.ID), doc: is.document(org, after), res: after, takes: is.claims(after)}
-	for _, u := range w.takes {
-		t.given[string(org)+separator+k.rt.Name+separator+u] = true
-	}
+	t.gives(org, w)
 	if before == nil {
 		g.countResources(k.rt.Name, 1)
 		t.free[w.key] = true
@@ -171,6 +169,13 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 		t.queue.put(w)
 	}
 	return nil
+}
+
+// gives notes the unique values that are written.
+func (t *tx) gives(org directory.OrgID, w resourceWrite) {
+	for _, u := range w.takes {
+		t.given[string(org)+separator+w.doc.Kind+separator+u] = true
+	}
 }
 
 // Delete removes a resource, its keys and its memberships. Groups that lose it as
