@@ -128,7 +128,7 @@ func (h *house) promptly(what string, status int, scimType string, send func() r
 	h.Helper()
 	began := time.Now()
 	got := send()
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		h.Errorf("%s takes %s", what, took)
 	}
 	if got.status != status || got.at("scimType") != scimType {
@@ -212,18 +212,21 @@ func TestK57MemoryAndService(t *testing.T) {
 		for range n {
 			began := time.Now()
 			h.prov(200, "GET", "/Users?count=1", "")
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("an answer takes %s meanwhile", took)
 			}
 		}
 	}
 	serve(200)
 	before := resident(t, pid)
-	most := before
+	most, allowed := before, 32
+	if raced {
+		allowed *= 8
+	}
 	grown := func(what string) {
 		t.Helper()
 		most = max(most, resident(t, pid))
-		if grew := resident(t, pid) - before; grew > 32 {
+		if grew := resident(t, pid) - before; grew > allowed {
 			t.Errorf("%s: from %d to %d MiB", what, before, before+grew)
 		}
 	}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package app_test
+
+// raced tells that the race detector watches, which multiplies what memory holds.
+const raced = false
