@@ -8,7 +8,8 @@ import (
 )
 
 // Edges appends the JSON list of a record's relations: the members of a group,
-// the groups of a user. It is called at most once, and only if they are wanted.
+// the groups of a user. It is called at most once, and only if they are wanted; what
+// it returns may begin anew where it has put aside what was before.
 type Edges func(dst []byte) []byte
 
 // AppendJSON appends the record as an answer shows it: base is the URL that
@@ -34,7 +35,7 @@ func (r *Resource) AppendJSON(dst []byte, p *Projection, base string, edges Edge
 		if a.Edge && edges != nil && p.Includes(a) {
 			dst = append(append(append(dst, `,"`...), a.Name...), `":`...)
 			mark := len(dst)
-			if dst = edges(dst); len(dst) == mark+2 { // "[]": unassigned
+			if dst = edges(dst); len(dst) == mark+2 && string(dst[mark:]) == "[]" { // unassigned
 				dst = dst[:mark-len(a.Name)-4]
 			}
 		}

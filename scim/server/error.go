@@ -137,6 +137,7 @@ func (x *exchange) fail(err error) {
 			h["Link"] = []string{problemLink(a.refusal)}
 		}
 	}
+	x.before = nil // of an answer that came to nothing
 	x.respond(a.status, a.append(nil))
 }
 

@@ -34,6 +34,7 @@ type exchange struct {
 	joint     directory.Changes // that the change is one of; nil: it stands alone
 	quirks    scim.Quirks
 	buf       *[]byte
+	before    [][]byte // of a long answer, what comes before buf
 
 	status  int
 	written int
@@ -290,15 +291,37 @@ func (x *exchange) drain() {
 // respond sends an answer.
 func (x *exchange) respond(status int, body []byte) {
 	x.status, x.written = status, len(body)
+	for _, part := range x.before {
+		x.written += len(part)
+	}
 	h := x.w.Header()
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		h["Content-Type"] = scimType
-		h["Content-Length"] = x.one(1, strconv.Itoa(len(body)))
+		h["Content-Length"] = x.one(1, strconv.Itoa(x.written))
 	}
 	x.w.WriteHeader(status)
-	if x.r.Method != http.MethodHead && len(body) > 0 {
-		_, _ = x.w.Write(body) // a client that has gone away cannot be told
+	if x.r.Method == http.MethodHead {
+		return
 	}
+	for _, part := range append(x.before, body) {
+		if len(part) > 0 {
+			_, _ = x.w.Write(part) // a client that has gone away cannot be told
+		}
+	}
+}
+
+// partSize is how much of an answer lies in one piece. The members of a large group
+// come to many megabytes, which would be copied, and left to the collector, each time
+// the piece grows.
+const partSize = 1 << 20
+
+// putAside begins a new piece of the answer when the last is full.
+func (x *exchange) putAside(dst []byte) []byte {
+	if len(dst) < partSize-1<<10 {
+		return dst
+	}
+	x.before = append(x.before, dst)
+	return make([]byte, 0, partSize)
 }
 
 func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect }

@@ -125,6 +125,7 @@ func (x *exchange) appendMembers(dst []byte, r directory.Reader, group directory
 			dst = append(dst, ',')
 		}
 		first = false
+		dst = x.putAside(dst)
 		endpoint := "/Users/"
 		if m.Type == "Group" {
 			endpoint = "/Groups/"
