@@ -157,7 +157,7 @@ func TestR12NoisyTenant(t *testing.T) {
 		prompt(t, "/readyz", &probed, func() {
 			if got := s.ops("/readyz"); got == http.StatusOK {
 				unwell = 0
-			} else if unwell++; unwell > 1 && !raced { // it takes two to put a server out of use; the race detector makes it many times slower
+			} else if unwell++; unwell > 1 { // it takes two to put a server out of use
 				t.Errorf("/readyz answers %d under load", got)
 			}
 		})
