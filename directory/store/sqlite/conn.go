@@ -21,6 +21,7 @@ var pragmas = []struct{ name, set, want string }{
 const (
 	writerCacheKiB = 8 << 10
 	readerCacheKiB = 2 << 10
+	probeCacheKiB  = 64
 	// checkpointPages is the length of the log, in pages of 4 KiB, at which a
 	// commit folds it back: a short log that is written over again costs less
 	// than a long one that grows the file.

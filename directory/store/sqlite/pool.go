@@ -58,6 +58,20 @@ type pool struct {
 	size  int
 }
 
+// open fills the pool with n connections; on failure those that were opened are left
+// for close.
+func (p *pool) open(path string, n, cacheKiB int) error {
+	p.free = make(chan struct{}, n)
+	for range n {
+		conn, err := openConn(path, cacheKiB)
+		if err != nil {
+			return err
+		}
+		p.add(&readConn{Conn: conn})
+	}
+	return nil
+}
+
 // add puts a new connection into the pool.
 func (p *pool) add(conn *readConn) {
 	p.size++

@@ -61,6 +61,12 @@ func TestR5PragmasOfEveryConnection(t *testing.T) {
 		for conn := range all {
 			s.readers.put(conn)
 		}
+		probe, err := s.probe.take(t.Context(), s.stopped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check("probe", probe.Conn, "-64")
+		s.probe.put(probe)
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

@@ -64,6 +64,7 @@ type Store struct {
 	opts    Options
 	lock    *os.File
 	readers pool
+	probe   pool // of one connection: whether the store answers must not wait for requests
 	views   epochs
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
@@ -104,13 +105,8 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 		writer.Close()
 		return nil, err
 	}
-	s.readers.free = make(chan struct{}, s.opts.Readers)
-	for range s.opts.Readers {
-		conn, err := openConn(s.path, readerCacheKiB)
-		if err != nil {
-			return nil, errors.Join(err, writer.Close(), s.readers.close())
-		}
-		s.readers.add(&readConn{Conn: conn})
+	if err := errors.Join(s.readers.open(s.path, s.opts.Readers, readerCacheKiB), s.probe.open(s.path, 1, probeCacheKiB)); err != nil {
+		return nil, errors.Join(err, writer.Close(), s.readers.close(), s.probe.close())
 	}
 	return writer, nil
 }
@@ -196,10 +192,13 @@ func (s *Store) Ready(ctx context.Context) error {
 	if closed {
 		return directory.ErrClosed
 	}
-	return s.View(ctx, func(r directory.Reader) error {
-		_, err := integer(r.(*reader).conn, "SELECT 1")
+	conn, err := s.probe.take(ctx, s.stopped)
+	if err != nil {
 		return err
-	})
+	}
+	defer s.probe.put(conn)
+	_, err = integer(conn.Conn, "SELECT n FROM mark WHERE name='indexed'")
+	return err
 }
 
 // Close waits for the changes already asked for, folds the log back into the
@@ -215,7 +214,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.joined.end()
 	<-s.stopped
-	err := s.readers.close()
+	err := errors.Join(s.readers.close(), s.probe.close())
 	s.release()
 	return err
 }
