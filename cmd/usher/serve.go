@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ func serveCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if !cfg.Store.Shared() {
+				oneMore()
+			}
 			logs := app.NewLogWriter(os.Stderr)
 			defer func() { err = errors.Join(err, logs.Close()) }()
 			a, err := app.New(cmd.Context(), cfg, logs)
@@ -54,4 +58,12 @@ func serveCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&bootstrap, "bootstrap-token-file", "", "file with a token of your choosing for the default connection")
 	cmd.Flags().StringVar(&bootstrapAdmin, "bootstrap-admin-token-file", "", "file with an administrator token of your choosing for the default organization")
 	return cmd
+}
+
+// oneMore lets one goroutine more run than there are processors, unless GOMAXPROCS is
+// set: one that reads or syncs the file counts as running while it waits for the disk.
+func oneMore() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
 }

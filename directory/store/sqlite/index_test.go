@@ -249,3 +249,34 @@ func TestFailuresInABatch(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is written to the index in pauses waits for a pause of the readers too, but not
+// for ever.
+func TestIndexWaitsForReaders(t *testing.T) {
+	t.Parallel()
+	rt, _ := schemas.Default.Type("User")
+	name, _ := rt.Root("userName")
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	s.read.Store(time.Now().Add(time.Hour).UnixNano()) // as if reads never ended
+	began := time.Now()
+	err = s.Update(t.Context(), func(tx directory.Tx) error {
+		r := scim.New(rt)
+		r.ID, r.Version = "00000000-0000-7000-8000-000000000001", 1
+		r.Set(name, scim.TextValue("ada"))
+		return tx.Put(t.Context(), "a", nil, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained(t, s)
+	if took := time.Since(began); took < drainWait {
+		t.Errorf("the index was written %v after the change, beside readers", took)
+	}
+}

@@ -68,6 +68,8 @@ type Store struct {
 	views   epochs
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
+	read    atomic.Int64  // when a view last ended, likewise
+	changed time.Time     // when the last changes were committed; the writer's
 	names   names
 	sorts   sorts
 	joined  joined
@@ -157,7 +159,9 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	epoch := s.views.enter()
 	defer func() {
 		s.views.leave(epoch)
-		if !s.quiet() {
+		now := time.Now().UnixNano()
+		s.read.Store(now)
+		if !s.quiet(now) {
 			_ = conn.end() // renew will meet the same error
 		}
 		s.readers.put(conn)
@@ -172,13 +176,17 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 const quietAfter = 20 * time.Millisecond
 
 // quiet reports whether nothing has been written for a while.
-func (s *Store) quiet() bool { return time.Now().UnixNano()-s.latest.Load() > int64(quietAfter) }
+func (s *Store) quiet(now int64) bool { return now-s.latest.Load() > int64(quietAfter) }
+
+// reading reports whether something was read a moment ago.
+func (s *Store) reading() bool { return time.Now().UnixNano()-s.read.Load() < int64(drainIdle) }
 
 // wake is called by the writer before it writes: after a pause it closes the
 // snapshots that were left open.
 func (s *Store) wake() {
-	wasQuiet := s.quiet()
-	s.latest.Store(time.Now().UnixNano())
+	now := time.Now().UnixNano()
+	wasQuiet := s.quiet(now)
+	s.latest.Store(now)
 	if wasQuiet {
 		s.readers.endAll()
 	}

@@ -30,6 +30,9 @@ const (
 	drainShare = 6
 	drainPause = 128
 	drainPace  = 20 * time.Millisecond
+	// For this long after the last change it waits for a pause of the readers too,
+	// whose reads are dearer beside it.
+	drainWait = 5 * time.Second
 )
 
 // entry is one value of one row in the index. Unique keys have the attribute's
@@ -409,6 +412,9 @@ func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
 		return drainIdle
 	}
 	t.written(s)
+	if s.reading() && time.Since(s.changed) < drainWait {
+		return drainIdle
+	}
 	if t.frozen == nil {
 		if len(t.active.rows) == 0 {
 			return drainIdle
