@@ -22,7 +22,7 @@ import (
 // runs again: with the few megabytes that Usher keeps alive it would otherwise
 // run dozens of times a second. Unlike GOGC it adds a fixed amount, whatever else
 // is in memory.
-const headroom = 32 << 20
+const headroom = 24 << 20
 
 // Listen takes the addresses, so that whoever is told of the server finds it there.
 func (a *App) Listen() error {
