@@ -74,4 +74,6 @@ var french = map[string]string{
 	"A person has one role in an application, and %s are several; send one of them.":                                                         "Une personne a un seul rôle dans une application, et %s en sont plusieurs ; envoyez-en un.",
 	"The person is inactive; activate them first, then give them applications.":                                                              "La personne est inactive ; activez-la d'abord, puis donnez-lui des applications.",
 	"%s does not accept external people; convert the person to a member of the organization first.":                                          "%s n'accepte pas les personnes externes ; convertissez d'abord la personne en membre de l'organisation.",
+	"These records were left behind by this person; restore what they lost to give them back, or name somebody else.":                        "Ces enregistrements viennent de cette personne ; rétablissez ce qu'elle a perdu pour les lui rendre, ou désignez quelqu'un d'autre.",
+	"Whoever could be asked to keep these records has declined them; name somebody else to have them.":                                       "Toutes les personnes à qui ces enregistrements pouvaient revenir les ont refusés ; désignez quelqu'un d'autre pour les recevoir.",
 }
