@@ -76,4 +76,8 @@ var french = map[string]string{
 	"%s does not accept external people; convert the person to a member of the organization first.":                                          "%s n'accepte pas les personnes externes ; convertissez d'abord la personne en membre de l'organisation.",
 	"These records were left behind by this person; restore what they lost to give them back, or name somebody else.":                        "Ces enregistrements viennent de cette personne ; rétablissez ce qu'elle a perdu pour les lui rendre, ou désignez quelqu'un d'autre.",
 	"Whoever could be asked to keep these records has declined them; name somebody else to have them.":                                       "Toutes les personnes à qui ces enregistrements pouvaient revenir les ont refusés ; désignez quelqu'un d'autre pour les recevoir.",
+	"%s is not active, so there is nothing to freeze.":                                                                                       "%s n'est pas actif, il n'y a donc rien à suspendre.",
+	"You have asked for this freeze yourself; another administrator can approve it.":                                                         "Vous avez vous-même demandé cette suspension ; un autre administrateur peut l'approuver.",
+	"You cannot decide on a freeze of your own; another administrator can.":                                                                  "Vous ne pouvez pas décider de votre propre suspension ; un autre administrateur le peut.",
+	"Who asked for the freeze of %s does not lead their team any more; freeze the person yourself if it is still wanted.":                    "La suspension de %s a été demandée par quelqu'un qui ne dirige plus son équipe ; prononcez-la vous-même si elle est encore souhaitée.",
 }
