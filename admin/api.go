@@ -67,6 +67,8 @@ func NewAPI(p Ports) *API {
 	a.huma.UseMiddleware(a.authenticate, a.asked)
 	a.people()
 	a.departures()
+	a.transfers()
+	a.freezes()
 	a.plans()
 	a.groups()
 	a.licences()

@@ -29,6 +29,7 @@ type export struct {
 	Extensions []directory.Grant        `json:"extensions"`
 	Tokens     []exportedToken          `json:"credentials"`
 	Lost       []directory.Departure    `json:"departures"`
+	Transfers  []directory.Transfer     `json:"transfers"`
 	Audit      []directory.Entry        `json:"audit"`
 }
 
@@ -92,7 +93,7 @@ func (out *export) read(ctx context.Context, r directory.Reader, org directory.O
 	var tokens []directory.Credential
 	err := errors.Join(
 		collect(ctx, r, &out.Records, directory.RecordsOf(org, p.ID)), collect(ctx, r, &out.Orders, mine), collect(ctx, r, &out.Apps, mine),
-		collect(ctx, r, &out.Extensions, mine), collect(ctx, r, &out.Lost, mine), collect(ctx, r, &tokens, mine),
+		collect(ctx, r, &out.Extensions, mine), collect(ctx, r, &out.Lost, mine), collect(ctx, r, &out.Transfers, mine), collect(ctx, r, &tokens, mine),
 		kept(ctx, r, &out.Standing, org, p.ID), kept(ctx, r, &out.Invitation, org, p.ID), kept(ctx, r, &out.Schedule, org, p.ID), kept(ctx, r, &out.Case, org, p.ID),
 		out.readAddresses(ctx, r, org, p), out.readGroups(ctx, r, org, p), out.readAccount(ctx, r, org, p))
 	if out.Invitation != nil {

@@ -23,6 +23,8 @@ const (
 	Apps         Action = "apps"
 	Integrations Action = "integrations"
 	Records      Action = "records"
+	Received     Action = "transfers.own" // records that one received, and whether one keeps them
+	Freezes      Action = "freezes.own"   // the freeze of a member of a team that one leads
 	Licences     Action = "licences.view"
 	OwnLicence   Action = "licences.own" // that of an application one administers
 	Buy          Action = "licences.buy"
@@ -86,6 +88,8 @@ var permissions = map[Action][]Who{
 	Apps:         {AsOwner, AsAdmin, AsSelf},
 	Integrations: {AsOwner, AsAdmin, AsSelf},
 	Records:      {AsOwner, AsAdmin},
+	Received:     {AsOwner, AsAdmin, AsAuditor, AsSelf},
+	Freezes:      {AsOwner, AsAdmin, AsAuditor, AsSelf},
 	Licences:     {AsOwner, AsAdmin, AsAuditor},
 	OwnLicence:   {AsOwner, AsAdmin, AsAuditor, AsSelf},
 	Buy:          {AsOwner, AsAdmin},

@@ -43,6 +43,9 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
+	if err := forgetTransfers(ctx, r, d, id); err != nil {
+		return err
+	}
 	if err := forgetPlans(ctx, r, d, id); err != nil {
 		return err
 	}
@@ -122,6 +125,25 @@ func forgetPlans(ctx context.Context, r Reader, d *Draft, id string) error {
 		}
 	}
 	return err
+}
+
+// forgetTransfers drops what somebody was asked about records, and what is over of what
+// they left behind. Who still has such records is asked about them all the same.
+func forgetTransfers(ctx context.Context, r Reader, d *Draft, id string) error {
+	all, err := All[Transfer](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + id})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		open, err := OpenRecords(ctx, r, d.Org, all[i].To)
+		if err != nil {
+			return err
+		}
+		if all[i].To == id || len(all[i].Rest(open)) == 0 {
+			Drop(d, d.Org, &all[i])
+		}
+	}
+	return nil
 }
 
 // dropOne drops the document of an id, if there is one.

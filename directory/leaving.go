@@ -85,7 +85,7 @@ func (u undoing) part(ctx context.Context, part string) error {
 	return scim.Errorf(scim.InvalidValue, "What can be restored is records, teams and subscriptions.")
 }
 
-// records return which the transferee still has.
+// records return which the transferee still has, who is not asked about them any more.
 func (u undoing) records(ctx context.Context) error {
 	if !IsEmployee(u.d.After) {
 		return nil
@@ -108,7 +108,7 @@ func (u undoing) records(ctx context.Context) error {
 	if n > 0 {
 		u.d.Do("records.returned", u.p.User, n)
 	}
-	return nil
+	return dropOne[Transfer](ctx, u.Reader, u.d, u.p.ID)
 }
 
 func (u undoing) teams(ctx context.Context) error {

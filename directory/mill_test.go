@@ -233,6 +233,7 @@ type wish struct {
 	teams        []string
 	reservations []string
 	departures   []string // of the person
+	transfers    []string
 }
 
 func (w *wish) look(ctx context.Context, r directory.Reader) (err error) {
@@ -264,6 +265,13 @@ func (w *wish) look(ctx context.Context, r directory.Reader) (err error) {
 	left, err := directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: w.org, Key: "user:" + w.id})
 	for _, d := range left {
 		w.departures = append(w.departures, d.ID)
+	}
+	if err != nil {
+		return err
+	}
+	asked, err := directory.All[directory.Transfer](ctx, r, directory.DocumentQuery{Org: w.org})
+	for _, t := range asked {
+		w.transfers = append(w.transfers, t.ID)
 	}
 	return err
 }
@@ -417,6 +425,7 @@ var steps = []struct {
 	{"record", 6, func(w *wish) directory.Change {
 		return keep(w, &directory.Record{Head: numbered(w, 40), Owner: w.id, Open: w.IntN(4) > 0}, w.id)
 	}},
+	{"answer", 4, func(w *wish) directory.Change { return w.answer() }},
 	{"subscription", 4, func(w *wish) directory.Change {
 		return keep(w, &directory.Subscription{Head: numbered(w, 40), User: w.id, Plan: "gold", Active: w.IntN(4) > 0}, w.id)
 	}},
@@ -490,6 +499,24 @@ func (w *wish) assign() directory.Change {
 			return nil, err
 		}
 		return found, directory.Save(d, d.Org, &v)
+	}}
+}
+
+// answer is that of who received records, or of an administrator.
+func (w *wish) answer() directory.Change {
+	id, how, to := w.one(w.transfers), w.IntN(4), w.other
+	return directory.Command{Action: "test.answer", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		t, err := directory.Load[directory.Transfer](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		switch how {
+		case 0:
+			return nil, t.Accept(ctx, r, d)
+		case 1:
+			return t.Give(ctx, r, d, to)
+		}
+		return nil, t.Decline(ctx, r, d)
 	}}
 }
 

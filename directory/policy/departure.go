@@ -76,7 +76,11 @@ func (l *leaving) records(ctx context.Context) error {
 	}
 	l.departure.TransferredTo = to
 	l.d.Do("records.transferred", to, len(open))
-	return nil
+	asked := directory.Transfer{Head: directory.Head{ID: l.d.ID}, From: l.d.Before.ID, To: to, Records: l.departure.Records}
+	for _, team := range l.memberOf {
+		asked.Teams = append(asked.Teams, team.ID)
+	}
+	return asked.Offer(ctx, l, l.d, len(open))
 }
 
 // findTeams reads the teams that the person belongs to, in their order (S1-20).
@@ -107,12 +111,9 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	for _, team := range teams {
-		leader := directory.ReferenceID(team.Text(schemas.UsherGroup.Leader))
-		ok, err := l.canReceive(ctx, leader)
-		if err != nil || ok {
-			return leader, err
-		}
+	to, err := directory.FirstReceiver(ctx, l, l.d.Org, teams, l.d.Before.ID)
+	if err != nil || to != "" {
+		return to, err
 	}
 	l.refuse(refuse(RuleNoTransferee, directory.State, "The person has open records and no team with an active leader to receive them; name somebody in transferRecordsTo."))
 	return "", nil
@@ -124,14 +125,10 @@ func (l *leaving) refuse(f directory.Finding) {
 }
 
 func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
-	if id == "" || id == l.d.Before.ID {
+	if id == l.d.Before.ID {
 		return false, nil
 	}
-	person, err := l.Get(ctx, directory.Ref{Org: l.d.Org, Type: l.d.Type, ID: id})
-	if isNotFound(err) {
-		return false, nil
-	}
-	return err == nil && directory.StatusOf(person) == directory.Active && directory.IsEmployee(person), err
+	return directory.Receives(ctx, l, l.d.Org, id)
 }
 
 // teams are left (S1-14); groups that an identity provider owns keep the member,

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -71,16 +72,21 @@ func guardsOf(d *directory.Draft) (all []guard) {
 
 // rank is G2: nobody acts upon somebody above them; the same rank may (S1-3, S1-21).
 func rank(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if !directory.IsEmployee(d.Before) || d.Actor.Kind == directory.BySchedule || d.Actor.Kind == directory.ByPurchase || d.Actor.Kind == directory.Operator || d.Actor.Kind == directory.BySelf {
+	return Outranked(ctx, r, d, d.Before)
+}
+
+// Outranked refuses who acts upon a person above them.
+func Outranked(ctx context.Context, r directory.Reader, d *directory.Draft, person *scim.Resource) ([]directory.Finding, error) {
+	if !directory.IsEmployee(person) || d.Actor.Kind == directory.BySchedule || d.Actor.Kind == directory.ByPurchase || d.Actor.Kind == directory.Operator || d.Actor.Kind == directory.BySelf {
 		return nil, nil
 	}
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, person.ID)
 	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && (d.Leaves() || d.EndsSooner()) {
 		return nil, err // the owner has a guard of their own
 	}
-	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, above(d.Before.ID, standing)
-	f.Blocker.Fix.Except = d.Before.ID
+	f := refuse(RuleHigherRole, directory.Authority, "%s has a higher role than you; ask somebody of at least the same rank.", directory.DisplayOf(person))
+	f.Firm, f.Blocker = true, above(person.ID, standing)
+	f.Blocker.Fix.Except = person.ID
 	return []directory.Finding{f}, nil
 }
 

@@ -90,7 +90,7 @@ func TestDepartureTakesAndReturnGivesNothing(t *testing.T) {
 	for i := range effects {
 		codes = append(codes, preview.at("effects/"+strconv.Itoa(i)+"/code"))
 	}
-	want := "records.transferred team.left assignment.disabled subscription.cancelled credentials.revoked address.blocked mail.deactivated seat.freed"
+	want := "records.transferred answer.awaited team.left assignment.disabled subscription.cancelled credentials.revoked address.blocked mail.deactivated seat.freed"
 	if got := strings.Join(codes, " "); got != want {
 		t.Errorf("effects %s, want %s", got, want)
 	}

@@ -226,7 +226,7 @@ func TestS3AnExportOfNobodyMuch(t *testing.T) {
 	h.account("ada@mail.example", "")
 	ada := h.person("ada@mail.example")
 	got := h.api(200, "GET", "/users/"+ada+"/export", "")
-	for _, list := range []string{"groups", "records", "subscriptions", "purchases", "addresses", "assignments", "extensions", "credentials", "departures"} {
+	for _, list := range []string{"groups", "records", "subscriptions", "purchases", "addresses", "assignments", "extensions", "credentials", "departures", "transfers"} {
 		h.same(got, list, "[]")
 	}
 	h.same(got, "audit/0/event/action", "user.create")

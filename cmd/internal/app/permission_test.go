@@ -88,12 +88,14 @@ var rows = []struct {
 		put-integration delete-integration create-record put-record delete-record put-licence delete-licence create-reservation release-reservation
 		create-grant put-grant delete-grant create-subscription put-subscription delete-subscription tell-purchase block-address lift-address
 		register-credential revoke-credential introspect check-password reset-password create-plan commit-plan get-plan list-plan
-		approve-departure unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
+		approve-departure approve-freeze give-transfer unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
 	{"owner", `transfer-ownership`}, // an admin only while there is none, below
-	{"owner admin leader administrator", `add-team-member remove-team-member`},
+	{"owner admin leader administrator", `add-team-member remove-team-member refuse-freeze`},
+	{"leader", `accept-transfer decline-transfer request-freeze`}, // who received the records; who leads the person
+	{"owner admin auditor leader administrator", `get-transfer`},
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
-	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-audit`},
+	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-audit list-transfer list-freeze-requests`},
 	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation forgot-password complete-reset`},
 }
 
@@ -109,6 +111,12 @@ func TestPermissionMatrix(t *testing.T) {
 	}
 	s.api(200, "POST", "/organization/owner", `{"to":"`+ids["owner"]+`"}`)
 	team := s.api(201, "POST", "/teams", `{"name":"Sales","leader":"`+ids["leader"]+`","members":["`+ids["leader"]+`"]}`).at("id")
+	s.api(201, "POST", "/teams", `{"name":"Support","leader":"`+ids["leader"]+`","members":["`+ids["appadmin"]+`"]}`)
+	s.ask(200, tokens["leader"], "PUT", "/users/"+ids["appadmin"]+"/freeze-request", "")
+	gone := s.person("gone@corp.example")
+	s.opportunity(gone)
+	s.leavesTo(gone, ids["leader"])
+	transfer := s.api(200, "GET", "/transfers", "").at("items/0/id")
 	s.api(200, "PUT", "/applications/books", `{"name":"Books"}`)
 	s.api(200, "PUT", "/applications/books/assignments/"+ids["appadmin"], `{"role":"admin"}`)
 	integration := s.api(201, "POST", "/integrations", `{"app":"books","peerApp":"crm","owner":"`+ids["appadmin"]+`","enabled":true,"fix":{"kind":"disable","roleNeeded":"books.admin"}}`).at("id")
@@ -132,7 +140,7 @@ func TestPermissionMatrix(t *testing.T) {
 			continue
 		}
 		for who, token := range tokens {
-			id, user, body := "missing", "missing", `{}`
+			id, user, body, query := "missing", "missing", `{}`, ""
 			switch op {
 			case "export-person", "close-account":
 				id = ids[who]
@@ -144,14 +152,21 @@ func TestPermissionMatrix(t *testing.T) {
 				id, body = integration, `{"owner":"`+ids["appadmin"]+`"}`
 			case "transfer-ownership":
 				body = `{"to":"` + ids["owner"] + `"}`
+			case "accept-transfer", "decline-transfer", "give-transfer", "get-transfer":
+				id, body = transfer, `{"to":"`+ids["leader"]+`"}`
+			case "request-freeze", "approve-freeze", "refuse-freeze":
+				id = ids["appadmin"]
 			case "put-settings":
 				body = `{"undoMinutes":-1}` // which nobody may set
 			}
 			if id == "" {
 				id = ids["member"]
 			}
+			if strings.HasSuffix(op, "-freeze") || strings.HasSuffix(op, "-transfer") && all[op][0] != "GET" {
+				query = "?preview=true" // so that it is there for everybody
+			}
 			path := strings.NewReplacer("{id}", id, "{user}", user, "{app}", "books", "{domain}", "missing.example", "{departure}", "missing").Replace(all[op][1])
-			got, err := s.call(all[op][0], "http://"+s.cfg.Listen+"/api/v1"+path, token, body)
+			got, err := s.call(all[op][0], "http://"+s.cfg.Listen+"/api/v1"+path+query, token, body)
 			if err != nil {
 				t.Fatal(err)
 			}

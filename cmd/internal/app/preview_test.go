@@ -102,10 +102,12 @@ func (h *house) collections() (lines []string) {
 // {id}, and the body. Whatever has none takes a person, and {}.
 type tried struct{ id, body string }
 
-// furnished is a house with something for every operation, and how to ask for each.
-func furnished(t *testing.T) (*house, map[string]tried) {
+// furnished is a house with something for every operation, how to ask for each, and
+// with which token where it is not an administrator's.
+func furnished(t *testing.T) (h *house, how map[string]tried, tokens map[string]string) {
 	t.Helper()
-	h := newHouse(t)
+	s := newStaffed(t)
+	h = s.house
 	h.api(200, "PUT", "/licences/core", `{"purchased":20}`)
 	h.api(200, "PUT", "/licences/mail", `{"purchased":20}`)
 	ada, bob, gone := h.person("ada@corp.example"), h.person("bob@corp.example"), h.person("gone@corp.example")
@@ -122,7 +124,15 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 	team := made("/teams", `{"name":"Sales","members":["`+ada+`"]}`)
 	integration := made("/integrations", wire)
 	ids := `{"ids":["` + ada + `","` + bob + `"]}`
+	lead, left := h.person("lead@corp.example"), h.person("left@corp.example")
+	h.team("Leaving", lead, 1, bob, left)
+	h.opportunity(left)
+	h.api(200, "POST", "/users/"+left+"/deactivate", "{}")
+	transfer := h.api(200, "GET", "/transfers", "").at("items/0/id")
+	leader := s.signedIn("lead@corp.example")
+	h.wanted(200, "PUT", "/api/v1/users/"+bob+"/freeze-request", leader, "")
 	return h, map[string]tried{
+		"accept-transfer": {id: transfer}, "decline-transfer": {id: transfer}, "give-transfer": {transfer, `{"to":"` + ada + `"}`},
 		"": {id: bob}, "departure": {id: h.api(200, "GET", "/users/"+gone+"/departures", "").at("items/0/id")},
 		"add-person": {body: `{"email":"new@corp.example"}`}, "edit-person": {bob, `{"title":"Lady"}`},
 		"activate-person": {id: gone}, "activate-people": {body: `{"ids":["` + gone + `"]}`}, "deactivate-people": {body: ids}, "invite-people": {body: ids},
@@ -144,7 +154,7 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 		"forgot-password": {body: `{"organization":"default","email":"bob@corp.example"}`}, "complete-reset": {body: `{"organization":"default","token":"x","password":"long enough for all"}`},
 		"accept-invitation": {body: `{"organization":"default","token":"x"}`},
 		"put-settings":      {body: `{"language":"fr"}`}, "put-standing": {bob, `{"rank":3}`}, "transfer-ownership": {body: `{"to":"` + ada + `"}`}, "close-account": {bob, `{"confirm":"bob@corp.example"}`},
-	}
+	}, map[string]string{"accept-transfer": leader, "decline-transfer": leader, "request-freeze": leader}
 }
 
 // Domain 4.1, 3.5: every operation that the document says makes a change can be
@@ -152,7 +162,7 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 // are decisions as well.
 func TestPreviewsOfEveryOperation(t *testing.T) {
 	t.Parallel()
-	h, how := furnished(t)
+	h, how, tokens := furnished(t)
 	d := readDocument(h)
 	h.api(201, "POST", "/domains", `{"domain":"corp.example"}`)
 	before := h.contents()
@@ -176,7 +186,11 @@ func TestPreviewsOfEveryOperation(t *testing.T) {
 		if try.body == "" && op[0] != "DELETE" {
 			try.body = "{}"
 		}
-		got, err := h.call(op[0], "http://"+h.cfg.Listen+"/api/v1"+path+"?preview=true", adminSecret, try.body, headers...)
+		token := adminSecret
+		if own := tokens[id]; own != "" {
+			token = own
+		}
+		got, err := h.call(op[0], "http://"+h.cfg.Listen+"/api/v1"+path+"?preview=true", token, try.body, headers...)
 		want := 400
 		if d.parameter(op, "preview") {
 			want = 200

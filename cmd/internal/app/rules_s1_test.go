@@ -33,9 +33,10 @@ func (h *house) owned(id string) int {
 	return strings.Count(h.api(200, "GET", "/records?user="+id, "").text, `"open":true`)
 }
 
-func (h *house) opportunity(id string) {
+// opportunity is an open record of a person.
+func (h *house) opportunity(id string) string {
 	h.Helper()
-	h.api(201, "POST", "/records", `{"type":"opportunity","owner":"`+id+`","open":true}`)
+	return h.api(201, "POST", "/records", `{"type":"opportunity","owner":"`+id+`","open":true}`).at("id")
 }
 
 func (h *house) team(name, leader string, rank int, members ...string) string {

@@ -1,0 +1,206 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+)
+
+// received is what somebody received of a person who left, and has not settled.
+type received struct {
+	ID       string              `json:"id"`
+	Version  scim.Version        `json:"version"`
+	Created  time.Time           `json:"created"`
+	From     string              `json:"from" doc:"Id of who left."`
+	FromName string              `json:"fromName,omitempty" doc:"Absent once their data is erased."`
+	To       string              `json:"to" doc:"Id of who has the records."`
+	State    string              `json:"state" enum:"awaiting,declined" doc:"awaiting: who has them is asked; declined: they will not keep them and nobody else is left to ask, so an administrator names somebody."`
+	Open     int                 `json:"open" doc:"How many of the records are open and still theirs."`
+	Records  []directory.Record  `json:"records,omitempty" doc:"Those; only on reading one."`
+	Declined []string            `json:"declined,omitempty" doc:"Ids of who would not keep them."`
+	Blockers []directory.Blocker `json:"blockers" doc:"What an administrator must see to."`
+}
+
+type (
+	receivedList struct {
+		Page
+		User  string `query:"user" doc:"Only what this person left or received."`
+		State string `query:"state" enum:"awaiting,declined,any" default:"any"`
+	}
+	// TransferVerb names a transfer that something is done about.
+	TransferVerb struct {
+		ID             string `path:"id"`
+		IfMatch        string `header:"If-Match"`
+		IdempotencyKey string `header:"Idempotency-Key"`
+	}
+	transferGift struct {
+		TransferVerb
+		Body struct {
+			To string `json:"to" required:"true" doc:"Id of who is to have the records."`
+		}
+	}
+)
+
+type transferPlan func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error)
+
+// transfers registers what the leader of a team answers who received records of
+// somebody who left (3.6), and what an administrator does where nobody will have them.
+func (a *API) transfers() {
+	const tag = "Records"
+	add(a, place{"list-transfer", http.MethodGet, "/transfers", tag, "List records received of who left and not settled; members see their own", Received, 0}, a.listReceived)
+	add(a, place{"get-transfer", http.MethodGet, "/transfers/{id}", tag, "Read one, with its records", Received, 0}, a.getReceived)
+	add(a, place{"accept-transfer", http.MethodPost, "/transfers/{id}/accept", tag, "Keep the records that one received", Received, 0}, func(ctx context.Context, in *TransferVerb) (*decided, error) {
+		return a.settle(ctx, in, "transfer.accept", answering((*directory.Transfer).Accept))
+	})
+	add(a, place{"decline-transfer", http.MethodPost, "/transfers/{id}/decline", tag, "Pass the records that one received on to the next leader", Received, 0}, func(ctx context.Context, in *TransferVerb) (*decided, error) {
+		return a.settle(ctx, in, "transfer.decline", answering((*directory.Transfer).Decline))
+	})
+	add(a, place{"give-transfer", http.MethodPost, "/transfers/{id}/give", tag, "Name somebody else to have the records", Records, 0}, func(ctx context.Context, in *transferGift) (*decided, error) {
+		return a.settle(ctx, &in.TransferVerb, "transfer.give", func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
+			return t.Give(ctx, r, d, in.Body.To)
+		})
+	})
+}
+
+// answering is for who has the records alone.
+func answering(answer func(*directory.Transfer, context.Context, directory.Reader, *directory.Draft) error) transferPlan {
+	return func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
+		if d.Actor.User == "" || d.Actor.User != t.To {
+			return nil, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "This is for the person alone who received the records; an owner or administrator can give them to somebody else."}
+		}
+		return nil, answer(t, ctx, r, d)
+	}
+}
+
+// settle carries out what is decided about a transfer.
+func (a *API) settle(ctx context.Context, in *TransferVerb, action string, plan transferPlan) (*decided, error) {
+	p, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		d.Subject = in.ID
+		t, err := directory.Load[directory.Transfer](ctx, r, d.Org, in.ID)
+		if err == nil {
+			err = matches(in.IfMatch, t.Version)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return plan(ctx, r, d, &t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return one(decisionOf(p, true, a.language(ctx)), 0), nil
+}
+
+// key is what the list is found by.
+func (in *receivedList) key(c caller) string {
+	switch {
+	case c.role == AsSelf:
+		return "to:" + c.actor.User
+	case in.User != "":
+		return "user:" + in.User
+	case in.State == "declined":
+		return directory.TransferStuck
+	}
+	return ""
+}
+
+// shows reports whether a transfer is of the list; one that is over is of none.
+func (in *receivedList) shows(v received) bool {
+	return v.Open > 0 && (in.State == "any" || in.State == v.State) && (in.User == "" || in.User == v.From || in.User == v.To)
+}
+
+// listReceived may leave pages shorter, as transfers that are over are left out.
+func (a *API) listReceived(ctx context.Context, in *receivedList) (out *list[received], err error) {
+	after, err := decodePlace("transfer", in.After)
+	if err != nil {
+		return nil, err
+	}
+	q := directory.DocumentQuery{After: after, Limit: in.Limit + 1, Key: in.key(callerOf(ctx))}
+	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		q.Org = org
+		all, err := directory.All[directory.Transfer](ctx, r, q)
+		if err != nil {
+			return err
+		}
+		page := pageOf("transfer", all, in.Limit, func(t directory.Transfer) string { return t.ID })
+		out = &list[received]{}
+		out.Body.Items, out.Body.Next = []received{}, page.Body.Next
+		open := map[string][]directory.Record{} // by whose they are
+		for _, t := range page.Body.Items {
+			if _, known := open[t.To]; !known {
+				if open[t.To], err = directory.OpenRecords(ctx, r, org, t.To); err != nil {
+					return err
+				}
+			}
+			v, err := a.receivedOf(ctx, r, &t, open[t.To])
+			if err != nil {
+				return err
+			}
+			if v.Records = nil; in.shows(v) {
+				out.Body.Items = append(out.Body.Items, v)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (a *API) getReceived(ctx context.Context, in *byID) (out *single[received], err error) {
+	c := callerOf(ctx)
+	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		t, err := directory.Load[directory.Transfer](ctx, r, org, in.ID)
+		if err == nil && c.role == AsSelf && t.To != c.actor.User {
+			err = forbidden(Received, c.role)
+		}
+		if err != nil {
+			return err
+		}
+		open, err := directory.OpenRecords(ctx, r, org, t.To)
+		if err != nil {
+			return err
+		}
+		v, err := a.receivedOf(ctx, r, &t, open)
+		if err == nil && v.Open == 0 {
+			err = directory.ErrNotFound // it is over
+		}
+		out = one(v, t.Version)
+		return err
+	})
+	return out, err
+}
+
+// receivedOf shows a transfer, of the open records of who has it.
+func (a *API) receivedOf(ctx context.Context, r directory.Reader, t *directory.Transfer, open []directory.Record) (received, error) {
+	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined, Blockers: []directory.Blocker{}}
+	v.Open = len(v.Records)
+	if t.Stuck() {
+		v.State = "declined"
+		f := directory.Refused(directory.RuleTransferee, directory.State, "Whoever could be asked to keep these records has declined them; name somebody else to have them.")
+		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.language(ctx)), OwnerID: t.To,
+			Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin), Href: Prefix + "/transfers/" + t.ID + "/give"}})
+	}
+	var err error
+	v.FromName, err = nameOf(ctx, r, callerOf(ctx).org, t.From)
+	return v, err
+}
+
+// nameOf is how a person is named who is or was here; "" where that is not known any
+// more.
+func nameOf(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (string, error) {
+	p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
+	if errors.Is(err, directory.ErrNotFound) {
+		stone, err := directory.LoadOr[directory.Tombstone](ctx, r, org, id)
+		return stone.Name, err
+	}
+	if err == nil {
+		err = p.Load()
+	}
+	if err != nil {
+		return "", err
+	}
+	return directory.DisplayOf(p), nil
+}

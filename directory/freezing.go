@@ -1,0 +1,95 @@
+package directory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// The rules of requests to freeze somebody.
+const (
+	RuleFreezeDecider RuleID = "freeze.decider"
+	RuleFreezeLapsed  RuleID = "freeze.lapsed"
+)
+
+// FreezeRequests is the key of approvals that ask for a freeze.
+const FreezeRequests = "freeze"
+
+// FreezeID is the id of the request to freeze a person.
+func FreezeID(user string) string { return user + ":freeze" }
+
+// Holds reports whether an approval still counts.
+func (a *Approval) Holds(now time.Time) bool { return now.Before(a.Until) }
+
+// LeadsMember reports whether somebody leads a team that another person belongs to.
+func LeadsMember(ctx context.Context, r Reader, org OrgID, leader, user string) (bool, error) {
+	if leader == "" || leader == user {
+		return false, nil
+	}
+	teams, err := TeamsOf(ctx, r, org, user)
+	return slices.ContainsFunc(teams, func(t *scim.Resource) bool {
+		return ReferenceID(t.Text(schemas.UsherGroup.Leader)) == leader
+	}), err
+}
+
+// AskFreeze adds the request of a leader to freeze a person to the draft; asking again
+// begins its time anew.
+func AskFreeze(ctx context.Context, r Reader, d *Draft, person *scim.Resource) (a Approval, found []Finding, err error) {
+	if StatusOf(person) != Active {
+		return a, refusal(RuleFreezeLapsed, State, "%s is not active, so there is nothing to freeze.", DisplayOf(person)), nil
+	}
+	if a, err = LoadOr[Approval](ctx, r, d.Org, FreezeID(person.ID)); err != nil {
+		return a, nil, err
+	}
+	a.By, a.Until, a.Freeze, d.Subject = d.Actor.Signature(), d.Now.Add(ApprovalLife), person.ID, person.ID
+	d.Do("freeze.requested", a.By, 1)
+	return a, nil, Save(d, d.Org, &a)
+}
+
+// ApproveFreeze freezes a person whose leader has asked for it: a Suspend by who
+// approves, with all its rules, in which the request ends.
+func ApproveFreeze(rt *scim.ResourceType, user string) SetState {
+	return SetState{Type: rt, ID: user, Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+		a, err := Load[Approval](ctx, r, d.Org, FreezeID(user))
+		if err == nil && !a.Holds(d.Now) {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return nil, err
+		}
+		found, err := a.mayApprove(ctx, r, d)
+		if err != nil || found != nil {
+			d.Verb = "freeze.approve"
+			return found, err
+		}
+		d.Is = Suspended
+		d.Do("freeze.approved", a.By, 1)
+		return nil, nil
+	}}
+}
+
+// mayApprove wants a second person, and the first one to be who may still ask.
+func (a *Approval) mayApprove(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+	if a.By == d.Actor.Signature() {
+		return refusal(RuleFreezeDecider, Authority, "You have asked for this freeze yourself; another administrator can approve it."), nil
+	}
+	if f := DecidesOwnFreeze(d, a.Freeze); f != nil {
+		return f, nil
+	}
+	leads, err := LeadsMember(ctx, r, d.Org, a.By, a.Freeze)
+	if err != nil || leads {
+		return nil, err
+	}
+	return refusal(RuleFreezeLapsed, State, "Who asked for the freeze of %s does not lead their team any more; freeze the person yourself if it is still wanted.", DisplayOf(d.Before)), nil
+}
+
+// DecidesOwnFreeze refuses who would decide on a freeze of their own.
+func DecidesOwnFreeze(d *Draft, user string) []Finding {
+	if d.Actor.User != user {
+		return nil
+	}
+	return refusal(RuleFreezeDecider, Authority, "You cannot decide on a freeze of your own; another administrator can.")
+}

@@ -1,0 +1,242 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
+)
+
+// RuleTransferee refuses to give records to somebody who cannot have them, and names
+// transfers that nobody is left to take.
+const RuleTransferee RuleID = "transfer.no_transferee"
+
+// Transfer is what the leader of a team received of somebody who left, until they have
+// said whether they keep it (3.6). Its id is the departure's. It names people by id
+// alone, so that it outlives the erasure of who left. What counts are the records that
+// are open and still with who received them: once there are none, it is over.
+type Transfer struct {
+	Head
+	From     string   `json:"from"`
+	To       string   `json:"to"`
+	Records  []string `json:"records"`
+	Teams    []string `json:"teams,omitempty"`    // of who left, in their order (S1-20)
+	Declined []string `json:"declined,omitempty"` // who would not have them
+}
+
+// Kind is "transfer".
+func (*Transfer) Kind() Kind { return "transfer" }
+
+// Keys are who left, who received it, and that it is stuck.
+func (t *Transfer) Keys() []string {
+	keys := []string{"user:" + t.From, "to:" + t.To}
+	if t.To != t.From {
+		keys = append(keys, "user:"+t.To)
+	}
+	if t.Stuck() {
+		keys = append(keys, TransferStuck)
+	}
+	return keys
+}
+
+// TransferStuck is the key of transfers that an administrator must see to.
+const TransferStuck = "stuck"
+
+// Stuck reports whether who has the records has declined them, and nobody was left to
+// take them.
+func (t *Transfer) Stuck() bool { return slices.Contains(t.Declined, t.To) }
+
+// Rest are those of somebody's open records that are of this transfer.
+func (t *Transfer) Rest(open []Record) (rest []Record) {
+	mine := make(map[string]bool, len(t.Records))
+	for _, id := range t.Records {
+		mine[id] = true
+	}
+	for _, one := range open {
+		if mine[one.ID] {
+			rest = append(rest, one)
+		}
+	}
+	return rest
+}
+
+// OpenRecords are those that a person answers for.
+func OpenRecords(ctx context.Context, r Documents, org OrgID, user string) ([]Record, error) {
+	return All[Record](ctx, r, DocumentQuery{Org: org, Key: "open:" + user})
+}
+
+// Receives reports whether somebody can be given records: an active employee.
+func Receives(ctx context.Context, r Reader, org OrgID, id string) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	rt, err := r.Type("User")
+	if err != nil {
+		return false, err
+	}
+	person, err := r.Get(ctx, Ref{org, rt, id})
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && StatusOf(person) == Active && IsEmployee(person), err
+}
+
+// FirstReceiver is the leader of the first of some teams whose leader can be given
+// records, but for those who are excepted; "" when there is none (T6, S1-20).
+func FirstReceiver(ctx context.Context, r Reader, org OrgID, teams []*scim.Resource, except ...string) (string, error) {
+	for _, team := range teams {
+		leader := ReferenceID(team.Text(schemas.UsherGroup.Leader))
+		if slices.Contains(except, leader) {
+			continue
+		}
+		if ok, err := Receives(ctx, r, org, leader); err != nil || ok {
+			return leader, err
+		}
+	}
+	return "", nil
+}
+
+// Offer has who received records of a transfer asked whether they keep them: those who
+// lead a team, unless they have declined before. Of whoever else nothing is asked.
+func (t *Transfer) Offer(ctx context.Context, r Documents, d *Draft, records int) error {
+	asked := false
+	if !slices.Contains(t.Declined, t.To) {
+		for _, err := range Each[Leadership](ctx, r, DocumentQuery{Org: d.Org, Key: "leader:" + t.To, Limit: 1}) {
+			if err != nil {
+				return err
+			}
+			asked = true
+		}
+	}
+	switch {
+	case asked:
+		d.Do("answer.awaited", t.To, records)
+		return Save(d, d.Org, t)
+	case t.Version > 0:
+		Drop(d, d.Org, t)
+	}
+	return nil
+}
+
+// Accept settles a transfer: who received the records keeps them.
+func (t *Transfer) Accept(ctx context.Context, r Reader, d *Draft) error {
+	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	if err != nil {
+		return err
+	}
+	d.Do("transfer.accepted", t.To, len(t.Rest(open)))
+	Drop(d, d.Org, t)
+	return nil
+}
+
+// Decline moves what is left of the records to whoever is next in the order of T6 and
+// has not declined them. They never go back to who left. Where nobody is next they stay
+// where they are, and an administrator must see to it.
+func (t *Transfer) Decline(ctx context.Context, r Reader, d *Draft) error {
+	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	if err != nil {
+		return err
+	}
+	rest := t.Rest(open)
+	d.Do("transfer.declined", t.To, len(rest))
+	if len(rest) == 0 {
+		Drop(d, d.Org, t)
+		return nil
+	}
+	if !t.Stuck() {
+		t.Declined = append(slices.Clone(t.Declined), t.To)
+	}
+	next, err := t.next(ctx, r, d.Org)
+	switch {
+	case err != nil:
+		return err
+	case next == "":
+		d.Do("transfer.stuck", t.To, len(rest))
+		return Save(d, d.Org, t)
+	}
+	return t.move(ctx, r, d, rest, next)
+}
+
+// Give moves what is left of the records to somebody whom an administrator names. Who
+// has them already, or has declined them, is not asked again.
+func (t *Transfer) Give(ctx context.Context, r Reader, d *Draft, to string) ([]Finding, error) {
+	if to == t.From {
+		return refusal(RuleTransferee, State, "These records were left behind by this person; restore what they lost to give them back, or name somebody else."), nil
+	}
+	if ok, err := Receives(ctx, r, d.Org, to); err != nil || !ok {
+		return refusal(RuleTransferee, State, "The person named to receive the records is not an active member of the organization; name another one."), err
+	}
+	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	if err != nil {
+		return nil, err
+	}
+	rest := t.Rest(open)
+	if len(rest) == 0 || to == t.To {
+		Drop(d, d.Org, t)
+		return nil, nil
+	}
+	return nil, t.move(ctx, r, d, rest, to)
+}
+
+// next is whom the records go to after who has them.
+func (t *Transfer) next(ctx context.Context, r Reader, org OrgID) (string, error) {
+	teams, err := t.teams(ctx, r, org)
+	if err != nil {
+		return "", err
+	}
+	return FirstReceiver(ctx, r, org, teams, append([]string{t.From}, t.Declined...)...)
+}
+
+// teams are those of who left that are still there; for who had none, all.
+func (t *Transfer) teams(ctx context.Context, r Reader, org OrgID) (teams []*scim.Resource, err error) {
+	if len(t.Teams) == 0 {
+		return LedTeams(ctx, r, org)
+	}
+	rt, err := r.Type("Group")
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range t.Teams {
+		g, err := r.Get(ctx, Ref{org, rt, id})
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = g.Load()
+		}
+		if err != nil {
+			return nil, err
+		}
+		teams = append(teams, g)
+	}
+	return teams, nil
+}
+
+// move gives records to somebody else, and has the departure know of it, so that it can
+// still be undone.
+func (t *Transfer) move(ctx context.Context, r Reader, d *Draft, records []Record, to string) error {
+	t.Records = nil
+	for i := range records {
+		records[i].Owner = to
+		t.Records = append(t.Records, records[i].ID)
+		if err := Save(d, d.Org, &records[i]); err != nil {
+			return err
+		}
+	}
+	d.Do("records.transferred", to, len(records))
+	p, err := Load[Departure](ctx, r, d.Org, t.ID)
+	switch {
+	case err == nil:
+		p.TransferredTo = to
+		err = Save(d, d.Org, &p)
+	case errors.Is(err, ErrNotFound): // erased
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	t.To = to
+	return t.Offer(ctx, r, d, len(records))
+}
