@@ -93,8 +93,9 @@ var rows = []struct {
 	{"owner admin leader administrator", `add-team-member remove-team-member`},
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
-	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-audit`},
-	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation forgot-password complete-reset`},
+	{"owner admin auditor member appadmin leader administrator", `export-person close-account`},
+	{"owner admin auditor member appadmin leader administrator client", `list-audit`}, // a client with audit.own, its own calls
+	{"owner admin auditor member appadmin leader administrator provisioning client nobody", `accept-invitation forgot-password complete-reset`},
 }
 
 // Domain 3.6, K17: every operation for every caller. An operation without a row
@@ -103,7 +104,7 @@ func TestPermissionMatrix(t *testing.T) {
 	t.Parallel()
 	s := newSignIn(t)
 	s.owns("default", "corp.example")
-	ids, tokens := map[string]string{}, map[string]string{"provisioning": secret, "administrator": adminSecret, "nobody": ""}
+	ids, tokens := map[string]string{}, map[string]string{"provisioning": secret, "administrator": adminSecret, "nobody": "", "client": s.clientOf("default", "okta", "* audit.own", "")}
 	for name, role := range map[string]string{"owner": "", "admin": "admin", "auditor": "auditor", "member": "", "appadmin": "", "leader": ""} {
 		ids[name], tokens[name] = s.member(name, role, 0), s.as(name+"@corp.example")
 	}
