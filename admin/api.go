@@ -67,6 +67,7 @@ func NewAPI(p Ports) *API {
 	a.huma.UseMiddleware(a.authenticate, a.asked)
 	a.people()
 	a.departures()
+	a.approvals()
 	a.plans()
 	a.groups()
 	a.licences()

@@ -78,30 +78,3 @@ func Brakes(ctx context.Context, r Documents, d *Draft, b Brake, by ConnectionID
 	d.Count(departures(by, minute), 1, -1)
 	return false, nil
 }
-
-// Approval lets the deactivation of one person pass that needs two people; its id
-// is the person's.
-type Approval struct {
-	Head
-	By    string    `json:"by"` // Actor.Name of the second one
-	Until time.Time `json:"until"`
-}
-
-// Kind is "approval".
-func (*Approval) Kind() Kind { return "approval" }
-
-// Keys are none.
-func (*Approval) Keys() []string { return nil }
-
-// ApprovalLife is how long an approval holds.
-const ApprovalLife = 24 * time.Hour
-
-// Approved reports whether somebody other than who asks for it has allowed the
-// deactivation of a person.
-func Approved(ctx context.Context, r Documents, d *Draft, user string, by Actor) (bool, error) {
-	a, err := Load[Approval](ctx, r, d.Org, user)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && d.Now.Before(a.Until) && a.By != by.Signature(), err
-}

@@ -245,11 +245,12 @@ func (c clockwork) tombstones(ctx context.Context) error {
 // Idempotency is the kind of the answers that are kept for repeated requests.
 const Idempotency Kind = "idempotency"
 
-// answers and plans that nobody committed are forgotten after their time.
+// answers, plans that nobody committed and approvals that nobody used are forgotten
+// after their time.
 func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
 	err = c.store.View(ctx, func(r Reader) error {
-		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind()} {
+		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind(), (*Approval)(nil).Kind()} {
 			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: c.batch}) {
 				if err != nil {
 					return err

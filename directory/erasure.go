@@ -43,6 +43,11 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
+	for _, what := range []string{ToHold, ToUnhold, ToUnblock} {
+		if err := dropOne[Approval](ctx, r, d, ApprovalID(what, id)); err != nil {
+			return err
+		}
+	}
 	if err := forgetPlans(ctx, r, d, id); err != nil {
 		return err
 	}

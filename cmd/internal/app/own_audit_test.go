@@ -60,10 +60,10 @@ func TestClientsSeeTheirOwnEvents(t *testing.T) {
 	eve := create(secret, "eve")
 	foreign := create(theirs, "far")
 	h.api(200, "PUT", "/users/"+eve+"/standing", `{"role":"admin","rank":10}`)
-	s.as("eve@example.com", 200, "PATCH", "/users/"+ada, `{"title":"Countess"}`) // of a person
-	h.api(200, "PATCH", "/users/"+ada, `{"title":"Lady"}`)                       // of an administrator token
-	h.wanted(200, "PATCH", "/scim/v2/Users/"+ada, other, off)                    // of another client
-	h.wanted(403, "PATCH", "/scim/v2/Users/"+ada, mine, strings.Replace(off, "false", "true", 1)) // the other one has blocked the address
+	s.as("eve@example.com", 200, "PATCH", "/users/"+ada, `{"title":"Countess"}`)                                                                            // of a person
+	h.api(200, "PATCH", "/users/"+ada, `{"title":"Lady"}`)                                                                                                  // of an administrator token
+	h.wanted(200, "PATCH", "/scim/v2/Users/"+ada, other, off)                                                                                               // of another client
+	h.wanted(403, "PATCH", "/scim/v2/Users/"+ada, mine, strings.Replace(off, "false", "true", 1))                                                           // the other one has blocked the address
 	h.wanted(200, "PATCH", "/scim/v2/Me", s.signedIn("eve@example.com"), strings.Replace(strings.Replace(off, "active", "nickName", 1), "false", `"E"`, 1)) // of a person, through the connection default
 
 	for _, size := range []int{1, 2, 200} {

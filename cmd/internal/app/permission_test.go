@@ -88,7 +88,7 @@ var rows = []struct {
 		put-integration delete-integration create-record put-record delete-record put-licence delete-licence create-reservation release-reservation
 		create-grant put-grant delete-grant create-subscription put-subscription delete-subscription tell-purchase block-address lift-address
 		register-credential revoke-credential introspect check-password reset-password create-plan commit-plan get-plan list-plan
-		approve-departure unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
+		approve-departure approve-lift approve-settings unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
 	{"owner", `transfer-ownership`}, // an admin only while there is none, below
 	{"owner admin leader administrator", `add-team-member remove-team-member`},
 	{"owner admin appadmin administrator", `put-app-assignment`},

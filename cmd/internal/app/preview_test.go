@@ -139,6 +139,7 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 		"create-record": {body: record}, "put-record": {made("/records", record), record}, "delete-record": {id: made("/records", record)},
 		"create-subscription": {body: order}, "put-subscription": {made("/subscriptions", order), order}, "delete-subscription": {id: made("/subscriptions", order)},
 		"tell-purchase": {body: `{"id":"p1","email":"gone@corp.example"}`}, "block-address": {body: `{"email":"bob@corp.example"}`}, "lift-address": {body: `{"email":"evil@corp.example"}`},
+		"approve-lift": {body: `{"email":"evil@corp.example"}`}, "approve-settings": {body: `{"twoPeople":true}`},
 		"register-credential": {bob, `{"kind":"session"}`}, "revoke-credential": {id: h.api(201, "POST", "/users/"+bob+"/credentials", `{"kind":"session"}`).at("id")},
 		"reset-password": {id: ada}, "check-password": {body: `{"email":"bob@corp.example","password":"guess"}`}, "introspect": {body: "token=x"},
 		"forgot-password": {body: `{"organization":"default","email":"bob@corp.example"}`}, "complete-reset": {body: `{"organization":"default","token":"x","password":"long enough for all"}`},
