@@ -13,12 +13,12 @@ import (
 
 // Tick does what time brings in one organization: departures that are due and
 // their reminders (T12), cases that can be closed by now, seats for those who
-// wait, invitations that expire, tombstones whose retention is over. What fails
+// wait, invitations and consents that expire, tombstones whose retention is over. What fails
 // is tried again at the next tick.
 func (s *Service) Tick(ctx context.Context, org OrgID) error {
 	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
 	var err error
-	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.tombstones, c.answers} {
+	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.consents, c.tombstones, c.answers} {
 		err = errors.Join(err, job(ctx))
 	}
 	return err
@@ -219,6 +219,26 @@ func (c clockwork) invitations(ctx context.Context) error {
 		if errors.Is(err, ErrNotFound) {
 			err = nil
 		}
+	}
+	return err
+}
+
+// consents that no conversion used in time.
+func (c clockwork) consents(ctx context.Context) error {
+	all, err := due[Consent](ctx, c)
+	for i := range all {
+		if err != nil {
+			return err
+		}
+		err = c.do(ctx, Command{Action: "user.consent.expire", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+			v, err := Load[Consent](ctx, r, d.Org, all[i].ID)
+			if errors.Is(err, ErrNotFound) || err == nil && d.Now.Before(v.Expires) { // taken back, or said again
+				return nil, nil
+			}
+			d.Subject = v.ID
+			Drop(d, d.Org, &v)
+			return nil, err
+		}})
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
-	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval],
+	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval], dropOne[Consent],
 		dropOne[Case], dropOne[Schedule], dropOne[Waiting], dropOne[Standing], dropOne[Tombstone]} {
 		if err := drop(ctx, r, d, id); err != nil {
 			return err

@@ -44,7 +44,6 @@ var french = map[string]string{
 	"The invitation is for another address; sign in with the account of that one.":                                                           "L'invitation est pour une autre adresse ; connectez-vous avec le compte de celle-ci.",
 	"This account cannot join any organization; open a new one first.":                                                                       "Ce compte ne peut rejoindre aucune organisation ; ouvrez-en d'abord un nouveau.",
 	"%s is not external; there is nothing to convert.":                                                                                       "%s n'est pas externe ; il n'y a rien à convertir.",
-	"%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.":                          "%s appartient encore à l'organisation %s ; la personne doit d'abord la quitter, ou vous vérifiez le domaine de son adresse.",
 	"%s has not joined yet; this is available after joining.":                                                                                "%s n'a pas encore rejoint l'organisation ; ceci est possible ensuite.",
 	"This deactivation was undone already.":                                                                                                  "Cette désactivation a déjà été annulée.",
 	"This was restored already.":                                                                                                             "Ceci a déjà été rétabli.",
@@ -74,6 +73,9 @@ var french = map[string]string{
 	"A person has one role in an application, and %s are several; send one of them.":                                                         "Une personne a un seul rôle dans une application, et %s en sont plusieurs ; envoyez-en un.",
 	"The person is inactive; activate them first, then give them applications.":                                                              "La personne est inactive ; activez-la d'abord, puis donnez-lui des applications.",
 	"%s does not accept external people; convert the person to a member of the organization first.":                                          "%s n'accepte pas les personnes externes ; convertissez d'abord la personne en membre de l'organisation.",
+
+	"%s still belongs to the organization %s; they must leave it first and agree to belong here, or you verify the domain of their address.": "%s appartient encore à l'organisation %s ; la personne doit d'abord la quitter et accepter d'appartenir à celle-ci, ou vous vérifiez le domaine de son adresse.",
+	"%s is not external; there is nothing to agree to.": "%s n'est pas externe ; il n'y a rien à accepter.",
 
 	"A legal hold on the data of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.":                                                                         "La conservation légale des données de %s demande l'accord d'une seconde personne ; un autre administrateur peut le donner, et la prochaine tentative réussira.",
 	"Lifting the legal hold of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.":                                                                           "La levée de la conservation légale de %s demande l'accord d'une seconde personne ; un autre administrateur peut le donner, et la prochaine tentative réussira.",

@@ -259,6 +259,8 @@ func TestOpenAPIAnswersAreAsDescribed(t *testing.T) {
 		{status: 412, method: "POST", path: "/plans/{id}/commit", at: "/plans/<plan>/commit", header: `If-Match: W/"9"`},
 		{status: 200, method: "POST", path: "/plans/{id}/commit", at: "/plans/<plan>/commit", header: `If-Match: *`},
 		{status: 200, method: "GET", path: "/tombstones"},
+		{status: 200, method: "GET", path: "/consents"},
+		{status: 403, method: "PUT", path: "/users/{id}/consent", at: "/users/<ada>/consent"},
 		{status: 200, method: "GET", path: "/audit", at: "/audit?limit=200"},
 		{status: 200, method: "GET", path: "/outbox"},
 		{status: 422, method: "POST", path: "/users", body: `{"email":"cyd@corp.example"}`, header: "Idempotency-Key: k", note: "twice"},

@@ -78,7 +78,7 @@ var rows = []struct {
 	ops string
 }{
 	{"owner admin auditor administrator", `list-people get-person list-case get-case list-schedule get-schedule list-tombstone get-tombstone
-		list-waiting get-waiting list-departures list-invitation get-invitation list-teams get-team list-application get-application list-assignment
+		list-consent get-consent list-waiting get-waiting list-departures list-invitation get-invitation list-teams get-team list-application get-application list-assignment
 		get-assignment list-integration get-integration list-record get-record list-subscription get-subscription list-purchase get-purchase
 		list-credentials get-standing list-licences get-licence list-reservation get-reservation list-grant get-grant list-address get-address
 		get-settings list-release get-release list-outbox get-problem`},
@@ -94,7 +94,8 @@ var rows = []struct {
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
 	{"owner admin auditor member appadmin leader administrator", `export-person close-account`},
-	{"owner admin auditor member appadmin leader administrator client", `list-audit`}, // a client with audit.own, its own calls
+	{"owner admin auditor member appadmin leader", `get-own-consent give-consent withdraw-consent`}, // each for themselves
+	{"owner admin auditor member appadmin leader administrator client", `list-audit`},               // a client with audit.own, its own calls
 	{"owner admin auditor member appadmin leader administrator provisioning client nobody", `accept-invitation forgot-password complete-reset`},
 }
 
@@ -135,7 +136,7 @@ func TestPermissionMatrix(t *testing.T) {
 		for who, token := range tokens {
 			id, user, body := "missing", "missing", `{}`
 			switch op {
-			case "export-person", "close-account":
+			case "export-person", "close-account", "get-own-consent", "give-consent", "withdraw-consent":
 				id = ids[who]
 			case "add-team-member", "remove-team-member":
 				id, user = team, ids["member"]

@@ -102,10 +102,17 @@ func (h *house) collections() (lines []string) {
 // {id}, and the body. Whatever has none takes a person, and {}.
 type tried struct{ id, body string }
 
+// outsider is somebody of another organization in a furnished house.
+const outsider = "outsider@mail.example"
+
 // furnished is a house with something for every operation, and how to ask for each.
-func furnished(t *testing.T) (*house, map[string]tried) {
+func furnished(t *testing.T) (*staffed, map[string]tried) {
 	t.Helper()
-	h := newHouse(t)
+	s := newStaffed(t)
+	h := s.house
+	h.tenant(t, "b")
+	far := s.external(outsider)
+	s.as(outsider, 200, "PUT", "/users/"+far+"/consent", "")
 	h.api(200, "PUT", "/licences/core", `{"purchased":20}`)
 	h.api(200, "PUT", "/licences/mail", `{"purchased":20}`)
 	ada, bob, gone := h.person("ada@corp.example"), h.person("bob@corp.example"), h.person("gone@corp.example")
@@ -122,7 +129,8 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 	team := made("/teams", `{"name":"Sales","members":["`+ada+`"]}`)
 	integration := made("/integrations", wire)
 	ids := `{"ids":["` + ada + `","` + bob + `"]}`
-	return h, map[string]tried{
+	return s, map[string]tried{
+		"give-consent": {id: far}, "withdraw-consent": {id: far},
 		"": {id: bob}, "departure": {id: h.api(200, "GET", "/users/"+gone+"/departures", "").at("items/0/id")},
 		"add-person": {body: `{"email":"new@corp.example"}`}, "edit-person": {bob, `{"title":"Lady"}`},
 		"activate-person": {id: gone}, "activate-people": {body: `{"ids":["` + gone + `"]}`}, "deactivate-people": {body: ids}, "invite-people": {body: ids},
@@ -153,7 +161,8 @@ func furnished(t *testing.T) (*house, map[string]tried) {
 // are decisions as well.
 func TestPreviewsOfEveryOperation(t *testing.T) {
 	t.Parallel()
-	h, how := furnished(t)
+	s, how := furnished(t)
+	h := s.house
 	d := readDocument(h)
 	h.api(201, "POST", "/domains", `{"domain":"corp.example"}`)
 	before := h.contents()
@@ -177,7 +186,11 @@ func TestPreviewsOfEveryOperation(t *testing.T) {
 		if try.body == "" && op[0] != "DELETE" {
 			try.body = "{}"
 		}
-		got, err := h.call(op[0], "http://"+h.cfg.Listen+"/api/v1"+path+"?preview=true", adminSecret, try.body, headers...)
+		token := adminSecret
+		if strings.HasSuffix(path, "/consent") { // which is one's own
+			token = s.signedIn(outsider)
+		}
+		got, err := h.call(op[0], "http://"+h.cfg.Listen+"/api/v1"+path+"?preview=true", token, try.body, headers...)
 		want := 400
 		if d.parameter(op, "preview") {
 			want = 200
