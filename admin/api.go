@@ -62,13 +62,14 @@ func NewAPI(p Ports) *API {
 	c.FieldsOptionalByDefault = true
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	c.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An administrator token, or an access token of an issuer whose subject is a member with a role."}}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An administrator token, or an access token of an issuer whose subject is a member with a role; for /audit also the token of a provisioning client with the scope audit.own."}}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, c)
 	a.huma.UseMiddleware(a.authenticate, a.asked)
 	a.people()
 	a.departures()
 	a.transfers()
 	a.freezes()
+	a.approvals()
 	a.plans()
 	a.groups()
 	a.licences()
@@ -201,7 +202,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 // caller is the member or administrator token behind a request. A provisioning
-// client has no business here (K17).
+// client has no business here but its own events, if it has the scope for them (K17).
 func (a *API) caller(r *http.Request) (caller, error) {
 	p, err := a.Authn.Authenticate(r)
 	if err != nil {
@@ -212,9 +213,11 @@ func (a *API) caller(r *http.Request) (caller, error) {
 	case p.Operator || p.Subject == "" && p.Scopes.Admin():
 		c.role = AsAdmin
 		return c, nil
+	case p.Subject == "" && p.Scopes.OwnAudit():
+		c.role = AsClient
+		return c, nil
 	case p.Subject == "":
-		return c, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
-			Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
+		return c, notForClients()
 	}
 	return c, a.member(r.Context(), &c, p)
 }
@@ -228,9 +231,13 @@ func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 		if err == nil {
 			err = directory.Admit(ctx, r, person, p.Issued)
 		}
+		nobody := errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous)
 		switch {
-		case p.Scopes.Admin() && (err == nil && !p.Inherited || errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous)):
+		case p.Scopes.Admin() && (err == nil && !p.Inherited || nobody):
 			c.role = AsAdmin
+			return nil
+		case p.Scopes.OwnAudit() && nobody:
+			c.role = AsClient
 			return nil
 		case errors.Is(err, directory.ErrNotFound), errors.Is(err, directory.ErrNotAdmitted):
 			return auth.Invalid(err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim"
 )
 
 type newPurchase struct {
@@ -51,48 +53,51 @@ func (a *API) commerce() {
 	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks, find: func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (directory.Address, error) {
 		return directory.FindAddress(ctx, r, typeNamed(r, "User"), org, id) // in any spelling
 	}})
-	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
-		return a.block(ctx, in, true)
-	})
-	add(a, place{"lift-address", http.MethodPost, "/addresses/lift", tag, "Lift a block", BlockList, 0}, func(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
-		return a.block(ctx, in, false)
-	})
+	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, a.block)
+	add(a, place{"lift-address", http.MethodPost, "/addresses/lift", tag, "Lift a block", BlockList, 0}, a.lift)
 }
 
-// block changes an entry of the block list by hand. A block that a person's own
-// record holds is lifted there.
-func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[directory.Address], error) {
-	action := "block.lift"
-	if on {
-		action = "block.add"
-	}
-	if _, err := address(in.Body.Email); err != nil && on {
+// block puts an address on the block list by hand.
+func (a *API) block(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+	if _, err := address(in.Body.Email); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
 	var v directory.Address
-	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		if on {
-			v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email))
-			v.User = "" // it stands by itself, whoever has the address
-		} else if v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email); err == nil && !v.Blocked {
-			err = directory.ErrNotFound
-		}
-		if err != nil {
+	_, err := a.command(ctx, "block.add", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		if v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email)); err != nil {
 			return nil, err
 		}
 		d.Subject = directory.SecretHash(v.ID) // the audit holds no address
-		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
-		if on {
-			v.Reason, v.Lifted = in.Body.Reason, time.Time{}
-		} else {
-			v.Lifted = d.Now
-		}
+		v.User = ""                            // it stands by itself, whoever has the address
+		v.Blocked, v.Returns, v.By, v.Reason, v.Lifted = true, false, d.Actor.Name(), in.Body.Reason, time.Time{}
 		return nil, directory.Save(d, d.Org, &v)
 	})
-	if err != nil || on || v.User == "" {
-		return one(v, v.Version), err
-	}
-	_, err = a.do(ctx, directory.Unblock(rt, v.User), "")
 	return one(v, v.Version), err
+}
+
+// lift ends a block by hand.
+func (a *API) lift(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+	var v directory.Address
+	_, err := a.command(ctx, "block.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+		rt := typeNamed(r, "User")
+		if v, err = blocked(ctx, r, rt, d, in.Body.Email); err != nil {
+			return nil, err
+		}
+		if found, err = policy.MayLift(ctx, r, d, v); err != nil {
+			return nil, err
+		}
+		return found, directory.Lift(ctx, r, d, rt, &v)
+	})
+	return one(v, v.Version), err
+}
+
+// blocked finds a block by an address in whatever spelling, and makes it what the draft
+// is about.
+func blocked(ctx context.Context, r directory.Reader, rt *scim.ResourceType, d *directory.Draft, email string) (directory.Address, error) {
+	v, err := directory.FindAddress(ctx, r, rt, d.Org, email)
+	if err == nil && !v.Blocked {
+		err = directory.ErrNotFound
+	}
+	d.Subject = directory.SecretHash(v.ID) // the audit holds no address
+	return v, err
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -52,40 +53,34 @@ func (a *API) departures() {
 	add(a, place{"restore-departure", http.MethodPost, "/users/{id}/departures/{departure}/restore", tag, "Restore parts of what was lost", AccessPeople, 0}, func(ctx context.Context, in *restoreInput) (*decided, error) {
 		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
-	add(a, place{"approve-departure", http.MethodPut, "/users/{id}/approval", tag, "Allow the deactivation of a person that needs two people", BlockList, 0}, func(ctx context.Context, in *byID) (*single[directory.Approval], error) {
-		var v directory.Approval
-		_, err := a.command(ctx, "approval.give", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-			if _, err = r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID}); err != nil {
-				return nil, err
-			}
-			if v, err = directory.LoadOr[directory.Approval](ctx, r, d.Org, in.ID); err != nil {
-				return nil, err
-			}
-			v.By, v.Until, d.Subject = d.Actor.Signature(), d.Now.Add(directory.ApprovalLife), in.ID
-			return nil, directory.Save(d, d.Org, &v)
-		})
-		return one(v, v.Version), err
-	})
 	keep(a, nouns[directory.Case]{path: "/cases", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Schedule]{path: "/schedules", tag: tag, view: ViewPeople})
 	keep(a, nouns[directory.Tombstone]{path: "/tombstones", tag: tag, view: ViewPeople})
 	add(a, place{"unhold-tombstone", http.MethodPost, "/tombstones/{id}/unhold", tag, "Lift the legal hold of somebody who was removed", AccessPeople, 0}, func(ctx context.Context, in *byID) (*single[directory.Tombstone], error) {
 		var v directory.Tombstone
-		_, err := a.command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		_, err := a.command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 			if v, err = directory.Load[directory.Tombstone](ctx, r, d.Org, in.ID); err != nil {
 				return nil, err
 			}
+			if v.LegalHold {
+				if found, err = policy.MayUnhold(ctx, r, d, v.ID, v.Name); err != nil {
+					return nil, err
+				}
+			}
 			v.LegalHold, d.Subject = false, in.ID
-			return nil, directory.Save(d, d.Org, &v)
+			return found, directory.Save(d, d.Org, &v)
 		})
 		return one(v, v.Version), err
 	})
 	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople})
-	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, _ directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
+	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
 		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
 		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {
 			return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		return policy.MayRelease(ctx, r, d, *v)
 	}})
 }

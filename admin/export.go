@@ -17,6 +17,7 @@ type export struct {
 	Person     json.RawMessage          `json:"person"`
 	Standing   *directory.Standing      `json:"standing,omitempty"`
 	Invitation *directory.Invitation    `json:"invitation,omitempty"`
+	Consent    *directory.Consent       `json:"consent,omitempty"`
 	Schedule   *directory.Schedule      `json:"schedule,omitempty"`
 	Case       *directory.Case          `json:"case,omitempty"`
 	Account    *exportedAccount         `json:"account,omitempty"`
@@ -94,7 +95,7 @@ func (out *export) read(ctx context.Context, r directory.Reader, org directory.O
 	err := errors.Join(
 		collect(ctx, r, &out.Records, directory.RecordsOf(org, p.ID)), collect(ctx, r, &out.Orders, mine), collect(ctx, r, &out.Apps, mine),
 		collect(ctx, r, &out.Extensions, mine), collect(ctx, r, &out.Lost, mine), collect(ctx, r, &out.Transfers, mine), collect(ctx, r, &tokens, mine),
-		kept(ctx, r, &out.Standing, org, p.ID), kept(ctx, r, &out.Invitation, org, p.ID), kept(ctx, r, &out.Schedule, org, p.ID), kept(ctx, r, &out.Case, org, p.ID),
+		kept(ctx, r, &out.Standing, org, p.ID), kept(ctx, r, &out.Invitation, org, p.ID), kept(ctx, r, &out.Consent, org, p.ID), kept(ctx, r, &out.Schedule, org, p.ID), kept(ctx, r, &out.Case, org, p.ID),
 		out.readAddresses(ctx, r, org, p), out.readGroups(ctx, r, org, p), out.readAccount(ctx, r, org, p))
 	if out.Invitation != nil {
 		out.Invitation.Hash = ""

@@ -67,30 +67,44 @@ func (a *API) organization() {
 	add(a, place{"close-account", http.MethodPost, "/users/{id}/close", tag, "Close an account for good and erase its data", OwnAccount, 0}, a.closeAccount)
 }
 
-// putSettings changes the settings that the body names: one that is left out, also
-// within brake, must not become 0, which for retentionDays would erase at once.
+// putSettings changes the settings that the body names.
 func (a *API) putSettings(ctx context.Context, in *profileInput) (*single[directory.Profile], error) {
 	var v directory.Profile
 	_, err := a.command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		was, err := directory.ProfileOf(ctx, r, d.Org)
-		if err == nil {
-			err = matches(in.IfMatch, was.Version)
-		}
+		d.Subject = directory.ProfileID
+		was, next, err := changedSettings(ctx, r, d.Org, in)
 		if err != nil {
 			return nil, err
 		}
-		next := was
-		if err := json.Unmarshal(in.RawBody, &next); err != nil {
-			return nil, badRequest("The body is not one of settings.")
-		}
-		next.Head, d.Subject = was.Head, directory.ProfileID
-		if b := next.Brake; b.Percent < 0 || b.Percent > 100 || b.Count < 0 || b.Minutes < 0 || next.UndoMinutes < 0 || next.UndoMinutes > 7*24*60 || next.RetentionDays < 0 || next.RetentionDays > 3660 {
-			return nil, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
+		found, err := policy.MaySet(ctx, r, d, was.Safeguards(), next.Safeguards())
+		if err != nil {
+			return nil, err
 		}
 		v = next
-		return nil, directory.Save(d, d.Org, &v)
+		return found, directory.Save(d, d.Org, &v)
 	})
 	return one(v, v.Version), err
+}
+
+// changedSettings are the settings before and after a change: one that the body leaves
+// out, also within brake, must not become 0, which for retentionDays would erase at
+// once.
+func changedSettings(ctx context.Context, r directory.Reader, org directory.OrgID, in *profileInput) (was, next directory.Profile, err error) {
+	if was, err = directory.ProfileOf(ctx, r, org); err == nil {
+		err = matches(in.IfMatch, was.Version)
+	}
+	if err != nil {
+		return was, next, err
+	}
+	next = was
+	if err := json.Unmarshal(in.RawBody, &next); err != nil {
+		return was, next, badRequest("The body is not one of settings.")
+	}
+	next.Head = was.Head
+	if b := next.Brake; b.Percent < 0 || b.Percent > 100 || b.Count < 0 || b.Minutes < 0 || next.UndoMinutes < 0 || next.UndoMinutes > 7*24*60 || next.RetentionDays < 0 || next.RetentionDays > 3660 {
+		return was, next, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
+	}
+	return was, next, nil
 }
 
 // putStanding gives roles and ranks, never above the giver's own.

@@ -169,6 +169,7 @@ func (a *API) people() {
 		})
 	}
 	a.returns()
+	a.consents()
 	a.many()
 	a.invitations()
 }

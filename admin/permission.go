@@ -40,7 +40,7 @@ const (
 	ViewSettings Action = "settings.view"
 	Ownership    Action = "ownership"
 	Audit        Action = "audit"
-	OwnAudit     Action = "audit.own" // what concerns oneself, or an application one administers
+	OwnAudit     Action = "audit.own" // what concerns oneself, an application one administers, or a client did
 )
 
 // Who is a caller's column in the permissions table. Members without a role are
@@ -55,9 +55,10 @@ const (
 	AsAdmin
 	AsAuditor
 	AsSelf
+	AsClient // a provisioning client with the scope for its own events
 )
 
-var whoNames = [...]string{"nobody", "owner", "admin", "auditor", "member"}
+var whoNames = [...]string{"nobody", "owner", "admin", "auditor", "member", "client"}
 
 func (w Who) String() string { return whoNames[w] }
 
@@ -105,7 +106,7 @@ var permissions = map[Action][]Who{
 	ViewSettings: {AsOwner, AsAdmin, AsAuditor},
 	Ownership:    {AsOwner, AsAdmin}, // an admin only while there is no owner
 	Audit:        {AsOwner, AsAdmin, AsAuditor},
-	OwnAudit:     {AsOwner, AsAdmin, AsAuditor, AsSelf},
+	OwnAudit:     {AsOwner, AsAdmin, AsAuditor, AsSelf, AsClient},
 }
 
 // Allowed reports whether a caller may do something at all.
@@ -133,6 +134,15 @@ func signInAgain() *Problem {
 }
 
 func forbidden(a Action, w Who) *Problem {
+	if w == AsClient {
+		return notForClients()
+	}
 	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied",
 		Detail: "Your role (" + w.String() + ") does not allow this; an owner or administrator of the organization can do it, or give you the role."}
+}
+
+// notForClients turns a provisioning client away (K17).
+func notForClients() *Problem {
+	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
+		Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
 }

@@ -14,7 +14,7 @@ type trailInput struct {
 	Page
 	Resource string `query:"resource" doc:"Only about this one."`
 	Action   string `query:"action" doc:"Only of this kind, such as user.deactivate."`
-	App      string `query:"app" doc:"Only what concerns this application. Members see what concerns themselves, and its administrators what concerns it."`
+	App      string `query:"app" doc:"Only what concerns this application. Members see what concerns themselves, and its administrators what concerns it; a provisioning client sees what it did itself."`
 }
 
 // trouble is a refusal as it was, and what of it is still in the way.
@@ -54,7 +54,11 @@ func (a *API) events(ctx context.Context, in *trailInput, waiting bool) (*list[d
 			return nil, err
 		}
 	}
-	items, err := a.Trail.Trail(ctx, directory.TrailQuery{Org: c.org, After: after, Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting})
+	q := directory.TrailQuery{Org: c.org, After: after, Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting}
+	if c.role == AsClient {
+		q.Client = c.conn.ID
+	}
+	items, err := a.Trail.Trail(ctx, q)
 	return pageOf("event", items, in.Limit, func(e directory.Entry) string { return strconv.FormatInt(e.Seq, 10) }), err
 }
 
@@ -103,6 +107,8 @@ var retold = map[string]func(rt *scim.ResourceType, id string) directory.Change{
 	"user.activate.refused":            func(rt *scim.ResourceType, id string) directory.Change { return directory.Activate{Type: rt, ID: id} },
 	"user.suspend.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} },
 	"user.resume.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} },
+	"user.hold.refused":                func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) },
+	"user.hold.lift.refused":           func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) },
 	"user.convert.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Convert(rt, id) },
 	"user.invite.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Invite(rt, id, "") },
 	"user.invitation.withdraw.refused": func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) },

@@ -21,9 +21,15 @@ const All = "*"
 // nothing else, and no other scope opens that, not even All (K17).
 const Administer = "admin"
 
+// AuditOwn is the scope with which a provisioning client reads the events of its own
+// connection in the admin API, and nothing else of it. No other scope includes it, not
+// even All, and it opens nothing of SCIM (K17, domain 3.6).
+const AuditOwn = "audit.own"
+
 // Scopes are what a credential may do. Each is "*" for everything, or a noun, a
 // colon and a verb: "users:read", "groups:write", "*:read". The noun is the
-// lower-case name of an endpoint or "*" for every one.
+// lower-case name of an endpoint or "*" for every one. Administer and AuditOwn stand
+// apart from these.
 type Scopes []string
 
 // ParseScopes checks a list of scopes and drops repetitions. Its error names the
@@ -32,7 +38,7 @@ func ParseScopes(list []string) (Scopes, error) {
 	var s Scopes
 	for _, one := range list {
 		if !validScope(one) {
-			return nil, fmt.Errorf("%q is not a scope; write *, or a noun and a verb such as users:read or groups:write", one)
+			return nil, fmt.Errorf("%q is not a scope; write *, a noun and a verb such as users:read or groups:write, or audit.own", one)
 		}
 		if !slices.Contains(s, one) {
 			s = append(s, one)
@@ -42,12 +48,15 @@ func ParseScopes(list []string) (Scopes, error) {
 }
 
 func validScope(s string) bool {
-	if s == All || s == Administer {
+	if s == All || apart(s) {
 		return true
 	}
 	noun, verb, _ := strings.Cut(s, ":")
 	return (verb == Read || verb == Write) && (noun == "*" || validNoun(noun))
 }
+
+// apart reports whether no other scope includes this one.
+func apart(s string) bool { return s == Administer || s == AuditOwn }
 
 func validNoun(s string) bool {
 	for i := range len(s) {
@@ -79,6 +88,9 @@ func (s Scopes) Allows(noun, verb string) bool {
 // Admin reports whether the scopes open the admin API.
 func (s Scopes) Admin() bool { return slices.Contains(s, Administer) }
 
+// OwnAudit reports whether the scopes let a client read its own events.
+func (s Scopes) OwnAudit() bool { return slices.Contains(s, AuditOwn) }
+
 // Intersect returns scopes that allow what both lists allow, and nothing else.
 func (s Scopes) Intersect(other Scopes) Scopes {
 	both := Scopes{}
@@ -96,7 +108,7 @@ func (s Scopes) Intersect(other Scopes) Scopes {
 // overlap always do.
 func meet(a, b string) (string, bool) {
 	switch {
-	case (a == Administer || b == Administer) && a != b:
+	case (apart(a) || apart(b)) && a != b:
 		return "", false
 	case a == All || a == b:
 		return b, validScope(b)

@@ -123,7 +123,7 @@ func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, 
 		if err != nil {
 			return 0, err
 		}
-		if found && entry.Version == 0 || !blocked && !returns {
+		if found && entry.Version == 0 || !blocked && !returns || entry.Blocked && entry.User == "" { // by hand, which outlives who has the address
 			continue
 		}
 		entry.User, entry.Blocked, entry.Returns, entry.Lifted = d.Before.ID, blocked, returns && !blocked, time.Time{}
@@ -139,12 +139,14 @@ func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, 
 
 // CountGone keeps count of the people whose records say what became of their
 // addresses.
-func (d *Draft) CountGone() {
+func (d *Draft) CountGone() { d.countGone(d.Before, d.After) }
+
+func (d *Draft) countGone(before, after *scim.Resource) {
 	was, is := int64(0), int64(0)
-	if _, on := leftBehind(d.Before, ""); on {
+	if _, on := leftBehind(before, ""); on {
 		was = 1
 	}
-	if _, on := leftBehind(d.After, ""); on {
+	if _, on := leftBehind(after, ""); on {
 		is = 1
 	}
 	if was != is {
@@ -171,13 +173,27 @@ func KeptAddresses(ctx context.Context, r Reader, d *Draft) (kept []Address, err
 	return kept, nil
 }
 
-// Unblock lifts the block that a person's own record holds.
-func Unblock(rt *scim.ResourceType, id string) SetState {
-	return SetState{Type: rt, ID: id, Verb: "user.unblock", Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
-		if on, _ := d.Before.Bool(schemas.Usher.BlockListed); !on {
-			return nil, nil
-		}
-		d.After.SetPath(schemas.Usher.BlockListed, scim.Value{})
-		return nil, nil
-	}}
+// Lift ends the block of an address by hand, and with it the one that the record of its
+// person holds, who may be gone.
+func Lift(ctx context.Context, r Reader, d *Draft, rt *scim.ResourceType, a *Address) error {
+	a.Blocked, a.Returns, a.By, a.Lifted = false, false, d.Actor.Name(), d.Now
+	if err := Save(d, d.Org, a); err != nil || a.User == "" {
+		return err
+	}
+	person, err := r.Get(ctx, Ref{d.Org, rt, a.User})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = person.Load()
+	}
+	if on, _ := person.Bool(schemas.Usher.BlockListed); err != nil || !on {
+		return err
+	}
+	d.Rewrite(person, func(next *scim.Resource) {
+		next.SetPath(schemas.Usher.BlockListed, scim.Value{})
+		d.countGone(person, next)
+	})
+	d.Do("address.lifted", a.User, 1)
+	return nil
 }

@@ -78,37 +78,3 @@ func Brakes(ctx context.Context, r Documents, d *Draft, b Brake, by ConnectionID
 	d.Count(departures(by, minute), 1, -1)
 	return false, nil
 }
-
-// Approval is the word of one of the two people that something needs: that a person
-// may be deactivated who holds a role (G9), its id being the person's, or that a member
-// of their team be frozen, as a leader asks (3.6), its id being FreezeID of the person.
-type Approval struct {
-	Head
-	By     string    `json:"by"` // Actor.Signature of that one
-	Until  time.Time `json:"until"`
-	Freeze string    `json:"freeze,omitempty"` // whom to freeze
-}
-
-// Kind is "approval".
-func (*Approval) Kind() Kind { return "approval" }
-
-// Keys are of requests to freeze somebody: that they are, and whose.
-func (a *Approval) Keys() []string {
-	if a.Freeze == "" {
-		return nil
-	}
-	return []string{FreezeRequests, FreezeRequests + ":" + a.By}
-}
-
-// ApprovalLife is how long an approval holds.
-const ApprovalLife = 24 * time.Hour
-
-// Approved reports whether somebody other than who asks for it has allowed the
-// deactivation of a person.
-func Approved(ctx context.Context, r Documents, d *Draft, user string, by Actor) (bool, error) {
-	a, err := Load[Approval](ctx, r, d.Org, user)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && a.Holds(d.Now) && a.By != by.Signature(), err
-}

@@ -13,12 +13,12 @@ import (
 
 // Tick does what time brings in one organization: departures that are due and
 // their reminders (T12), cases that can be closed by now, seats for those who
-// wait, invitations that expire, tombstones whose retention is over. What fails
+// wait, invitations and consents that expire, tombstones whose retention is over. What fails
 // is tried again at the next tick.
 func (s *Service) Tick(ctx context.Context, org OrgID) error {
 	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
 	var err error
-	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.tombstones, c.answers} {
+	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.consents, c.tombstones, c.answers} {
 		err = errors.Join(err, job(ctx))
 	}
 	return err
@@ -223,6 +223,26 @@ func (c clockwork) invitations(ctx context.Context) error {
 	return err
 }
 
+// consents that no conversion used in time.
+func (c clockwork) consents(ctx context.Context) error {
+	all, err := due[Consent](ctx, c)
+	for i := range all {
+		if err != nil {
+			return err
+		}
+		err = c.do(ctx, Command{Action: "user.consent.expire", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+			v, err := Load[Consent](ctx, r, d.Org, all[i].ID)
+			if errors.Is(err, ErrNotFound) || err == nil && d.Now.Before(v.Expires) { // taken back, or said again
+				return nil, nil
+			}
+			d.Subject = v.ID
+			Drop(d, d.Org, &v)
+			return nil, err
+		}})
+	}
+	return err
+}
+
 // tombstones whose retention is over, and what else was kept of their people.
 func (c clockwork) tombstones(ctx context.Context) error {
 	all, err := due[Tombstone](ctx, c)
@@ -245,11 +265,12 @@ func (c clockwork) tombstones(ctx context.Context) error {
 // Idempotency is the kind of the answers that are kept for repeated requests.
 const Idempotency Kind = "idempotency"
 
-// answers and plans that nobody committed are forgotten after their time.
+// answers, plans that nobody committed and approvals that nobody used are forgotten
+// after their time.
 func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
 	err = c.store.View(ctx, func(r Reader) error {
-		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind()} {
+		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind(), (*Approval)(nil).Kind()} {
 			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: c.batch}) {
 				if err != nil {
 					return err

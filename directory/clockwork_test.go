@@ -329,3 +329,53 @@ func TestExpiryAndErasure(t *testing.T) {
 		t.Error("erased under a hold")
 	}
 }
+
+// T9: a consent that no conversion used in a week counts no more, and is forgotten with
+// an event; saying it again begins its time anew.
+func TestConsentsExpire(t *testing.T) {
+	e := turning(t)
+	home := func(org directory.OrgID, name string) {
+		e.must(directory.Command{Action: "test.put", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			a, err := directory.AccountOf(ctx, r, name)
+			if errors.Is(err, directory.ErrNotFound) {
+				a, err = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, State: directory.Open}, nil
+			}
+			a.Home = org
+			return nil, errors.Join(err, directory.Save(d, "", &a))
+		}})
+	}
+	agreed := func(name string) string {
+		home("b", name)
+		id := e.add(`{"userName":"` + name + `"}`)
+		e.must(directory.Agree(user, id))
+		home("", name)
+		return id
+	}
+	class := func(p *directory.Plan) string { return p.After.Text(schemas.Usher.Classification) }
+	intime, late, again := agreed("intime@x.example"), agreed("late@x.example"), agreed("again@x.example")
+	e.at(e.now.Add(directory.ConsentLife - time.Second))
+	e.must(directory.Agree(user, again))
+	if got := class(e.must(directory.Convert(user, intime))); got != directory.Confirmed {
+		t.Errorf("in time: %s", got)
+	}
+	e.now = e.now.Add(time.Second)
+	p, err := e.svc.Preview(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: directory.Convert(user, late)})
+	if err != nil || class(p) != directory.Pending {
+		t.Errorf("too late, and the clock has not come by: %s, %v", class(p), err)
+	}
+	e.at(e.now.Add(time.Second))
+	if _, ok := have[directory.Consent](e, late); ok {
+		t.Error("it is not forgotten")
+	}
+	if n := e.events("user.consent.expire", late); n != 1 {
+		t.Errorf("%d events tell of the end", n)
+	}
+	if _, ok := have[directory.Consent](e, again); !ok {
+		t.Error("what was said again is forgotten")
+	}
+	e.must(directory.Delete{Type: user, ID: again})
+	e.at(e.now.Add(directory.ConsentLife))
+	if _, ok := have[directory.Consent](e, again); ok {
+		t.Error("that of somebody who is gone is not forgotten")
+	}
+}

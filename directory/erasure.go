@@ -37,7 +37,7 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
-	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval],
+	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval], dropOne[Consent],
 		dropOne[Case], dropOne[Schedule], dropOne[Waiting], dropOne[Standing], dropOne[Tombstone]} {
 		if err := drop(ctx, r, d, id); err != nil {
 			return err
@@ -45,6 +45,11 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 	}
 	if err := forgetTransfers(ctx, r, d, id); err != nil {
 		return err
+	}
+	for _, what := range []string{ToHold, ToUnhold, ToUnblock, ToFreeze} {
+		if err := dropOne[Approval](ctx, r, d, ApprovalID(what, id)); err != nil {
+			return err
+		}
 	}
 	if err := forgetPlans(ctx, r, d, id); err != nil {
 		return err

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -19,10 +18,7 @@ const (
 const FreezeRequests = "freeze"
 
 // FreezeID is the id of the request to freeze a person.
-func FreezeID(user string) string { return user + ":freeze" }
-
-// Holds reports whether an approval still counts.
-func (a *Approval) Holds(now time.Time) bool { return now.Before(a.Until) }
+func FreezeID(user string) string { return ApprovalID(ToFreeze, user) }
 
 // LeadsMember reports whether somebody leads a team that another person belongs to.
 func LeadsMember(ctx context.Context, r Reader, org OrgID, leader, user string) (bool, error) {

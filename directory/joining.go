@@ -21,7 +21,6 @@ const (
 const (
 	RuleInvitation   RuleID = "invitation.invalid"
 	RuleNotConfirmed RuleID = "membership.not_confirmed"
-	RuleConversion   RuleID = "membership.not_external"
 )
 
 func refusal(rule RuleID, class Class, format string, args ...any) []Finding {
@@ -114,7 +113,7 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 		}
 		standing.Account = a.ID
 		d.Do("user.joined", id, 1)
-		return nil, errors.Join(Save(d, d.Org, &i), Save(d, d.Org, &standing))
+		return nil, errors.Join(Save(d, d.Org, &i), Save(d, d.Org, &standing), dropOne[Consent](ctx, r, d, id))
 	}}
 }
 
@@ -152,46 +151,6 @@ func joinAccount(ctx context.Context, r Reader, d *Draft, address, invited strin
 		a.Home = d.Org
 	}
 	return a, nil, Save(d, "", &a)
-}
-
-// Convert makes an external person a member at home (T9, S2-20): the account must
-// have left its old home, or have an address in a domain of this organization.
-func Convert(rt *scim.ResourceType, id string) SetState {
-	return SetState{Type: rt, ID: id, Verb: "user.convert", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
-		if !IsExternal(d.Before) {
-			return refusal(RuleConversion, State, "%s is not external; there is nothing to convert.", DisplayOf(d.Before)), nil
-		}
-		address := PrimaryAddress(d.Before)
-		a, err := AccountOf(ctx, r, address)
-		known := err == nil
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, err
-		}
-		home, err := a.HomeOf(ctx, r, d.Type, d.Org, address)
-		if err != nil {
-			return nil, err
-		}
-		if home.Elsewhere(d.Org) {
-			return refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first, or you verify the domain of their address.", DisplayOf(d.Before), d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
-		}
-		if known && a.State != Open {
-			return refusal(RuleConversion, Authority, "The account of %s cannot be used any more; the person must open a new one first.", DisplayOf(d.Before)), nil
-		}
-		if known {
-			a.Home = d.Org
-			if err := Save(d, "", &a); err != nil {
-				return nil, err
-			}
-		}
-		SetHome(d.After, "")
-		class := Pending
-		if home.Verified || d.Before.Text(schemas.Usher.InvitationState) == Joined {
-			class = Confirmed
-		}
-		SetText(d.After, schemas.Usher.Classification, class)
-		d.Do("user.converted", id, 1)
-		return nil, nil
-	}}
 }
 
 // Reclassify works out anew whose a person is who has not joined, after a domain

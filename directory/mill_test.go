@@ -392,6 +392,8 @@ var steps = []struct {
 	{"join", 8, func(w *wish) directory.Change { return directory.Join(user, w.id, w.tokenHash(), "") }},
 	{"withdraw", 1, func(w *wish) directory.Change { return directory.Withdraw(user, w.id) }},
 	{"convert", 5, func(w *wish) directory.Change { return directory.Convert(user, w.id) }},
+	{"agree", 2, func(w *wish) directory.Change { return directory.Agree(user, w.id) }},
+	{"disagree", 1, func(w *wish) directory.Change { return directory.Disagree(user, w.id) }},
 	{"reclassify", 1, func(w *wish) directory.Change { return directory.Reclassify(user, w.id) }},
 	{"hold", 1, func(w *wish) directory.Change { return directory.Hold(user, w.id, w.coin()) }},
 	{"export", 3, func(w *wish) directory.Change { return directory.NoteExport(user, w.id) }},

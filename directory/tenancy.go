@@ -15,8 +15,9 @@ type Profile struct {
 	// Brake holds a client that deactivates too many (K62).
 	Brake Brake `json:"brake"`
 	// TwoPeople asks for a second person's approval before an administrator or an
-	// auditor is deactivated (G9).
-	TwoPeople bool `json:"twoPeople,omitempty"`
+	// auditor is deactivated (G9), and before an administrator other than the owner lifts
+	// a block, sets or lifts a legal hold, or changes Safeguards (3.6).
+	TwoPeople bool `json:"twoPeople,omitempty" doc:"Whether a second person must allow that somebody with a role is deactivated, and that an administrator other than the owner lifts a blocked address, sets or lifts a legal hold, or changes brake or this."`
 	// UndoMinutes is how long a deactivation can be undone; 0: not at all.
 	UndoMinutes int `json:"undoMinutes"`
 	// SelfClose lets members at home close their own account (C4).

@@ -16,7 +16,10 @@ type TrailQuery struct {
 	Resource string // about this one; "": all
 	Action   string // of this kind; "": all
 	About    string // whose resource, actor or an effect's value this is; "": all
-	Waiting  bool   // only those that are not delivered yet
+	// Client is the connection whose own events are asked for, not those of people who
+	// came through it; "": all.
+	Client  ConnectionID
+	Waiting bool // only those that are not delivered yet
 }
 
 // Trail reads the audit log and the outbox.

@@ -73,7 +73,7 @@ func connectionPut(o *options, use string) *cobra.Command {
 	f.StringVar((*string)(&given.Org), "org", "default", "organization")
 	f.StringVar(&given.Name, "name", "", "name for people")
 	f.StringVar(&dialect, "dialect", "tolerant", "strict, tolerant, or a list of quirks")
-	f.StringSliceVar(&given.Scopes, "scope", []string{"*"}, "what its credentials may do: *, users:read, groups:write …")
+	f.StringSliceVar(&given.Scopes, "scope", []string{"*"}, "what its credentials may do: *, users:read, groups:write …, and audit.own, which is never part of *")
 	f.BoolVar(&given.IgnoreUnknownMembers, "ignore-unknown-members", false, "drop unknown member ids instead of refusing them")
 	f.Float64Var(&given.RatePerSecond, "rate", 0, "requests a second, 0 for no limit")
 	f.IntVar(&given.Burst, "burst", 0, "requests that may come at once above the rate")

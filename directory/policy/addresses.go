@@ -37,8 +37,11 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		if err != nil {
 			return nil, err
 		}
-		if entry.Blocked && !mayLift(d, entry.By) {
+		if entry.Blocked && !canLift(d, entry.By) {
 			return []directory.Finding{blocked(key)}, nil
+		}
+		if found, err := MayLift(ctx, r, d, entry); err != nil || found != nil {
+			return found, err
 		}
 		if d.Joins() && entry.User != "" && entry.User != d.After.ID {
 			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
@@ -57,21 +60,27 @@ func blocked(address string) directory.Finding {
 // comesBack lifts the blocks of a person who returns.
 func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if on, _ := d.Before.Bool(schemas.Usher.BlockListed); on {
-		if !mayLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
+		if !canLift(d, d.Before.Text(schemas.Usher.DeactivatedBy)) {
 			return []directory.Finding{blocked(directory.PrimaryAddress(d.Before))}, nil
 		}
 		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
 	}
 	entries, err := directory.KeptAddresses(ctx, r, d)
+	if err != nil {
+		return nil, err
+	}
 	for _, entry := range entries {
-		if err == nil && entry.Blocked && !mayLift(d, entry.By) {
+		if entry.Blocked && !canLift(d, entry.By) {
 			return []directory.Finding{blocked(entry.ID)}, nil
 		}
-		if err == nil {
-			err = lift(d, entry)
+		if found, err := MayLift(ctx, r, d, entry); err != nil || found != nil {
+			return found, err
+		}
+		if err := lift(d, entry); err != nil {
+			return nil, err
 		}
 	}
-	return nil, err
+	return nil, nil
 }
 
 // lift ends a block, or the wait for a purchase; the entry stays (S1-23).
@@ -93,9 +102,9 @@ func sameAddresses(before, after *scim.Resource) bool {
 	return before.Text(schemas.User.UserName) == after.Text(schemas.User.UserName) && was.Equal(is)
 }
 
-// mayLift reports whether the actor may let a blocked address in: an administrator
+// canLift reports whether the actor may let a blocked address in: an administrator
 // by hand, a client that has the right, and who set the block.
-func mayLift(d *directory.Draft, by string) bool {
+func canLift(d *directory.Draft, by string) bool {
 	switch d.Actor.Kind {
 	case directory.ByMember, directory.Operator:
 		return true

@@ -97,7 +97,7 @@ func queueInvitation(d *directory.Draft, invitation *directory.Invitation) error
 type Choices struct{}
 
 // Review amends the draft.
-func (Choices) Review(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+func (Choices) Review(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 	if !directory.IsPerson(d.Type) {
 		return nil, nil
 	}
@@ -108,7 +108,8 @@ func (Choices) Review(_ context.Context, _ directory.Reader, d *directory.Draft)
 		if gone && before != after {
 			setFlag(d.After, schemas.Usher.BlockListed, !after)
 		}
+		found, err = unblocks(ctx, r, d)
 	}
 	d.CountGone()
-	return nil, nil
+	return found, err
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8, G9).
-// They are asked again when the change is made, whatever a preview said (S0-19).
+// Guards refuse a deactivation, with every reason and its fix (G1 to G6, G8, G9), and a
+// legal hold that one administrator alone sets or lifts. They are asked again when the
+// change is made, whatever a preview said (S0-19).
 type Guards struct{}
 
 // The rules.
@@ -66,6 +67,9 @@ func guardsOf(d *directory.Draft) (all []guard) {
 	}
 	if convert {
 		all = append(all, teamLeader, openRecords)
+	}
+	if d.After != nil && held(d.Before) != held(d.After) {
+		all = append(all, legalHold)
 	}
 	return all
 }

@@ -33,8 +33,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 			return nil, err
 		}
 	}
-	held, _ := d.Before.Bool(schemas.Usher.LegalHold)
-	if d.Erase && held {
+	if d.Erase && held(d.Before) {
 		return []directory.Finding{refuse(RuleLegalHold, directory.State, "The data of this person is under a legal hold and cannot be erased; an administrator can lift the hold.")}, nil
 	}
 	if d.Erase {
@@ -45,7 +44,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		return nil, err
 	}
 	stone := directory.Tombstone{Head: directory.Head{ID: d.Before.ID}, Record: d.Before.AppendStored(nil), Name: directory.DisplayOf(d.Before),
-		LegalHold: held, EraseAt: d.Now.Add(time.Duration(profile.RetentionDays) * 24 * time.Hour)}
+		LegalHold: held(d.Before), EraseAt: d.Now.Add(time.Duration(profile.RetentionDays) * 24 * time.Hour)}
 	for _, key := range directory.AddressesOf(d.Before) {
 		stone.AddressKeys = append(stone.AddressKeys, directory.SecretHash(key))
 	}

@@ -46,28 +46,3 @@ func countedBefore(ctx context.Context, r directory.Reader, d *directory.Draft) 
 func heldBack(blockers []directory.Blocker) bool {
 	return slices.ContainsFunc(blockers, func(b directory.Blocker) bool { return b.Code == RuleBrake })
 }
-
-// approval is G9: who holds a role is deactivated by two people, where the
-// organization asks for that. The one who set the date of a departure is the first.
-func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
-	if err != nil || standing.Role == "" || d.Actor.Kind == directory.BySelf {
-		return nil, err
-	}
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
-	if err != nil || !profile.TwoPeople {
-		return nil, err
-	}
-	by, err := askedBy(ctx, r, d)
-	if err != nil {
-		return nil, err
-	}
-	ok, err := directory.Approved(ctx, r, d, d.Before.ID, by)
-	if err != nil || ok {
-		return nil, err
-	}
-	f := refuse(RuleApproval, directory.Authority, "The deactivation of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", directory.DisplayOf(d.Before))
-	f.Firm, f.Blocker = true, &directory.Blocker{OwnerID: d.Before.ID, Fix: &directory.Fix{Kind: "approve", RoleNeeded: string(directory.Admin), Except: by.User, Href: "/api/v1/users/" + d.Before.ID + "/approval"}}
-	f.Held = true
-	return []directory.Finding{f}, nil
-}

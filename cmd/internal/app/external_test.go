@@ -78,7 +78,7 @@ func TestS2Conversion(t *testing.T) {
 	bob := h.person("bob@mail.example", `,"displayName":"Bob"`)
 	h.refused(h.api(409, "POST", "/users/"+bob+"/convert", ""), "membership.not_external", "Bob is not external; there is nothing to convert.")
 	h.refused(h.api(409, "POST", "/users/"+ada+"/convert", ""), "membership.not_external",
-		"Ada still belongs to the organization b; they must leave it first, or you verify the domain of their address.")
+		"Ada still belongs to the organization b; they must leave it first and agree to belong here, or you verify the domain of their address.")
 	h.account("ada@corp.example", "")
 	h.refused(h.api(403, "POST", "/users/"+ada+"/convert", ""), "seat.limit_exceeded", "You are trying to activate more users than the allowed license limit of '1' users")
 	h.stands(ada, "external", "notInvited", "active")
@@ -160,7 +160,7 @@ func TestS2ExternalByDomain(t *testing.T) {
 	h.stands(other, "pending", "notInvited", "active") // b does not have them
 	ada := h.person("ada@corp.example", `,"displayName":"Ada"`)
 	h.stands(ada, "external", "notInvited", "active")
-	const text = "Ada still belongs to the organization b; they must leave it first, or you verify the domain of their address."
+	const text = "Ada still belongs to the organization b; they must leave it first and agree to belong here, or you verify the domain of their address."
 	h.refused(h.api(409, "POST", "/users/"+ada+"/convert", ""), "membership.not_external", text)
 	h.stands(ada, "external", "notInvited", "active")
 	h.wanted(204, "DELETE", "/api/v1/domains/corp.example", h.adminOf("b"), "")

@@ -78,7 +78,7 @@ var rows = []struct {
 	ops string
 }{
 	{"owner admin auditor administrator", `list-people get-person list-case get-case list-schedule get-schedule list-tombstone get-tombstone
-		list-waiting get-waiting list-departures list-invitation get-invitation list-teams get-team list-application get-application list-assignment
+		list-consent get-consent list-waiting get-waiting list-departures list-invitation get-invitation list-teams get-team list-application get-application list-assignment
 		get-assignment list-integration get-integration list-record get-record list-subscription get-subscription list-purchase get-purchase
 		list-credentials get-standing list-licences get-licence list-reservation get-reservation list-grant get-grant list-address get-address
 		get-settings list-release get-release list-outbox get-problem`},
@@ -88,15 +88,17 @@ var rows = []struct {
 		put-integration delete-integration create-record put-record delete-record put-licence delete-licence create-reservation release-reservation
 		create-grant put-grant delete-grant create-subscription put-subscription delete-subscription tell-purchase block-address lift-address
 		register-credential revoke-credential introspect check-password reset-password create-plan commit-plan get-plan list-plan
-		approve-departure approve-freeze give-transfer unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
+		approve-departure approve-lift approve-settings approve-freeze give-transfer unhold-tombstone list-domains claim-domain verify-domain release-domain put-settings put-standing`},
 	{"owner", `transfer-ownership`}, // an admin only while there is none, below
 	{"owner admin leader administrator", `add-team-member remove-team-member refuse-freeze`},
 	{"leader", `accept-transfer decline-transfer request-freeze`}, // who received the records; who leads the person
 	{"owner admin auditor leader administrator", `get-transfer`},
 	{"owner admin appadmin administrator", `put-app-assignment`},
 	{"appadmin administrator", `disable-integration take-integration`}, // the role that the fix needs
-	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-audit list-transfer list-freeze-requests`},
-	{"owner admin auditor member appadmin leader administrator provisioning nobody", `accept-invitation forgot-password complete-reset`},
+	{"owner admin auditor member appadmin leader administrator", `export-person close-account list-transfer list-freeze-requests`},
+	{"owner admin auditor member appadmin leader", `get-own-consent give-consent withdraw-consent`}, // each for themselves
+	{"owner admin auditor member appadmin leader administrator client", `list-audit`},               // a client with audit.own, its own calls
+	{"owner admin auditor member appadmin leader administrator provisioning client nobody", `accept-invitation forgot-password complete-reset`},
 }
 
 // Domain 3.6, K17: every operation for every caller. An operation without a row
@@ -105,7 +107,7 @@ func TestPermissionMatrix(t *testing.T) {
 	t.Parallel()
 	s := newSignIn(t)
 	s.owns("default", "corp.example")
-	ids, tokens := map[string]string{}, map[string]string{"provisioning": secret, "administrator": adminSecret, "nobody": ""}
+	ids, tokens := map[string]string{}, map[string]string{"provisioning": secret, "administrator": adminSecret, "nobody": "", "client": s.clientOf("default", "okta", "* audit.own", "")}
 	for name, role := range map[string]string{"owner": "", "admin": "admin", "auditor": "auditor", "member": "", "appadmin": "", "leader": ""} {
 		ids[name], tokens[name] = s.member(name, role, 0), s.as(name+"@corp.example")
 	}
@@ -142,7 +144,7 @@ func TestPermissionMatrix(t *testing.T) {
 		for who, token := range tokens {
 			id, user, body, query := "missing", "missing", `{}`, ""
 			switch op {
-			case "export-person", "close-account":
+			case "export-person", "close-account", "get-own-consent", "give-consent", "withdraw-consent":
 				id = ids[who]
 			case "add-team-member", "remove-team-member":
 				id, user = team, ids["member"]

@@ -102,12 +102,18 @@ func (h *house) collections() (lines []string) {
 // {id}, and the body. Whatever has none takes a person, and {}.
 type tried struct{ id, body string }
 
+// outsider is somebody of another organization in a furnished house.
+const outsider = "outsider@mail.example"
+
 // furnished is a house with something for every operation, how to ask for each, and
 // with which token where it is not an administrator's.
 func furnished(t *testing.T) (h *house, how map[string]tried, tokens map[string]string) {
 	t.Helper()
 	s := newStaffed(t)
 	h = s.house
+	h.tenant(t, "b")
+	far := s.external(outsider)
+	s.as(outsider, 200, "PUT", "/users/"+far+"/consent", "")
 	h.api(200, "PUT", "/licences/core", `{"purchased":20}`)
 	h.api(200, "PUT", "/licences/mail", `{"purchased":20}`)
 	ada, bob, gone := h.person("ada@corp.example"), h.person("bob@corp.example"), h.person("gone@corp.example")
@@ -132,29 +138,32 @@ func furnished(t *testing.T) (h *house, how map[string]tried, tokens map[string]
 	leader := s.signedIn("lead@corp.example")
 	h.wanted(200, "PUT", "/api/v1/users/"+bob+"/freeze-request", leader, "")
 	return h, map[string]tried{
-		"accept-transfer": {id: transfer}, "decline-transfer": {id: transfer}, "give-transfer": {transfer, `{"to":"` + ada + `"}`},
-		"": {id: bob}, "departure": {id: h.api(200, "GET", "/users/"+gone+"/departures", "").at("items/0/id")},
-		"add-person": {body: `{"email":"new@corp.example"}`}, "edit-person": {bob, `{"title":"Lady"}`},
-		"activate-person": {id: gone}, "activate-people": {body: `{"ids":["` + gone + `"]}`}, "deactivate-people": {body: ids}, "invite-people": {body: ids},
-		"undo-departure": {id: gone}, "restore-departure": {gone, `{"parts":["records"]}`}, "unhold-tombstone": {id: removed},
-		"put-release": {"default", `{}`}, "delete-release": {id: func() string { return h.api(200, "PUT", "/brake-releases/default", `{}`).at("id") }()},
-		"create-plan": {body: `{"verb":"suspend","ids":["` + bob + `"]}`}, "commit-plan": {id: made("/plans", `{"verb":"suspend","ids":["`+bob+`"]}`)},
-		"create-team": {body: `{"name":"Other"}`}, "edit-team": {team, `{"name":"Other"}`}, "delete-team": {id: team}, "add-team-member": {id: team}, "remove-team-member": {id: team},
-		"put-licence": {"core", `{"purchased":30}`}, "delete-licence": {id: "core"},
-		"create-reservation": {body: `{"seats":1}`}, "release-reservation": {id: made("/reservations", `{"seats":1}`)},
-		"create-grant": {body: `{"user":"` + bob + `","extension":"mail"}`}, "put-grant": {made("/extension-grants", grant), grant}, "delete-grant": {id: h.api(200, "GET", "/extension-grants", "").at("items/0/id")},
-		"claim-domain": {body: `{"domain":"corp.example"}`}, "verify-domain": {}, "release-domain": {},
-		"put-application": {"books", `{"name":"More"}`}, "delete-application": {id: "books"}, "put-app-assignment": {body: `{"role":"user"}`},
-		"create-integration": {body: wire}, "put-integration": {integration, wire}, "delete-integration": {id: integration}, "disable-integration": {id: integration}, "take-integration": {integration, `{"owner":"` + bob + `"}`},
-		"create-record": {body: record}, "put-record": {made("/records", record), record}, "delete-record": {id: made("/records", record)},
-		"create-subscription": {body: order}, "put-subscription": {made("/subscriptions", order), order}, "delete-subscription": {id: made("/subscriptions", order)},
-		"tell-purchase": {body: `{"id":"p1","email":"gone@corp.example"}`}, "block-address": {body: `{"email":"bob@corp.example"}`}, "lift-address": {body: `{"email":"evil@corp.example"}`},
-		"register-credential": {bob, `{"kind":"session"}`}, "revoke-credential": {id: h.api(201, "POST", "/users/"+bob+"/credentials", `{"kind":"session"}`).at("id")},
-		"reset-password": {id: ada}, "check-password": {body: `{"email":"bob@corp.example","password":"guess"}`}, "introspect": {body: "token=x"},
-		"forgot-password": {body: `{"organization":"default","email":"bob@corp.example"}`}, "complete-reset": {body: `{"organization":"default","token":"x","password":"long enough for all"}`},
-		"accept-invitation": {body: `{"organization":"default","token":"x"}`},
-		"put-settings":      {body: `{"language":"fr"}`}, "put-standing": {bob, `{"rank":3}`}, "transfer-ownership": {body: `{"to":"` + ada + `"}`}, "close-account": {bob, `{"confirm":"bob@corp.example"}`},
-	}, map[string]string{"accept-transfer": leader, "decline-transfer": leader, "request-freeze": leader}
+			"give-consent": {id: far}, "withdraw-consent": {id: far},
+			"accept-transfer": {id: transfer}, "decline-transfer": {id: transfer}, "give-transfer": {transfer, `{"to":"` + ada + `"}`},
+			"": {id: bob}, "departure": {id: h.api(200, "GET", "/users/"+gone+"/departures", "").at("items/0/id")},
+			"add-person": {body: `{"email":"new@corp.example"}`}, "edit-person": {bob, `{"title":"Lady"}`},
+			"activate-person": {id: gone}, "activate-people": {body: `{"ids":["` + gone + `"]}`}, "deactivate-people": {body: ids}, "invite-people": {body: ids},
+			"undo-departure": {id: gone}, "restore-departure": {gone, `{"parts":["records"]}`}, "unhold-tombstone": {id: removed},
+			"put-release": {"default", `{}`}, "delete-release": {id: func() string { return h.api(200, "PUT", "/brake-releases/default", `{}`).at("id") }()},
+			"create-plan": {body: `{"verb":"suspend","ids":["` + bob + `"]}`}, "commit-plan": {id: made("/plans", `{"verb":"suspend","ids":["`+bob+`"]}`)},
+			"create-team": {body: `{"name":"Other"}`}, "edit-team": {team, `{"name":"Other"}`}, "delete-team": {id: team}, "add-team-member": {id: team}, "remove-team-member": {id: team},
+			"put-licence": {"core", `{"purchased":30}`}, "delete-licence": {id: "core"},
+			"create-reservation": {body: `{"seats":1}`}, "release-reservation": {id: made("/reservations", `{"seats":1}`)},
+			"create-grant": {body: `{"user":"` + bob + `","extension":"mail"}`}, "put-grant": {made("/extension-grants", grant), grant}, "delete-grant": {id: h.api(200, "GET", "/extension-grants", "").at("items/0/id")},
+			"claim-domain": {body: `{"domain":"corp.example"}`}, "verify-domain": {}, "release-domain": {},
+			"put-application": {"books", `{"name":"More"}`}, "delete-application": {id: "books"}, "put-app-assignment": {body: `{"role":"user"}`},
+			"create-integration": {body: wire}, "put-integration": {integration, wire}, "delete-integration": {id: integration}, "disable-integration": {id: integration}, "take-integration": {integration, `{"owner":"` + bob + `"}`},
+			"create-record": {body: record}, "put-record": {made("/records", record), record}, "delete-record": {id: made("/records", record)},
+			"create-subscription": {body: order}, "put-subscription": {made("/subscriptions", order), order}, "delete-subscription": {id: made("/subscriptions", order)},
+			"tell-purchase": {body: `{"id":"p1","email":"gone@corp.example"}`}, "block-address": {body: `{"email":"bob@corp.example"}`}, "lift-address": {body: `{"email":"evil@corp.example"}`},
+			"approve-lift": {body: `{"email":"evil@corp.example"}`}, "approve-settings": {body: `{"twoPeople":true}`},
+			"register-credential": {bob, `{"kind":"session"}`}, "revoke-credential": {id: h.api(201, "POST", "/users/"+bob+"/credentials", `{"kind":"session"}`).at("id")},
+			"reset-password": {id: ada}, "check-password": {body: `{"email":"bob@corp.example","password":"guess"}`}, "introspect": {body: "token=x"},
+			"forgot-password": {body: `{"organization":"default","email":"bob@corp.example"}`}, "complete-reset": {body: `{"organization":"default","token":"x","password":"long enough for all"}`},
+			"accept-invitation": {body: `{"organization":"default","token":"x"}`},
+			"put-settings":      {body: `{"language":"fr"}`}, "put-standing": {bob, `{"rank":3}`}, "transfer-ownership": {body: `{"to":"` + ada + `"}`}, "close-account": {bob, `{"confirm":"bob@corp.example"}`},
+		}, map[string]string{"accept-transfer": leader, "decline-transfer": leader, "request-freeze": leader,
+			"give-consent": s.signedIn(outsider), "withdraw-consent": s.signedIn(outsider)} // each for themselves
 }
 
 // Domain 4.1, 3.5: every operation that the document says makes a change can be

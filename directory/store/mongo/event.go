@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -24,7 +25,7 @@ type eventDoc struct {
 	At       int64    `bson:"at"` // milliseconds since 1970
 	Resource string   `bson:"r"`
 	Action   string   `bson:"a"`
-	About    []string `bson:"w,omitempty"` // resource, actor, values of effects
+	About    []string `bson:"w,omitempty"` // resource, actor, values of effects; see ownOf
 	Data     []byte   `bson:"d"`           // JSON
 	Due      *int64   `bson:"due,omitempty"`
 	Tries    int      `bson:"tries,omitempty"`
@@ -35,16 +36,23 @@ func eventDocument(e directory.Event) (eventDoc, error) {
 	data, err := json.Marshal(e)
 	due := int64(0)
 	about := []string{e.Resource}
-	if e.Actor.User != "" {
+	switch {
+	case e.Actor.User != "":
 		about = append(about, e.Actor.User)
+	case e.Actor.Kind == directory.Client:
+		about = append(about, ownOf(e.Actor.Connection))
 	}
 	for _, effect := range e.Effects {
-		if effect.Value != "" && !slices.Contains(about, effect.Value) {
+		if effect.Value != "" && !slices.Contains(about, effect.Value) && !strings.Contains(effect.Value, separator) {
 			about = append(about, effect.Value)
 		}
 	}
 	return eventDoc{About: about, ID: e.ID, Org: string(e.Org), Place: placeOf(e), At: e.Time.UnixMilli(), Resource: e.Resource, Action: e.Action, Data: data, Due: &due}, err
 }
+
+// ownOf stands, among what an event is about, for the client that is its actor. No id
+// has the separator in it.
+func ownOf(c directory.ConnectionID) string { return "client" + separator + string(c) }
 
 // placeOf is where an event stands in the audit: the time in milliseconds and, below
 // it, the 12 bits that order the ids of one millisecond. There is no counter, which
@@ -70,6 +78,9 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	}
 	if q.About != "" {
 		about = append(about, q.About)
+	}
+	if q.Client != "" {
+		about = append(about, ownOf(q.Client))
 	}
 	if len(about) > 0 {
 		filter = append(filter, bson.E{Key: "w", Value: bson.D{{Key: "$all", Value: about}}})

@@ -243,7 +243,7 @@ func (t *tx) DeleteDocument(ctx context.Context, before directory.Document) erro
 // each concerns one request or one person, whose record is written beside it or
 // who has one such document, and its own version settles who comes first. Writing
 // them does not hold up the other changes of the organization.
-var light = []directory.Kind{"idempotency", "plan", "reset", "departure", "case", "schedule", "waiting", "invitation"}
+var light = []directory.Kind{"idempotency", "plan", "reset", "departure", "case", "schedule", "waiting", "invitation", "consent"}
 
 // keep prepares for the writing of a document.
 func (t *tx) keep(ctx context.Context, org directory.OrgID, kind directory.Kind, create bool) error {

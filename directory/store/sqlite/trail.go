@@ -27,11 +27,14 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 		query += ` AND (json_extract(data, '$.resource')=?5 OR json_extract(data, '$.actor.user')=?5 OR
 			EXISTS (SELECT 1 FROM json_each(data, '$.effects') AS e WHERE json_extract(e.value, '$.value')=?5))`
 	}
+	if q.Client != "" {
+		query += " AND json_extract(data, '$.actor.kind')='client' AND json_extract(data, '$.actor.connection')=?6 AND json_extract(data, '$.actor.user') IS NULL"
+	}
 	if q.Waiting {
 		query += " AND (seq > " + relayed + " OR seq IN (SELECT seq FROM outbox))"
 	}
-	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL ORDER BY seq LIMIT ?6"
-	args = append(args, q.Limit)
+	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL AND ?6 IS NOT NULL ORDER BY seq LIMIT ?7"
+	args = append(args, string(q.Client), q.Limit)
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		return each(conn, func(stmt *sqlite.Stmt) error {
 			e := directory.Entry{Seq: stmt.ColumnInt64(0)}

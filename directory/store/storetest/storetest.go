@@ -43,6 +43,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Operators", func(t *testing.T) { runOperators(t, open) })
 	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
 	t.Run("Trail", func(t *testing.T) { runTrail(t, open) })
+	t.Run("OwnTrail", func(t *testing.T) { runOwnTrail(t, open) })
 	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
 	t.Run("Registry", func(t *testing.T) { runRegistry(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, open) })

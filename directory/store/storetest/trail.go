@@ -112,6 +112,54 @@ func runTrail(t *testing.T, open Opener) {
 	}
 }
 
+// Domain 3.6: a client's own events are those that it did itself in its organization:
+// not those of people who came through it, of its name in another place, or about it.
+func runOwnTrail(t *testing.T, open Opener) {
+	e := setup(t, open)
+	by := func(n int, resource string, a directory.Actor) directory.Event {
+		one := event(n, resource)
+		one.Actor = a
+		return one
+	}
+	okta := directory.Actor{Kind: directory.Client, Connection: "okta", Credential: "c"}
+	machine, other, person := okta, okta, okta
+	machine.Subject, other.Connection = "sub", "okta2"
+	person.User = "ada"
+	stray := by(9, "ada", okta)
+	stray.Org = OrgB
+	told := by(6, "okta", directory.Actor{Kind: directory.ByMember, Connection: "okta", User: "bob"})
+	told.Effects = []directory.Effect{{Code: "told", Value: "client\x00okta", Count: 1}, {Code: "told", Value: "okta", Count: 1}}
+	mine := by(1, "ada", okta)
+	mine.Effects = []directory.Effect{{Code: "assignment.enabled", Value: "books", Count: 1}}
+	second := by(8, "eve", okta)
+	second.Action = "user.deactivate"
+	e.update(func(tx directory.Tx) error {
+		return tx.Emit(e.ctx, mine, by(2, "ada", other), by(3, "ada", person), by(4, "ada", machine), by(5, "ada", directory.Actor{Kind: directory.BySchedule}), told)
+	})
+	e.update(func(tx directory.Tx) error {
+		return tx.Record(e.ctx, by(7, "okta", directory.Actor{Kind: directory.Operator, Connection: "okta"}))
+	})
+	e.update(func(tx directory.Tx) error { return tx.Emit(e.ctx, second, stray) })
+	for _, c := range []struct {
+		want string
+		q    directory.TrailQuery
+	}{
+		{"148", directory.TrailQuery{Client: "okta"}},
+		{"14", directory.TrailQuery{Client: "okta", Limit: 2}},
+		{"2", directory.TrailQuery{Client: "okta2"}},
+		{"", directory.TrailQuery{Client: "client"}},
+		{"14", directory.TrailQuery{Client: "okta", Resource: "ada"}},
+		{"8", directory.TrailQuery{Client: "okta", Action: "user.deactivate"}},
+		{"1", directory.TrailQuery{Client: "okta", About: "books"}},
+		{"", directory.TrailQuery{Client: "okta", About: "bob"}},
+		{"9", directory.TrailQuery{Org: OrgB, Client: "okta"}},
+	} {
+		if got := e.seen(c.q); got != c.want {
+			t.Errorf("%+v finds %q, want %q", c.q, got, c.want)
+		}
+	}
+}
+
 // Whoever copies an organization finds out what there is.
 func runContents(t *testing.T, open Opener) {
 	e := setup(t, open)

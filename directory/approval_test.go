@@ -1,0 +1,66 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+)
+
+// G9, 3.6: an approval holds for a day, for one change, and not of who gave it; one that
+// nobody used is forgotten.
+func TestApprovalsLapse(t *testing.T) {
+	e := turning(t)
+	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, TwoPeople: true})
+	ada := e.add(`{"userName":"ada@x.example"}`)
+	id := directory.ApprovalID(directory.ToHold, ada)
+	as := func(who string, c directory.Change) error {
+		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: directory.Actor{Kind: directory.ByMember, User: who, Role: directory.Admin, Rank: directory.AdminRank}, Change: c})
+		return err
+	}
+	allow := func(who string) {
+		t.Helper()
+		err := as(who, directory.Command{Action: "approval.give", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+			_, err := directory.Approve(ctx, r, d, id)
+			return nil, err
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(when, who string) {
+		t.Helper()
+		var no *directory.Refusal
+		if err := as(who, directory.Hold(user, ada, true)); !errors.As(err, &no) || no.Code() != "approval.required" {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	refused("nobody has allowed it", "eve")
+	allow("bob")
+	refused("bob himself", "bob")
+	e.at(e.now.Add(directory.ApprovalLife - time.Second))
+	if _, ok := have[directory.Approval](e, id); !ok {
+		t.Error("it is forgotten before its time")
+	}
+	e.now = e.now.Add(time.Second)
+	refused("a day later", "eve")
+	e.at(e.now.Add(time.Second))
+	if _, ok := have[directory.Approval](e, id); ok {
+		t.Error("it is not forgotten")
+	}
+	allow("bob")
+	if err := as("eve", directory.Hold(user, ada, true)); err != nil {
+		t.Error(err)
+	}
+	if _, ok := have[directory.Approval](e, id); ok {
+		t.Error("it is not used up")
+	}
+	if err := as("eve", directory.Hold(user, ada, true)); err != nil {
+		t.Errorf("what is so already: %v", err)
+	}
+	if err := as("eve", directory.Hold(user, ada, false)); err == nil {
+		t.Error("the approval to set a hold lifts it")
+	}
+}
