@@ -227,7 +227,7 @@ func (a *API) caller(r *http.Request) (caller, error) {
 // token that states so needs no person, but is nobody's who left (K59).
 func (a *API) member(ctx context.Context, c *caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
-		person, err := directory.Subject(ctx, r, p.Org, p.Subject)
+		person, err := p.Resolve(ctx, r)
 		if err == nil {
 			err = directory.Admit(ctx, r, person, p.Issued)
 		}

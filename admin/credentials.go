@@ -199,8 +199,8 @@ func (a *API) introspectJWT(ctx context.Context, token string) (out introspectio
 	if err != nil {
 		return out, err
 	}
-	err = a.read(ctx, func(rd directory.Reader, org directory.OrgID) error {
-		person, err := directory.Subject(ctx, rd, org, p.Subject)
+	err = a.read(ctx, func(rd directory.Reader, _ directory.OrgID) error {
+		person, err := p.Resolve(ctx, rd)
 		if err == nil {
 			err = directory.Admit(ctx, rd, person, p.Issued)
 		}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -55,6 +56,16 @@ func Invalid(cause error) *Error {
 	}
 }
 
+// Nameless is the answer to an access token that is good, but without the claim by
+// which its binding knows people.
+func Nameless(claim string) *Error {
+	return &Error{
+		Status: http.StatusUnauthorized, Challenge: challenge + `, error="invalid_token"`, Cause: errors.New("the claim for people is missing or not a line of text"),
+		Detail: fmt.Sprintf("The access token is without the claim %s, by which people are known here, and does not say that it is a machine's; "+
+			"have its issuer put that claim into it.", claim),
+	}
+}
+
 // Unavailable is the answer when a credential cannot be judged now: the store or
 // the keys of an issuer are out of reach. The caller may try again.
 func Unavailable(cause error) *Error {
@@ -73,4 +84,13 @@ func Insufficient(scope string) *Error {
 		Detail: fmt.Sprintf("The credential does not have the scope %s, which this request needs; "+
 			"use one that has it, or add it to the connection and its token.", scope),
 	}
+}
+
+// Unmarked is the answer to an access token that states no scopes and tells nothing of
+// whose it is, where a request needs a scope.
+func Unmarked(scope string) *Error {
+	e := Insufficient(scope)
+	e.Detail = fmt.Sprintf("The access token states no scopes and does not say that it is a machine's, so it does not have the scope %s, which this request needs; "+
+		"have its issuer state scopes, or name its subject in the configuration of the issuer.", scope)
+	return e
 }

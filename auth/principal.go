@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 )
 
 // Principal is a caller whose credential was verified. Its slices are shared
@@ -19,9 +20,13 @@ type Principal struct {
 	// id of a token, or a fingerprint of issuer and subject. Never a secret.
 	Credential string
 	// Subject and Issuer are the sub and iss of an access token, and empty for
-	// a token of this server. Only the two together identify anybody (K28).
+	// a token of this server. Only the two together identify anybody (K28). Where
+	// the binding names another claim for people, Subject is that one.
 	Subject string
 	Issuer  string
+	// Lacks is the claim that the binding names for people, where the token of a
+	// machine is without it: then Subject is its sub, and means no person.
+	Lacks string
 	// Person is the id of the person here whom Subject means, where that is known. It
 	// stands for Subject in the audit, which holds no names.
 	Person string
@@ -34,10 +39,22 @@ type Principal struct {
 	Operator bool
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
-	// Inherited tells that an access token stated no scopes and showed no person, so
-	// that these are all of its connection: for a machine. Whoever turns out to be, or
-	// to have been, a person of the organization has none of them.
+	// Inherited tells that an access token stated no scopes and counts as a machine's,
+	// so that these are all of its connection. Whoever turns out to be, or to have been,
+	// a person of the organization has none of them.
 	Inherited bool
+	// Unmarked tells that an access token states no scopes and shows neither a person
+	// nor a machine, so that it has none.
+	Unmarked bool
+}
+
+// Resolve finds the person whom an access token is about. Its errors are those of
+// directory.Subject.
+func (p Principal) Resolve(ctx context.Context, r directory.Reader) (*scim.Resource, error) {
+	if p.Lacks != "" {
+		return nil, directory.ErrNotFound
+	}
+	return directory.Subject(ctx, r, p.Org, p.Subject)
 }
 
 // Actor is the principal as the directory knows it.

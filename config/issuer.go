@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,11 +22,14 @@ type Issuer struct {
 	Connection   string
 	AllowPrivate bool
 	ScopeClaim   string
+	SubjectClaim string
+
+	AllowUnmarked bool
 }
 
 // newIssuer returns the defaults of a list element.
 func newIssuer() Issuer {
-	return Issuer{Algorithms: []string{"RS256"}, ScopeClaim: "scope"}
+	return Issuer{Algorithms: []string{"RS256"}, ScopeClaim: "scope", SubjectClaim: "sub"}
 }
 
 var issuerFields = []field[Issuer]{
@@ -67,13 +71,26 @@ var issuerFields = []field[Issuer]{
 	},
 	{
 		key: "scope_claim", at: func(i *Issuer) any { return &i.ScopeClaim }, sample: "scope",
-		doc: "Claim that lists the scopes. A token without it has those of its connection if it is a machine's, and none if its subject is a person, was one, or it shows marks of one and neither subjects nor claims name it.",
+		doc: "Claim that lists the scopes. A token without it has those of its connection if it says that it is a machine's, or subjects or claims name it, and its subject neither is nor was a person; and else none.",
+	},
+	{
+		key: "subject_claim", at: func(i *Issuer) any { return &i.SubjectClaim }, sample: "oid",
+		doc: "Claim that says which person a token is about, by externalId or userName: for Entra oid. It must be one that the issuer gives to one person for ever and that nobody can change.",
+	},
+	{
+		key: "allow_unmarked", at: func(i *Issuer) any { return &i.AllowUnmarked }, sample: "false",
+		doc: "Take a token that states no scopes and shows neither a person nor a machine for a machine's. Nobody who signs in may get such a token.",
 	},
 }
 
 // algorithms are the asymmetric ones: with a shared key, whoever can check a
 // token could also make one.
 var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// unfit claims cannot say who a person is: what people change themselves, what another
+// has later, what is about the request, and what many have alike.
+var unfit = regexp.MustCompile(`(?i)mail|name|phone|upn|login|^(address|birthdate|gender|locale|picture|profile|website|zoneinfo|` +
+	`iss|aud|exp|nbf|iat|jti|sid|nonce|azp|appid|client_?id|cid|tid|hd|org_id|idp|ipaddr|scope|scp|roles|groups|typ|ver|acr|amr|auth_time|idtyp|gty)$`)
 
 // issuers checks each entry, and that no two claim the same tokens.
 func (v *validator) issuers() {
@@ -109,10 +126,15 @@ func (v *validator) issuer(key string, i *Issuer) {
 		{"organization", i.Organization, "name the organization that the token acts in"},
 		{"connection", i.Connection, "name the connection that the token acts as"},
 		{"scope_claim", i.ScopeClaim, "name the claim that lists the scopes, such as scope"},
+		{"subject_claim", i.SubjectClaim, "name the claim that says which person a token is about, such as sub"},
 	} {
 		if need.value == "" {
 			v.add(key+"."+need.name, "is empty; "+need.what)
 		}
+	}
+	if unfit.MatchString(i.SubjectClaim) {
+		v.add(key+".subject_claim", "names a claim that people can change, that goes from one to another, or that many have alike; "+
+			"use one that the issuer gives to one person and never again, such as sub or Entra's oid")
 	}
 	if len(i.Algorithms) == 0 {
 		v.add(key+".algorithms", "is empty; list at least one, such as RS256")

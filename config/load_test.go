@@ -50,12 +50,14 @@ issuers:
     algorithms: [ES256, EdDSA]
     organization: acme
     connection: entra
+    subject_claim: oid
   - issuer: http://10.1.2.3
     audience: [api]
     organization: acme
     connection: inside
     allow_private: true
     scope_claim: roles
+    allow_unmarked: true
 `
 
 func TestLoadEveryKind(t *testing.T) {
@@ -72,10 +74,10 @@ func TestLoadEveryKind(t *testing.T) {
 	want.Issuers = []config.Issuer{{
 		Issuer: "https://login.example.com/tenant", Audience: []string{"api"}, Subjects: []string{"0123", "no"},
 		Claims: map[string]string{"tid": "1e3"}, Algorithms: []string{"ES256", "EdDSA"},
-		Organization: "acme", Connection: "entra", ScopeClaim: "scope",
+		Organization: "acme", Connection: "entra", ScopeClaim: "scope", SubjectClaim: "oid",
 	}, {
 		Issuer: "http://10.1.2.3", Audience: []string{"api"}, Algorithms: []string{"RS256"},
-		Organization: "acme", Connection: "inside", AllowPrivate: true, ScopeClaim: "roles",
+		Organization: "acme", Connection: "inside", AllowPrivate: true, ScopeClaim: "roles", SubjectClaim: "sub", AllowUnmarked: true,
 	}}
 	got := load(t, config.Sources{File: path})
 	if got.BootstrapToken.Reveal() != canary || got.BootstrapToken.File() != filepath.Join(folder, "token") {

@@ -104,6 +104,8 @@ issuers:
     connection: c
     allow_private: false
     scope_claim: scope
+    subject_claim: sub
+    allow_unmarked: false
 `
 
 func TestString(t *testing.T) {

@@ -180,7 +180,7 @@ func TestIssuerURLs(t *testing.T) {
 			c := config.Default()
 			c.Issuers = []config.Issuer{{
 				Issuer: tt.in, Audience: []string{"a"}, Algorithms: []string{"RS256"},
-				Organization: "o", Connection: "c", ScopeClaim: "scope", AllowPrivate: allow,
+				Organization: "o", Connection: "c", ScopeClaim: "scope", SubjectClaim: "sub", AllowPrivate: allow,
 			}}
 			var want []string
 			if text := map[bool]string{false: tt.want, true: tt.wantPrivate}[allow]; text != "" {
@@ -208,6 +208,7 @@ issuers:
     organization: o
     connection: c
     scope_claim: ""
+    subject_claim: ""
   - issuer: https://b.example
     audience: [y, x, y]
     claims: {tid: "1"}
@@ -219,6 +220,31 @@ issuers:
     organization: o3
     connection: c3
 `
+
+// TestSubjectClaims is the configured half of K28: what people can change, or many have
+// alike, says nobody's name.
+func TestSubjectClaims(t *testing.T) {
+	t.Parallel()
+	for claim, good := range map[string]bool{
+		"sub": true, "oid": true, "uid": true, "https://corp.example/employee_id": true,
+		"email": false, "Email": false, "emails": false, "verified_primary_email": false, "upn": false, "preferred_username": false, "unique_name": false, "name": false,
+		"phone_number": false, "login_hint": false, "tid": false, "azp": false, "appid": false, "client_id": false, "clientId": false, "aud": false, "groups": false, "sid": false,
+	} {
+		c := config.Default()
+		c.Issuers = []config.Issuer{{
+			Issuer: "https://login.example.com", Audience: []string{"a"}, Algorithms: []string{"RS256"},
+			Organization: "o", Connection: "c", ScopeClaim: "scope", SubjectClaim: claim,
+		}}
+		var want []string
+		if !good {
+			want = []string{"default: issuers[0].subject_claim names a claim that people can change, that goes from one to another, or that many have alike; " +
+				"use one that the issuer gives to one person and never again, such as sub or Entra's oid."}
+		}
+		if diff := cmp.Diff(want, problems(t, "", c.Validate())); diff != "" {
+			t.Errorf("%s: %s", claim, diff)
+		}
+	}
+}
 
 func TestIssuers(t *testing.T) {
 	t.Parallel()
@@ -232,8 +258,9 @@ func TestIssuers(t *testing.T) {
 		path + ":3: issuers[0].connection is empty; name the connection that the token acts as.",
 		path + ":7: issuers[0].algorithms holds one that is not accepted; use only RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA.",
 		path + ":15: issuers[1].scope_claim is empty; name the claim that lists the scopes, such as scope.",
+		path + ":16: issuers[1].subject_claim is empty; name the claim that says which person a token is about, such as sub.",
 		path + ":12: issuers[1].algorithms is empty; list at least one, such as RS256.",
-		path + ":16: issuers[2] matches the same tokens as issuers[1]; tell the two apart by audience, subjects or claims, or remove one.",
+		path + ":17: issuers[2] matches the same tokens as issuers[1]; tell the two apart by audience, subjects or claims, or remove one.",
 	}
 	if diff := cmp.Diff(want, problems(t, "", err)); diff != "" {
 		t.Error(diff)

@@ -37,10 +37,18 @@ type Binding struct {
 	Connection directory.ConnectionID
 	// ScopeClaim names the claim that lists scopes, as a text with spaces or a
 	// list. A token that has it is narrowed to those of ours in it, even to none. A
-	// token without it has the scopes of its connection, and none where it shows
-	// marks of a person, unless Subjects or Claims say which callers are meant; a
-	// claim that tells the tenant alone does not.
+	// token without it has the scopes of its connection if it says that it is a
+	// machine's, or if Subjects or Claims say which callers are meant, which a claim
+	// that tells the tenant alone does not; and none otherwise.
 	ScopeClaim string
+	// SubjectClaim names the claim that says which person a token is about, as people
+	// are known here (externalId or userName); sub when empty. A token without it is
+	// refused, unless it is a machine's and shows no person. A claim that people can
+	// change, or that goes from one to another, is not accepted (K28).
+	SubjectClaim string
+	// AllowUnmarked takes a token that states no scopes and shows neither a person nor
+	// a machine for a machine's. Nobody who signs in may get such a token.
+	AllowUnmarked bool
 	// AllowPrivate lets the issuer be inside the network: plain http, private and
 	// loopback addresses. Link-local ones stay refused. Bindings of one issuer
 	// must agree.
@@ -79,6 +87,10 @@ func (b Binding) check(loopback bool) (*binding, error) {
 			add("the algorithm %q is not accepted; use one of %s", alg, strings.Join(allAlgorithms, ", "))
 		}
 	}
+	if unfit.MatchString(b.SubjectClaim) {
+		add("the claim %q cannot say who a person is, because people can change it, it goes from one to another, or many have the same; "+
+			"use one that the issuer gives to one person and never again, such as sub or Entra's oid", b.SubjectClaim)
+	}
 	if b.Org == "" || b.Connection == "" {
 		add("the organization or the connection is empty; name whom the tokens act for")
 	}
@@ -94,6 +106,9 @@ func (b Binding) check(loopback bool) (*binding, error) {
 }
 
 func (b Binding) withDefaults(tenant string) *binding {
+	if b.SubjectClaim == "" {
+		b.SubjectClaim = "sub"
+	}
 	if len(b.Algorithms) == 0 {
 		b.Algorithms = defaultAlgorithms
 	}

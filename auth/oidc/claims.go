@@ -84,12 +84,12 @@ func (o object) access() error {
 	return nil
 }
 
-// subject returns the sub claim, which every access token has (RFC 9068 section
-// 2.2). It goes into logs, so it must be one line.
-func (o object) subject() (string, error) {
-	sub, ok := o.text("sub")
+// subject returns a claim that says whose the token is: sub, which every access token
+// has (RFC 9068 section 2.2), or another. It goes into logs, so it must be one line.
+func (o object) subject(claim string) (string, error) {
+	sub, ok := o.text(claim)
 	if !ok || sub == "" || len(sub) > maxSubject || !utf8.ValidString(sub) || strings.ContainsFunc(sub, unicode.IsControl) {
-		return "", errors.New("the sub claim is missing, too long or not a line of text")
+		return "", fmt.Errorf("the %s claim is missing, too long or not a line of text", claim)
 	}
 	return sub, nil
 }

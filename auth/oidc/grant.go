@@ -26,10 +26,13 @@ const remember = time.Minute
 // signature; never under anything that two issuers could give alike (K08).
 type grant struct {
 	binding   *binding
-	subject   string
+	sub       string
+	subject   string      // whom the token is about
+	lacks     string      // the claim that is not there, where no person is meant
 	issued    time.Time   // iat; zero when the token does not say
 	signedIn  time.Time   // auth_time, or else iat
 	scopes    auth.Scopes // as stated by the token
+	unmarked  bool
 	principal auth.Principal
 	from      time.Time // when it was verified
 	until     time.Time
@@ -59,7 +62,7 @@ func (v *Verifier) judge(ctx context.Context, token string, now time.Time) (*gra
 	if err := claims.access(); err != nil {
 		return nil, err
 	}
-	subject, err := claims.subject()
+	sub, err := claims.subject("sub")
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +73,30 @@ func (v *Verifier) judge(ctx context.Context, token string, now time.Time) (*gra
 	if err := iss.signed(ctx, token, second, h, b, claims, now); err != nil {
 		return nil, err
 	}
-	until := now.Add(remember)
-	if exp.Before(until) {
-		until = exp
+	g := &grant{binding: b, sub: sub, scopes: b.scopes(claims), unmarked: b.unmarked(claims), from: now, until: now.Add(remember)}
+	if exp.Before(g.until) {
+		g.until = exp
 	}
-	issued, _ := claims.date("iat")
-	signedIn, ok := claims.date("auth_time")
-	if !ok || signedIn.After(issued) {
-		signedIn = issued
+	g.issued, _ = claims.date("iat")
+	var ok bool
+	if g.signedIn, ok = claims.date("auth_time"); !ok || g.signedIn.After(g.issued) {
+		g.signedIn = g.issued
 	}
-	return &grant{binding: b, subject: subject, issued: issued, signedIn: signedIn, scopes: b.scopes(claims), from: now, until: until}, nil
+	return g, g.name(claims)
+}
+
+// name fills in whom the token is about. One without the claim for people must be a
+// machine's, so that nobody who left passes for one by leaving it out (K59).
+func (g *grant) name(claims object) error {
+	var err error
+	if g.subject, err = claims.subject(g.binding.SubjectClaim); err == nil {
+		return nil
+	}
+	if claims.person() || !g.binding.chosen() && !claims.machine() {
+		return auth.Nameless(g.binding.SubjectClaim)
+	}
+	g.subject, g.lacks = g.sub, g.binding.SubjectClaim
+	return nil
 }
 
 // choose returns the issuer that the token names, letter for letter, and its first
@@ -140,8 +157,9 @@ func (v *Verifier) admit(ctx context.Context, g *grant, now time.Time) (*grant, 
 	fresh := *g
 	fresh.read = now
 	fresh.principal = auth.Principal{
-		Org: b.Org, Connection: c, Credential: fingerprint(b.Issuer, g.subject),
-		Subject: g.subject, Issuer: b.Issuer, Issued: g.issued, SignedIn: g.signedIn, Scopes: auth.Bounded(c, g.scopes), Inherited: g.scopes == nil,
+		Org: b.Org, Connection: c, Credential: fingerprint(b.Issuer, g.sub),
+		Subject: g.subject, Issuer: b.Issuer, Lacks: g.lacks, Issued: g.issued, SignedIn: g.signedIn,
+		Scopes: auth.Bounded(c, g.scopes), Inherited: g.scopes == nil, Unmarked: g.unmarked,
 	}
 	return &fresh, nil
 }

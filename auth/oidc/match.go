@@ -60,15 +60,21 @@ func (b *binding) sameTenant(claims object) error {
 	return nil
 }
 
+// states reports whether the token says which scopes it has.
+func (b *binding) states(claims object) bool {
+	_, present := claims[b.ScopeClaim]
+	return b.ScopeClaim != "" && present
+}
+
 // scopes returns those of ours that the token states, or nil when it states none and
-// shows no person, so that it has those of its connection.
+// is a machine's, so that it has those of its connection.
 func (b *binding) scopes(claims object) auth.Scopes {
 	stated := auth.Scopes{}
-	if _, present := claims[b.ScopeClaim]; b.ScopeClaim == "" || !present {
-		if !b.chosen() && claims.person() {
-			return stated
+	if !b.states(claims) {
+		if b.chosen() || claims.machine() || b.AllowUnmarked && !claims.person() {
+			return nil
 		}
-		return nil
+		return stated
 	}
 	list, ok := claims.texts(b.ScopeClaim)
 	if !ok {
@@ -82,4 +88,10 @@ func (b *binding) scopes(claims object) auth.Scopes {
 		}
 	}
 	return stated
+}
+
+// unmarked reports whether a token has no scopes because it says neither which nor
+// whose it is.
+func (b *binding) unmarked(claims object) bool {
+	return !b.states(claims) && b.scopes(claims) != nil && !claims.person()
 }

@@ -1,14 +1,15 @@
 package oidc
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // personal claims are in the access tokens of people: an address or a part of a name
 // (OpenID Connect Core section 5.1, RFC 9068 section 2.2.2), or what Entra's first
-// version calls a user. preferred_username is one too, see serviceAccount.
-var personal = []string{"email", "given_name", "family_name", "upn", "unique_name"}
+// version and Okta call a user. preferred_username is one too, see serviceAccount.
+var personal = []string{"email", "given_name", "family_name", "upn", "unique_name", "uid"}
 
 // loose claims are in the access tokens of people as well, but some issuers put one
 // into those of clients: a sign-in (RFC 9068 section 2.2.1), which Cognito dates for
@@ -37,6 +38,17 @@ func (o object) person() bool {
 	return slices.ContainsFunc(loose, o.says) && !o.ofClient()
 }
 
+// machine reports whether a token says that it is a machine's and shows no person.
+func (o object) machine() bool { return !o.person() && (o.ofClient() || o.ofApp()) }
+
+// ofApp reports whether Entra made a token for an application: its sub is its oid there,
+// while that of a person is made up for each application.
+func (o object) ofApp() bool {
+	sub, _ := o.text("sub")
+	oid, _ := o.text("oid")
+	return sub == oid && sub != "" && (o.says("appid") || o.says("azp"))
+}
+
 // ofClient reports whether a token says of itself that its subject is the client that
 // asked for it (RFC 9068 section 2.2, on sub).
 func (o object) ofClient() bool {
@@ -50,11 +62,19 @@ func (o object) ofClient() bool {
 	name, _ := o.text("preferred_username")
 	for _, claim := range []string{"azp", "client_id", "appid", "cid"} {
 		client, _ := o.text(claim)
-		if client != "" && (sub == client || sub == client+"@clients" || strings.EqualFold(name, serviceAccount+client)) {
+		if client != "" && (sub == client || sub == client+"@clients" || o.keycloak(client) && strings.EqualFold(name, serviceAccount+client)) {
 			return true
 		}
 	}
 	return false
+}
+
+// keycloak reports whether a token names the client as Keycloak does where no user is
+// signed in: anybody may be called like a service account.
+func (o object) keycloak(client string) bool {
+	id, _ := o.text("client_id")
+	old, _ := o.text("clientId")
+	return id == client || old == client
 }
 
 // says reports whether a claim is there and says something: neither null nor empty,
@@ -63,6 +83,12 @@ func (o object) says(claim string) bool {
 	v, ok := o[claim]
 	return ok && !slices.Contains([]string{"null", `""`, "[]", "{}", "0", "false"}, string(v))
 }
+
+// unfit claims cannot say who a person is: addresses, names and numbers that people
+// change themselves or that another has later, which is how accounts were taken over
+// (nOAuth, K28); and what a token says about the request or about many people.
+var unfit = regexp.MustCompile(`(?i)mail|name|phone|upn|login|^(address|birthdate|gender|locale|picture|profile|website|zoneinfo|` +
+	`iss|aud|exp|nbf|iat|jti|sid|nonce|azp|appid|client_?id|cid|tid|hd|org_id|idp|ipaddr|scope|scp|roles|groups|typ|ver|acr|amr|auth_time|idtyp|gty)$`)
 
 // tenants are claims that say whose people and clients a token is from, and nothing
 // about which of them: of Entra, Google and Auth0.

@@ -145,6 +145,9 @@ func (v *Verifier) InvalidateAll() { v.verified.InvalidateAll() }
 
 // outward turns any cause into what the client gets.
 func outward(err error) *auth.Error {
+	if ready, ok := errors.AsType[*auth.Error](err); ok {
+		return ready
+	}
 	if _, ok := errors.AsType[*outage](err); ok {
 		return auth.Unavailable(err)
 	}

@@ -10,14 +10,14 @@ import (
 
 // admitted finds the person behind an access token. Who may not be in any more is
 // refused, whatever the token says of its life (K23, K31, K59). A person has those
-// scopes that the token states, and may else do what /Me lets everybody do; a subject
-// that is nobody here, and never was anybody, is a machine's.
+// scopes that the token states, and may else do what /Me lets everybody do; one who is
+// nobody here, and never was anybody, has what the token gives.
 func (x *exchange) admitted() error {
 	if x.principal.Subject == "" {
 		return nil
 	}
 	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
-		person, err := directory.Subject(x.ctx, r, x.principal.Org, x.principal.Subject)
+		person, err := x.principal.Resolve(x.ctx, r)
 		if err == nil {
 			x.principal.Person = person.ID
 			err = directory.Admit(x.ctx, r, person, x.principal.Issued)
@@ -32,6 +32,7 @@ func (x *exchange) admitted() error {
 	case err != nil:
 		return err
 	}
+	x.principal.Unmarked = false // it is a person's
 	if x.principal.Inherited {
 		x.principal.Scopes = auth.Scopes{}
 	}
@@ -49,6 +50,8 @@ func (x *exchange) me() error {
 	switch {
 	case x.principal.Subject == "":
 		return &httpError{status: http.StatusNotFound, detail: "A provisioning token belongs to no person; /Me needs an access token of an OpenID Connect issuer."}
+	case x.principal.Lacks != "":
+		return &httpError{status: http.StatusNotFound, detail: "This access token is without the claim " + x.principal.Lacks + ", by which people are known here; /Me needs one that has it."}
 	case x.principal.Person == "":
 		return &httpError{status: http.StatusNotFound, detail: "No user has the subject of this access token as externalId or userName."}
 	}

@@ -66,8 +66,8 @@ func (i *Issuer) SetDocument(b []byte) {
 }
 
 // Token returns an access token signed with RS256. The claims are added to, or
-// replace, these: iss, aud "usher", sub "client", iat, and exp in an hour. A claim
-// that is nil is left out.
+// replace, these: iss, aud "usher", sub and client_id "client" as of a machine (RFC 9068
+// section 2.2), iat, and exp in an hour. A claim that is nil is left out.
 func (i *Issuer) Token(claims map[string]any) string {
 	return i.Sign(map[string]any{"typ": "at+jwt"}, claims)
 }
@@ -78,7 +78,7 @@ func (i *Issuer) Token(claims map[string]any) string {
 func (i *Issuer) Sign(header, claims map[string]any) string {
 	now := time.Now()
 	payload := merge(map[string]any{
-		"iss": i.URL, "aud": "usher", "sub": "client",
+		"iss": i.URL, "aud": "usher", "sub": "client", "client_id": "client",
 		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}, claims)
 	h := merge(map[string]any{"alg": "RS256"}, header)

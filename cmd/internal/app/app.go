@@ -199,7 +199,8 @@ func (a *App) issuers() (*oidc.Verifier, error) {
 	var bindings []oidc.Binding
 	for _, i := range a.cfg.Issuers {
 		bindings = append(bindings, oidc.Binding{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Audience: i.Audience, Subjects: i.Subjects, Claims: i.Claims,
-			Algorithms: i.Algorithms, Org: directory.OrgID(i.Organization), Connection: directory.ConnectionID(i.Connection), ScopeClaim: i.ScopeClaim, AllowPrivate: i.AllowPrivate})
+			Algorithms: i.Algorithms, Org: directory.OrgID(i.Organization), Connection: directory.ConnectionID(i.Connection), ScopeClaim: i.ScopeClaim, SubjectClaim: i.SubjectClaim,
+			AllowPrivate: i.AllowPrivate, AllowUnmarked: i.AllowUnmarked})
 	}
 	opts := oidc.Options{}
 	if a.cfg.Store.Shared() {

@@ -152,7 +152,7 @@ func TestTokensOfPeopleGiveNoScopes(t *testing.T) {
 	reads := s.issuer.Token(map[string]any{"sub": "ada@corp.example", "scope": "openid users:read"})
 	ask(200, reads, "GET", "/Users/"+bob, "")
 	ask(403, reads, "PATCH", "/Users/"+bob, deactivation)
-	ask(200, s.issuer.Token(map[string]any{"sub": "a-machine"}), "PATCH", "/Users/"+bob, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
+	ask(200, s.machine(), "PATCH", "/Users/"+bob, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
 
 	for range 2 { // one name that is two people's is nobody's, and no machine's either
 		s.prov(201, "POST", "/Users", fmt.Sprintf(`{"userName":"twin-%s@corp.example","externalId":"twin"}`, s.prov(200, "GET", "/Users", "").at("totalResults")))

@@ -50,7 +50,7 @@ func TestK23RevocationActsOnTheNextRequest(t *testing.T) {
 	s.wanted(200, "GET", "/scim/v2/Me", bare, "")
 	s.setActive(200, ada, false)
 	s.wanted(401, "GET", "/scim/v2/Me", bare, "")
-	s.wanted(200, "GET", "/scim/v2/Users", s.issuer.Token(map[string]any{"sub": "a-machine"}), "")
+	s.wanted(200, "GET", "/scim/v2/Users", s.machine(), "")
 	refused := s.ask(401, token, "GET", "/users", "")
 	if refused.header.Get("WWW-Authenticate") == "" || strings.Contains(refused.text, "ada@") {
 		t.Errorf("the refusal is %v %s", refused.header, refused.text)

@@ -12,6 +12,9 @@ func (s *signIn) plain(subject string) string {
 	return s.issuer.Token(map[string]any{"sub": subject})
 }
 
+// machine is one of the client credentials grant.
+func (s *signIn) machine() string { return s.issuer.Token(nil) }
+
 // stating is one that states scopes.
 func (s *signIn) stating(subject, scopes string) string {
 	return s.issuer.Token(map[string]any{"sub": subject, "scope": scopes})
@@ -70,7 +73,7 @@ func TestK59NobodyBecomesAMachineByLeaving(t *testing.T) {
 	s.owns("default", "corp.example")
 	s.api(200, "PUT", "/settings", `{"selfClose":true}`)
 	s.control(t, "PUT", "/connections/console", `{"organization":"default","scopes":["*","admin"],"dialect":"tolerant"}`, &struct{}{})
-	machine := s.plain("a-machine")
+	machine := s.machine()
 	s.wanted(200, "GET", "/scim/v2/Users", machine, "") // before anybody left
 	for i, way := range leavers {
 		name, external := fmt.Sprintf("p%d@corp.example", i), fmt.Sprintf("oid-%d", i)
