@@ -64,3 +64,35 @@ func TestApprovalsLapse(t *testing.T) {
 		t.Error("the approval to set a hold lifts it")
 	}
 }
+
+// S1-23: a block that is lifted by hand is counted no more; what is counted makes every
+// look at an address dearer.
+func TestLiftedByHandIsNotCounted(t *testing.T) {
+	e := turning(t)
+	ada := e.add(`{"userName":"ada@x.example"}`)
+	counted := func(want int64) {
+		t.Helper()
+		err := e.svc.Read(e.ctx, func(r directory.Reader) error {
+			n, err := r.Tally(e.ctx, "a", "people.gone")
+			if n != want {
+				t.Errorf("%d are counted, want %d", n, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.must(directory.Deactivate{Type: user, ID: ada})
+	counted(1)
+	e.must(directory.Command{Action: "block.lift", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		a, err := directory.FindAddress(ctx, r, user, d.Org, "ada@x.example")
+		if err != nil {
+			return nil, err
+		}
+		return nil, directory.Lift(ctx, r, d, user, &a)
+	}})
+	counted(0)
+	e.must(directory.Activate{Type: user, ID: ada})
+	counted(0)
+}

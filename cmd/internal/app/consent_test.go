@@ -152,3 +152,27 @@ func TestConsentThatDoesNotHold(t *testing.T) {
 	}
 	s.refused(s.accept(403, token, ""), "invitation.invalid", notValid)
 }
+
+// T9, T11, S3-21: a consent goes with whoever becomes a member by an invitation, and with
+// whose account is closed.
+func TestConsentGoesWithThePerson(t *testing.T) {
+	t.Parallel()
+	s := newStaffed(t)
+	theirs := s.tenant(t, "b")
+	ada, eve := s.external("ada@mail.example"), s.external("eve@mail.example")
+	for name, id := range map[string]string{"ada": ada, "eve": eve} {
+		s.as(name+"@mail.example", 200, "PUT", "/users/"+id+"/consent", "")
+	}
+	s.account("ada@mail.example", "")
+	s.accept(200, s.invite(ada), "")
+	s.stands(ada, "confirmed", "joined", "active")
+	s.api(404, "GET", "/consents/"+ada, "")
+
+	b := s.adminOf("b")
+	s.theirs(200, b, "PUT", "/settings", `{"selfClose":true}`)
+	home := s.inOrg(201, theirs, "POST", "/Users", `{"userName":"eve@mail.example"}`).at("id")
+	s.theirs(200, b, "GET", "/users/"+home+"/export", "")
+	s.theirs(200, b, "POST", "/users/"+home+"/close", `{"confirm":"eve@mail.example"}`)
+	s.prov(404, "GET", "/Users/"+eve, "")
+	s.same(s.api(200, "GET", "/consents", ""), "items", "[]")
+}

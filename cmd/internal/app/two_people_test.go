@@ -162,6 +162,9 @@ func TestTwoPeopleForWhatWasSaid(t *testing.T) {
 	// Letting somebody in is not held up, and lifts what their leaving has blocked (S1-8, S1-23).
 	b.as("ada@example.com", 200, "POST", "/users/"+gone+"/activate", "")
 	b.same(b.user(gone), usherUser+"/blockListed", "")
+	plus := b.person("plus+tag@example.com") // whose block is kept beside the record
+	b.setActive(200, plus, false)
+	b.as("ada@example.com", 200, "POST", "/users/"+plus+"/activate", "")
 	// It lifts no block that stands by itself.
 	b.as("ada@example.com", 200, "POST", "/users/"+gone+"/deactivate", "{}")
 	b.as("ada@example.com", 200, "POST", "/addresses/block", `{"email":"gone@example.com"}`)
