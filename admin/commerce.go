@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/usher-scim/usher/directory"
 )
@@ -72,23 +71,19 @@ func (a *API) block(ctx context.Context, in *blockInput, on bool) (*single[direc
 	rt := a.typed(ctx, "User")
 	var v directory.Address
 	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		d.Subject = directory.SecretHash(directory.MailKey(in.Body.Email)) // the audit holds no address
 		if on {
-			v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email))
-			v.User = "" // it stands by itself, whoever has the address
-		} else if v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email); err == nil && !v.Blocked {
+			v, err = directory.Block(ctx, r, d, in.Body.Email, in.Body.Reason)
+			return nil, err
+		}
+		if v, err = directory.FindAddress(ctx, r, rt, d.Org, in.Body.Email); err == nil && !v.Blocked {
 			err = directory.ErrNotFound
 		}
 		if err != nil {
 			return nil, err
 		}
-		d.Subject = directory.SecretHash(v.ID) // the audit holds no address
-		v.Blocked, v.Returns, v.By = on, false, d.Actor.Name()
-		if on {
-			v.Reason, v.Lifted = in.Body.Reason, time.Time{}
-		} else {
-			v.Lifted = d.Now
-		}
-		return nil, directory.Save(d, d.Org, &v)
+		v.By = d.Actor.Name()
+		return nil, v.Lift(d)
 	})
 	if err != nil || on || v.User == "" {
 		return one(v, v.Version), err
