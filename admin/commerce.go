@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
@@ -64,13 +63,9 @@ func (a *API) block(ctx context.Context, in *blockInput) (*single[directory.Addr
 	}
 	var v directory.Address
 	_, err := a.command(ctx, "block.add", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		if v, err = directory.LoadOr[directory.Address](ctx, r, d.Org, directory.MailKey(in.Body.Email)); err != nil {
-			return nil, err
-		}
-		d.Subject = directory.SecretHash(v.ID) // the audit holds no address
-		v.User = ""                            // it stands by itself, whoever has the address
-		v.Blocked, v.Returns, v.By, v.Reason, v.Lifted = true, false, d.Actor.Name(), in.Body.Reason, time.Time{}
-		return nil, directory.Save(d, d.Org, &v)
+		d.Subject = directory.SecretHash(directory.MailKey(in.Body.Email)) // the audit holds no address
+		v, err = directory.Block(ctx, r, d, in.Body.Email, in.Body.Reason)
+		return nil, err
 	})
 	return one(v, v.Version), err
 }

@@ -47,7 +47,7 @@ func TestAClosedAccountGetsNothing(t *testing.T) {
 }
 
 // T10, S3-21: when the retention of a removed person is over, what was kept beside the
-// record goes with it; the block of the address stays.
+// record goes with it; the block of the address stays, without the address.
 func TestRetentionEndsForAllThatWasKept(t *testing.T) {
 	e := turning(t)
 	ada := e.add(`{"userName":"ada@mail.example"}`)
@@ -66,7 +66,10 @@ func TestRetentionEndsForAllThatWasKept(t *testing.T) {
 	if _, ok := have[directory.Invitation](e, ada); ok {
 		t.Error("the invitation is still there, with the address")
 	}
-	if a, ok := have[directory.Address](e, "ada@mail.example"); !ok || !a.Blocked {
+	if _, ok := have[directory.Address](e, "ada@mail.example"); ok {
+		t.Error("the address is still there")
+	}
+	if _, ok := have[directory.Barred](e, directory.SecretHash("ada@mail.example")); !ok {
 		t.Error("S1-7: the block is gone")
 	}
 }

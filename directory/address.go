@@ -27,6 +27,8 @@ type Address struct {
 	By      string `json:"by,omitempty"` // Actor.Name
 	// Lifted is when the block was lifted; the entry stays (S1-23).
 	Lifted time.Time `json:"liftedAt,omitzero"`
+
+	barred *Barred // in place of an entry of its own
 }
 
 // Kind is "address".
@@ -48,7 +50,7 @@ const gone = "people.gone"
 // when nothing did.
 func FindAddress(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Address, error) {
 	key := MailKey(address)
-	kept, err := Load[Address](ctx, r, org, key)
+	kept, err := KeptAddress(ctx, r, org, key)
 	if err == nil && (kept.User == "" || !kept.Blocked && !kept.Returns) {
 		return kept, nil // by hand, or lifted
 	}
@@ -119,14 +121,15 @@ func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, 
 	each(d.Before)
 	each(d.After) // which may have others by the same request
 	for key, found := range own {
-		entry, err := LoadOr[Address](ctx, r, d.Org, key)
-		if err != nil {
+		entry, err := KeptAddress(ctx, r, d.Org, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return 0, err
 		}
-		if found && entry.Version == 0 || !blocked && !returns || entry.Blocked && entry.User == "" { // by hand, which outlives who has the address
+		byHand := entry.Blocked && entry.User == "" // which is no departure's to change
+		if byHand || found && entry.Version == 0 || !blocked && !returns {
 			continue
 		}
-		entry.User, entry.Blocked, entry.Returns, entry.Lifted = d.Before.ID, blocked, returns && !blocked, time.Time{}
+		entry.ID, entry.User, entry.Blocked, entry.Returns, entry.Lifted = key, d.Before.ID, blocked, returns && !blocked, time.Time{}
 		if d.Leaves() || entry.By == "" {
 			entry.By = by
 		}
@@ -161,7 +164,7 @@ func KeptAddresses(ctx context.Context, r Reader, d *Draft) (kept []Address, err
 		return nil, err
 	}
 	for _, key := range AddressesOf(d.After) {
-		a, err := Load[Address](ctx, r, d.Org, key)
+		a, err := KeptAddress(ctx, r, d.Org, key)
 		if errors.Is(err, ErrNotFound) || a.User == d.Before.ID {
 			continue
 		}
@@ -176,8 +179,8 @@ func KeptAddresses(ctx context.Context, r Reader, d *Draft) (kept []Address, err
 // Lift ends the block of an address by hand, and with it the one that the record of its
 // person holds, who may be gone.
 func Lift(ctx context.Context, r Reader, d *Draft, rt *scim.ResourceType, a *Address) error {
-	a.Blocked, a.Returns, a.By, a.Lifted = false, false, d.Actor.Name(), d.Now
-	if err := Save(d, d.Org, a); err != nil || a.User == "" {
+	a.By = d.Actor.Name()
+	if err := a.Lift(d); err != nil || a.User == "" {
 		return err
 	}
 	person, err := r.Get(ctx, Ref{d.Org, rt, a.User})

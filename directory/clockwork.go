@@ -256,7 +256,7 @@ func (c clockwork) tombstones(ctx context.Context) error {
 				return nil, err
 			}
 			d.Subject = t.ID
-			return nil, eraseRecord(ctx, r, d, t.ID)
+			return nil, eraseStone(ctx, r, d, &t)
 		}})
 	}
 	return err

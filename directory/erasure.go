@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/usher-scim/usher/scim"
 )
 
 // Erase leaves nothing of the person that the draft removes (T11, S3-21): what is kept
@@ -18,9 +20,6 @@ func Erase(ctx context.Context, r Reader, d *Draft) error {
 	if err := eraseRecord(ctx, r, d, d.Before.ID); err != nil {
 		return err
 	}
-	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: (*Address)(nil).Kind(), Key: "user:" + d.Before.ID}); err != nil {
-		return err
-	}
 	for _, address := range addresses {
 		if err := eraseAddress(ctx, r, d, address); err != nil {
 			return err
@@ -30,7 +29,8 @@ func Erase(ctx context.Context, r Reader, d *Draft) error {
 	return nil
 }
 
-// eraseRecord drops what is kept beside a record of a person, by its id.
+// eraseRecord drops what is kept beside a record of a person, by its id. A block of
+// theirs goes on without the address.
 func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 	for _, kind := range []Kind{(*Credential)(nil).Kind(), (*Departure)(nil).Kind(), (*Assignment)(nil).Kind(), (*Subscription)(nil).Kind(), (*Grant)(nil).Kind(), Idempotency} {
 		if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: kind, Key: "user:" + id}); err != nil {
@@ -51,6 +51,15 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
+	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + id})
+	for i := range kept {
+		if err == nil {
+			err = redact(ctx, r, d, kept[i].ID)
+		}
+	}
+	if err != nil {
+		return err
+	}
 	if err := forgetPlans(ctx, r, d, id); err != nil {
 		return err
 	}
@@ -70,28 +79,95 @@ func addressesEver(ctx context.Context, r Reader, d *Draft) ([]string, error) {
 	return all, err
 }
 
-// eraseAddress drops what is known by an address: its block, what an earlier record
-// of its person left, and answers that hold it.
+// eraseAddress drops what is known by an address: what an earlier record of its person
+// left, and purchases and answers that hold it. While such a record is under a legal hold
+// nothing of that goes, and all of it when the hold ends. What is known by an address
+// that somebody else here has too is not the person's alone, and stays.
 func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error {
-	if err := dropOne[Address](ctx, r, d, address); err != nil {
+	if others, err := othersWith(ctx, r, d, address); err != nil || others {
 		return err
 	}
-	stones, err := All[Tombstone](ctx, r, DocumentQuery{Org: d.Org, Key: "email:" + SecretHash(address)})
-	if err != nil {
-		return err
-	}
+	stones, err := stonesOf(ctx, r, d, address)
+	held := false
 	for i := range stones {
-		if stones[i].LegalHold {
-			continue
+		switch {
+		case err != nil:
+		case stones[i].LegalHold:
+			stones[i].Closed, stones[i].EraseAt, held = true, d.Now, true
+			err = Save(d, d.Org, &stones[i])
+		default:
+			err = eraseRecord(ctx, r, d, stones[i].ID)
 		}
-		if err := eraseRecord(ctx, r, d, stones[i].ID); err != nil {
-			return err
-		}
+	}
+	if err != nil || held {
+		return err
+	}
+	return forgetAddress(ctx, r, d, address)
+}
+
+// forgetAddress takes an address out of all that is found by it. A block goes on.
+func forgetAddress(ctx context.Context, r Reader, d *Draft, address string) error {
+	if err := redact(ctx, r, d, address); err != nil {
+		return err
 	}
 	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: Idempotency, Key: "email:" + SecretHash(address)}); err != nil {
 		return err
 	}
 	return forgetPurchases(ctx, r, d, "email:"+address)
+}
+
+// eraseStone erases what is kept of a removed person whose retention is over. What is
+// known by their addresses goes with it if they closed their account, and the address of
+// a block in any case, unless somebody else here has or had the address: then it goes
+// with the last of them.
+func eraseStone(ctx context.Context, r Reader, d *Draft, t *Tombstone) error {
+	if err := eraseRecord(ctx, r, d, t.ID); err != nil {
+		return err
+	}
+	rt, err := r.Type("User")
+	if err != nil {
+		return err
+	}
+	for _, address := range AddressesOf(scim.Stored(rt, t.ID, t.Version, t.Created, t.Modified, t.Record)) {
+		others, err := othersWith(ctx, r, d, address)
+		if err != nil {
+			return err
+		}
+		stones, err := stonesOf(ctx, r, d, address)
+		others = others || slices.ContainsFunc(stones, func(s Tombstone) bool { return s.ID != t.ID })
+		switch {
+		case err != nil || others:
+		case t.Closed:
+			err = forgetAddress(ctx, r, d, address)
+		default:
+			err = redact(ctx, r, d, address)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// othersWith reports whether an address is also somebody's here whom the draft leaves.
+func othersWith(ctx context.Context, r Reader, d *Draft, address string) (bool, error) {
+	rt, err := r.Type("User")
+	if err != nil {
+		return false, err
+	}
+	people, err := Holders(ctx, r, rt, d.Org, address)
+	return slices.ContainsFunc(people, func(p *scim.Resource) bool { return d.Before == nil || p.ID != d.Before.ID }), err
+}
+
+// stonesOf are the tombstones of those who had an address, as the draft leaves them.
+func stonesOf(ctx context.Context, r Reader, d *Draft, address string) ([]Tombstone, error) {
+	stones, err := All[Tombstone](ctx, r, DocumentQuery{Org: d.Org, Key: "email:" + SecretHash(address)})
+	for i := range stones {
+		if err == nil {
+			stones[i], err = LoadDrafted[Tombstone](ctx, r, d, stones[i].ID) // who had two addresses is found twice
+		}
+	}
+	return stones, err
 }
 
 // forgetPurchases takes the address out of purchases.

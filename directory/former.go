@@ -12,7 +12,8 @@ var ErrFormer = fmt.Errorf("the subject was a person's and is nobody's now: %w",
 
 // Former remembers that a subject of access tokens meant a person, once it means none:
 // what names no person counts as a machine, and nobody becomes one by leaving (K23,
-// K59). It holds no name, so it outlives erasure. Its id is FormerID of the subject.
+// K59), nor does who is called that next inherit the tokens. It holds no name, so it
+// outlives erasure. Its id is FormerID of the subject.
 type Former struct{ Head }
 
 // Kind is "former".

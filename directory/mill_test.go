@@ -767,11 +767,17 @@ func (i *inspection) addresses(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		blocked[a.ID] = a.Blocked
+		blocked[directory.SecretHash(a.ID)] = a.Blocked
+	}
+	for b, err := range directory.Each[directory.Barred](ctx, i, directory.DocumentQuery{Org: i.org}) {
+		if err != nil {
+			return err
+		}
+		blocked[b.ID] = true
 	}
 	for id, p := range i.people {
 		for _, key := range directory.AddressesOf(p) {
-			if blocked[key] && !i.gone(id) {
+			if blocked[directory.SecretHash(key)] && !i.gone(id) {
 				i.badly("%s is %s with the blocked address %s", p.Text(schemas.User.UserName), directory.StatusOf(p), key)
 			}
 		}

@@ -193,6 +193,9 @@ type Tombstone struct {
 	AddressKeys []string  `json:"addressKeys,omitempty"`
 	LegalHold   bool      `json:"legalHold,omitempty"`
 	EraseAt     time.Time `json:"eraseAt"`
+	// Closed tells that the person closed their account while this was under a hold:
+	// what is known by their addresses goes with it.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // Kind is "tombstone".

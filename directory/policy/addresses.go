@@ -91,8 +91,7 @@ func lift(d *directory.Draft, entry directory.Address) error {
 	if entry.Blocked {
 		d.Do("address.lifted", d.Person().ID, 1) // the audit holds no address
 	}
-	entry.Blocked, entry.Returns, entry.Lifted = false, false, d.Now
-	return directory.Save(d, d.Org, &entry)
+	return entry.Lift(d)
 }
 
 // sameAddresses spares the common change a look at the addresses one by one.

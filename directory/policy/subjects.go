@@ -13,10 +13,19 @@ import (
 // more: removed, erased or under another name. See directory.Former.
 type Subjects struct{}
 
-// Review looks at every person who is there already.
+// Review looks at every person who gains or loses a subject. Who gains one that was
+// somebody's, or their own once, does not gain the tokens that were given for it (S1-26).
 func (Subjects) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if d.Before == nil || d.Before == d.After || !directory.IsPerson(d.Type) {
+	if d.Before == d.After || !directory.IsPerson(d.Type) {
 		return nil, nil
+	}
+	for _, id := range lost(d.After, d.Before) {
+		_, err := directory.Load[directory.Former](ctx, r, d.Org, id)
+		if err == nil {
+			setTime(d, schemas.Usher.CredentialsValidAfter)
+		} else if !isNotFound(err) {
+			return nil, err
+		}
 	}
 	for _, id := range lost(d.Before, d.After) {
 		f, err := directory.LoadOr[directory.Former](ctx, r, d.Org, id)
@@ -34,10 +43,7 @@ func (Subjects) Review(ctx context.Context, r directory.Reader, d *directory.Dra
 func lost(before, after *scim.Resource) (ids []string) {
 	var kept []string
 	for _, a := range []*scim.Attribute{scim.ExternalID, schemas.User.UserName} {
-		was, is := before.Text(a), ""
-		if after != nil {
-			is = after.Text(a)
-		}
+		was, is := textOf(before, a), textOf(after, a)
 		if was != "" && was != is {
 			ids = append(ids, directory.FormerID(was))
 		}
@@ -53,4 +59,12 @@ func lost(before, after *scim.Resource) (ids []string) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// textOf is the text of an attribute; "" where there is no record.
+func textOf(p *scim.Resource, a *scim.Attribute) string {
+	if p == nil {
+		return ""
+	}
+	return p.Text(a)
 }

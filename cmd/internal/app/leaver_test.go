@@ -115,3 +115,30 @@ func TestK59WhoComesBackIsAPerson(t *testing.T) {
 	}
 	s.shutOut("an earlier externalId", s.plain("first"))
 }
+
+// K59, S1-26: a token from before a name was free again opens nothing to who has the name
+// now, whether it is an address or not, and whatever is left of who had it.
+func TestK59ANameIsNotInherited(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.owns("default", "corp.example")
+	s.api(200, "PUT", "/settings", `{"retentionDays":0}`)
+	add := func(name, external string) string {
+		return s.prov(201, "POST", "/Users", fmt.Sprintf(`{"userName":%q,"externalId":%q}`, name, external)).at("id")
+	}
+	for name, rest := range map[string]string{"ada@corp.example": `{}`, "bob@corp.example": `{"reactivateOnPurchase":true}`, "cyd": `{}`} {
+		id, other := add(name, "e-"+name), add("other-"+name, "x-"+name)
+		tokens := []string{s.plain(name), s.plain("e-" + name), s.stating(name, "users:read")}
+		for _, token := range tokens {
+			s.wanted(200, "GET", "/scim/v2/Me", token, "")
+		}
+		s.api(200, "POST", "/users/"+id+"/deactivate", rest)
+		s.api(200, "DELETE", "/users/"+id, "")
+		s.soon("the retention ends", func() bool { return !s.stone(id) })
+		s.api(201, "POST", "/users", fmt.Sprintf(`{"userName":%q,"email":"%s"}`, name, strings.TrimSuffix(name, "@corp.example")+"@corp.example"))
+		s.patched(200, other, "externalId", `"e-`+name+`"`)
+		for i, token := range tokens {
+			s.shutOut(fmt.Sprintf("%s, %d", name, i), token)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Barred is a block that goes on after its address was erased (S1-8, S3-21): whoever
+// comes with the address is kept out as before, and who lifts blocks lifts it by the
+// address. It holds no address; its id is the SHA-256 of the MailKey.
+type Barred struct {
+	Head
+	By string `json:"by,omitempty"` // Actor.Name of who blocked it
+}
+
+// Kind is "barred".
+func (*Barred) Kind() Kind { return "barred" }
+
+// Keys are none: it is found by its id.
+func (*Barred) Keys() []string { return nil }
+
+// KeptAddress is what is kept of an address by its MailKey; ErrNotFound when nothing is.
+func KeptAddress(ctx context.Context, r Documents, org OrgID, key string) (Address, error) {
+	kept, err := Load[Address](ctx, r, org, key)
+	if !errors.Is(err, ErrNotFound) {
+		return kept, err
+	}
+	b, err := Load[Barred](ctx, r, org, SecretHash(key))
+	if err != nil {
+		return kept, err
+	}
+	return Address{Head: Head{ID: key, Created: b.Created, Modified: b.Modified}, Blocked: true, By: b.By, barred: &b}, nil
+}
+
+// Block blocks an address by hand: by itself, whoever has it.
+func Block(ctx context.Context, r Documents, d *Draft, address, reason string) (Address, error) {
+	a, err := KeptAddress(ctx, r, d.Org, MailKey(address))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return a, err
+	}
+	if a.barred != nil {
+		Drop(d, d.Org, a.barred)
+	}
+	if a.Version == 0 {
+		a = Address{Head: Head{ID: MailKey(address)}}
+	}
+	a.User, a.Blocked, a.Returns, a.By, a.Reason, a.Lifted = "", true, false, d.Actor.Name(), reason, time.Time{}
+	return a, Save(d, d.Org, &a)
+}
+
+// Lift ends a block, or the wait for a purchase. The entry stays (S1-23), but for that of
+// an address which was erased.
+func (a *Address) Lift(d *Draft) error {
+	a.Blocked, a.Returns, a.Lifted = false, false, d.Now
+	if a.barred != nil {
+		Drop(d, d.Org, a.barred)
+		return nil
+	}
+	return Save(d, d.Org, a)
+}
+
+// redact drops the entry of an address, and leaves a Barred where it is blocked.
+func redact(ctx context.Context, r Reader, d *Draft, key string) error {
+	rt, err := r.Type("User")
+	if err != nil {
+		return err
+	}
+	entry, err := FindAddress(ctx, r, rt, d.Org, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := dropOne[Address](ctx, r, d, key); err != nil || !entry.Blocked || entry.barred != nil {
+		return err
+	}
+	b, err := LoadDrafted[Barred](ctx, r, d, SecretHash(key)) // an address may be reached by two ways
+	if err != nil {
+		return err
+	}
+	b.By = entry.By
+	return Save(d, d.Org, &b)
+}
