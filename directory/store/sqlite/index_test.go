@@ -196,14 +196,7 @@ func TestK65IndexAtEveryStage(t *testing.T) {
 func TestFailuresInABatch(t *testing.T) {
 	rt, _ := schemas.Default.Type("User")
 	name, _ := rt.Root("userName")
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
-		t.Fatal(err)
-	}
+	s := opened(t)
 	failed := errors.New("failed after writing")
 	var all sync.WaitGroup
 	for i := range 400 {
@@ -229,7 +222,7 @@ func TestFailuresInABatch(t *testing.T) {
 		})
 	}
 	all.Wait()
-	err = s.View(t.Context(), func(r directory.Reader) error {
+	err := s.View(t.Context(), func(r directory.Reader) error {
 		for i := range 400 {
 			_, err := r.Get(t.Context(), directory.Ref{Org: "a", Type: rt, ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i)})
 			if there := err == nil; there == (i%5 == 0 || i%7 == 0) {
@@ -256,16 +249,9 @@ func TestIndexWaitsForReaders(t *testing.T) {
 	t.Parallel()
 	rt, _ := schemas.Default.Type("User")
 	name, _ := rt.Root("userName")
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
-		t.Fatal(err)
-	}
+	s := opened(t)
 	began := time.Now()
-	err = s.Update(t.Context(), func(tx directory.Tx) error {
+	err := s.Update(t.Context(), func(tx directory.Tx) error {
 		r := scim.New(rt)
 		r.ID, r.Version = "00000000-0000-7000-8000-000000000001", 1
 		r.Set(name, scim.TextValue("ada"))
@@ -274,11 +260,9 @@ func TestIndexWaitsForReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for written := false; !written; time.Sleep(drainPace / 4) {
+	for !indexedAll(s) {
 		s.read.Store(time.Now().Add(time.Hour).UnixNano()) // as if reads never ended
-		s.tail.mu.RLock()
-		written = s.tail.frozen == nil && len(s.tail.active.rows) == 0
-		s.tail.mu.RUnlock()
+		time.Sleep(drainPace / 4)
 	}
 	if took := time.Since(began); took < drainWait {
 		t.Errorf("the index was written %v after the change, beside readers", took)

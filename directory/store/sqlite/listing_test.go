@@ -17,13 +17,32 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// drained waits until everything is in the tables of the index.
+// opened is a new store with the organization a.
+func opened(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// indexedAll reports whether everything is in the tables of the index.
+func indexedAll(s *Store) bool {
+	s.tail.mu.RLock()
+	defer s.tail.mu.RUnlock()
+	return s.tail.frozen == nil && len(s.tail.active.rows) == 0
+}
+
+// drained waits until everything is.
 func drained(t *testing.T, s *Store) {
 	t.Helper()
-	for written := false; !written; time.Sleep(drainPace / 4) {
-		s.tail.mu.RLock()
-		written = s.tail.frozen == nil && len(s.tail.active.rows) == 0
-		s.tail.mu.RUnlock()
+	for !indexedAll(s) {
+		time.Sleep(drainPace / 4)
 	}
 }
 

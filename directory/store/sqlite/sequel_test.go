@@ -3,9 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -16,14 +14,7 @@ import (
 // Changes of one resource that share a commit are in the index as the last of
 // them left it: what one added and the next removed is found nowhere.
 func TestIndexAfterChangesThatShareACommit(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "usher.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
-		t.Fatal(err)
-	}
+	s := opened(t)
 	rt, _ := schemas.Default.Type("User")
 	made := func(n int, v scim.Version, name string) *scim.Resource {
 		r, _, err := scim.Decode(rt, fmt.Appendf(nil, `{"userName":%q,"displayName":"the %s"}`, name, name), scim.Tolerant)
@@ -33,7 +24,7 @@ func TestIndexAfterChangesThatShareACommit(t *testing.T) {
 		r.ID, r.Version = fmt.Sprintf("00000000-0000-7000-8000-%012x", n), v
 		return r
 	}
-	err = s.Update(t.Context(), func(tx directory.Tx) error {
+	err := s.Update(t.Context(), func(tx directory.Tx) error {
 		first, second, third, gone := made(1, 1, "first"), made(1, 2, "second"), made(1, 3, "third"), made(2, 1, "gone")
 		return errors.Join(tx.Put(t.Context(), "a", nil, gone), tx.Put(t.Context(), "a", nil, first), tx.Put(t.Context(), "a", first, second),
 			tx.Put(t.Context(), "a", second, third), tx.Delete(t.Context(), "a", gone))
@@ -41,15 +32,7 @@ func TestIndexAfterChangesThatShareACommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for written := false; !written; time.Sleep(2 * drainIdle) {
-		err := s.Update(t.Context(), func(dir directory.Tx) error {
-			written = s.tail.frozen == nil && len(s.tail.active.rows) == 0
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	drained(t, s)
 	for name, want := range map[string]int{"first": 0, "second": 0, "third": 1, "gone": 0} {
 		for _, src := range []string{`userName eq "` + name + `"`, `displayName eq "the ` + name + `"`, `displayName co "` + name + `"`} {
 			f, _, err := filter.Compile(src, rt, scim.Tolerant)

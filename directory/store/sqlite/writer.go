@@ -74,8 +74,8 @@ func (s *Store) commit(conn *sqlite.Conn, first *update) {
 		b.take(u)
 	}
 	err := b.finish()
-	s.changed = time.Now()
 	if err == nil && len(b.waiting) > 0 {
+		s.changed = time.Now()
 		s.opts.OnCommit(len(b.waiting), time.Since(began))
 	}
 	for _, u := range b.waiting {
