@@ -216,11 +216,11 @@ func forgetTransfers(ctx context.Context, r Reader, d *Draft, id string) error {
 		return err
 	}
 	for i := range all {
-		open, err := OpenRecords(ctx, r, d.Org, all[i].To)
+		rest, err := all[i].left(ctx, r, d.Org)
 		if err != nil {
 			return err
 		}
-		if all[i].To == id || len(all[i].Rest(open)) == 0 {
+		if all[i].To == id || len(rest) == 0 {
 			Drop(d, d.Org, &all[i])
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/usher-scim/usher/scim"
 )
 
 // holdersMost is how many people a fix names.
@@ -29,8 +31,8 @@ func nameHolders(ctx context.Context, r Reader, org OrgID, found []Finding) erro
 // organization its owner can do as well; a role with a dot is one in an application.
 func holdersOf(ctx context.Context, r Reader, org OrgID, fix Fix) (ids []string, err error) {
 	add := func(id string) error {
-		on, err := activeHolder(ctx, r, org, id)
-		if on && id != fix.Except && len(ids) < holdersMost {
+		person, err := activePerson(ctx, r, org, id)
+		if person != nil && id != fix.Except && len(ids) < holdersMost {
 			ids = append(ids, id)
 		}
 		return err
@@ -63,15 +65,18 @@ func holdersOf(ctx context.Context, r Reader, org OrgID, fix Fix) (ids []string,
 	return ids, nil
 }
 
-// activeHolder reports whether somebody is there to act.
-func activeHolder(ctx context.Context, r Reader, org OrgID, id string) (bool, error) {
+// activePerson is somebody who is there to act; nil where nobody of that id is.
+func activePerson(ctx context.Context, r Reader, org OrgID, id string) (*scim.Resource, error) {
+	if id == "" {
+		return nil, nil
+	}
 	people, err := r.Type("User")
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	person, err := r.Get(ctx, Ref{org, people, id})
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+	if errors.Is(err, ErrNotFound) || err == nil && StatusOf(person) != Active {
+		return nil, nil
 	}
-	return err == nil && StatusOf(person) == Active, err
+	return person, err
 }

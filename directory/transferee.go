@@ -67,20 +67,16 @@ func OpenRecords(ctx context.Context, r Documents, org OrgID, user string) ([]Re
 	return All[Record](ctx, r, DocumentQuery{Org: org, Key: "open:" + user})
 }
 
+// left are the records that it is still about.
+func (t *Transfer) left(ctx context.Context, r Documents, org OrgID) ([]Record, error) {
+	open, err := OpenRecords(ctx, r, org, t.To)
+	return t.Rest(open), err
+}
+
 // Receives reports whether somebody can be given records: an active employee.
 func Receives(ctx context.Context, r Reader, org OrgID, id string) (bool, error) {
-	if id == "" {
-		return false, nil
-	}
-	rt, err := r.Type("User")
-	if err != nil {
-		return false, err
-	}
-	person, err := r.Get(ctx, Ref{org, rt, id})
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && StatusOf(person) == Active && IsEmployee(person), err
+	person, err := activePerson(ctx, r, org, id)
+	return person != nil && IsEmployee(person), err
 }
 
 // FirstReceiver is the leader of the first of some teams whose leader can be given
@@ -122,11 +118,11 @@ func (t *Transfer) Offer(ctx context.Context, r Documents, d *Draft, records int
 
 // Accept settles a transfer: who received the records keeps them.
 func (t *Transfer) Accept(ctx context.Context, r Reader, d *Draft) error {
-	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	rest, err := t.left(ctx, r, d.Org)
 	if err != nil {
 		return err
 	}
-	d.Do("transfer.accepted", t.To, len(t.Rest(open)))
+	d.Do("transfer.accepted", t.To, len(rest))
 	Drop(d, d.Org, t)
 	return nil
 }
@@ -135,11 +131,10 @@ func (t *Transfer) Accept(ctx context.Context, r Reader, d *Draft) error {
 // has not declined them. They never go back to who left. Where nobody is next they stay
 // where they are, and an administrator must see to it.
 func (t *Transfer) Decline(ctx context.Context, r Reader, d *Draft) error {
-	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	rest, err := t.left(ctx, r, d.Org)
 	if err != nil {
 		return err
 	}
-	rest := t.Rest(open)
 	d.Do("transfer.declined", t.To, len(rest))
 	if len(rest) == 0 {
 		Drop(d, d.Org, t)
@@ -168,11 +163,10 @@ func (t *Transfer) Give(ctx context.Context, r Reader, d *Draft, to string) ([]F
 	if ok, err := Receives(ctx, r, d.Org, to); err != nil || !ok {
 		return refusal(RuleTransferee, State, "The person named to receive the records is not an active member of the organization; name another one."), err
 	}
-	open, err := OpenRecords(ctx, r, d.Org, t.To)
+	rest, err := t.left(ctx, r, d.Org)
 	if err != nil {
 		return nil, err
 	}
-	rest := t.Rest(open)
 	if len(rest) == 0 || to == t.To {
 		Drop(d, d.Org, t)
 		return nil, nil

@@ -93,10 +93,12 @@ func MayLift(ctx context.Context, r directory.Reader, d *directory.Draft, entry 
 	if d.Returns() && entry.User == d.Before.ID {
 		return nil, nil
 	}
-	return mayLift(ctx, r, d, entry, "/api/v1/addresses/approve")
+	return liftsAlone(ctx, r, d, entry, "/api/v1/addresses/approve")
 }
 
-func mayLift(ctx context.Context, r directory.Reader, d *directory.Draft, entry directory.Address, href string) ([]directory.Finding, error) {
+// liftsAlone refuses who lifts the block of an address alone and may not; href is where
+// the approval is given.
+func liftsAlone(ctx context.Context, r directory.Reader, d *directory.Draft, entry directory.Address, href string) ([]directory.Finding, error) {
 	if !entry.Blocked || !bound(d.Actor) {
 		return nil, nil
 	}
@@ -112,7 +114,7 @@ func unblocks(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 	}
 	on, _ := d.Before.Bool(schemas.Usher.BlockListed)
 	own := directory.Address{Head: directory.Head{ID: directory.PrimaryAddress(d.Before)}, User: d.Before.ID, Blocked: on}
-	return mayLift(ctx, r, d, own, approvalOf(own.User, "?for="+directory.ToUnblock))
+	return liftsAlone(ctx, r, d, own, approvalOf(own.User, "?for="+directory.ToUnblock))
 }
 
 // MaySet asks for a second person where the limits of the brake change, or the rule of
