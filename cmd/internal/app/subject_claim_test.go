@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/usher-scim/usher/auth/oidc"
 	"github.com/usher-scim/usher/auth/oidc/oidctest"
 	"github.com/usher-scim/usher/config"
 )
@@ -91,5 +92,46 @@ func TestK28TheSubjectClaimSaysWho(t *testing.T) {
 		way.leave(s, id, name)
 		s.shutOut(way.name, left)
 		s.shutOut(way.name+", as an application", issuer.Token(map[string]any{"sub": oid, "oid": oid, "azp": "1671f074"}))
+	}
+}
+
+// K28: the configuration and what reads the tokens refuse the same claims and algorithms.
+func TestK28TheConfigurationRefusesWhatTokensAre(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	agree := func(claim, algorithm string) {
+		t.Helper()
+		one := config.Issuer{Issuer: "https://login.example", JWKSURL: "https://login.example/keys", Audience: []string{"usher"}, Algorithms: []string{algorithm},
+			Organization: "default", Connection: "default", ScopeClaim: "scope", SubjectClaim: claim}
+		cfg := config.Default()
+		cfg.Issuers = []config.Issuer{one}
+		said := cfg.Validate()
+		_, meant := oidc.New([]oidc.Binding{{Issuer: one.Issuer, JWKSURL: one.JWKSURL, Audience: one.Audience, Algorithms: one.Algorithms,
+			Org: "default", Connection: "default", ScopeClaim: one.ScopeClaim, SubjectClaim: claim}}, nil, oidc.Options{})
+		if (said == nil) != (meant == nil) {
+			t.Errorf("%s, %s: the configuration says %v, the binding %v", claim, algorithm, said, meant)
+		}
+		if meant != nil {
+			refused++
+		}
+	}
+	for _, claim := range []string{"email", "work_email", "name", "preferred_username", "nickname", "phone_number", "upn", "login", "address", "profile", "picture",
+		"iss", "aud", "exp", "jti", "azp", "appid", "client_id", "clientid", "cid", "tid", "hd", "org_id", "scope", "scp", "roles", "groups", "idtyp", "gty"} {
+		agree(claim, "RS256")
+	}
+	for _, algorithm := range []string{"none", "HS256", "HS512", "rs256", "RS1"} {
+		agree("sub", algorithm)
+	}
+	if refused != 34 {
+		t.Errorf("%d were refused", refused)
+	}
+	for _, claim := range []string{"sub", "oid", "uid", "employee_id", "https://corp.example/person"} {
+		agree(claim, "RS256")
+	}
+	for _, algorithm := range []string{"RS384", "PS512", "ES256", "EdDSA"} {
+		agree("sub", algorithm)
+	}
+	if refused != 34 {
+		t.Errorf("%d were refused with those that are fit", refused)
 	}
 }
