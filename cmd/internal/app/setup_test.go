@@ -142,16 +142,19 @@ func start(t *testing.T, cfg config.Config) *running {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
+	closed := make(chan struct{})
 	go func() {
 		err := a.Run(ctx)
 		if e := a.Close(); err == nil {
 			err = e
 		}
 		s.ended <- err
+		close(closed)
 	}()
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
 		cancel()
+		<-closed // before the database of the tests is
 	})
 	for s.ops("/readyz") != http.StatusOK {
 		select {
