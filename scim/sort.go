@@ -3,6 +3,7 @@ package scim
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -33,7 +34,10 @@ func (r *Resource) SortKey(a *Attribute) string {
 	primary := primaryElement(r, a)
 	r.Each(a, func(element int, v Value) {
 		if first || element == primary {
-			key, first = textKey(a, v), false
+			key, first = "", false
+			if text, ok := OrderKey(a, v); ok {
+				key = "\x01" + text
+			}
 		}
 	})
 	return key
@@ -57,26 +61,28 @@ func primaryElement(r *Resource, a *Attribute) int {
 	return -1
 }
 
-// textKey writes a value so that texts compare as the values do.
-func textKey(a *Attribute, v Value) string {
+// OrderKey writes a value of an attribute so that texts compare as the values do: a
+// text as it is compared, folded unless CaseExact, a number or an instant as digits of
+// one width. A complex value has none.
+func OrderKey(a *Attribute, v Value) (string, bool) {
 	switch v.Kind() {
 	case KindText:
 		if a.CaseExact {
-			return "\x01" + v.Text()
+			return v.Text(), true
 		}
-		return "\x01" + Fold(v.Text())
+		return Fold(v.Text()), true
 	case KindBool:
-		return fmt.Sprintf("\x01%t", v.Bool())
+		return strconv.FormatBool(v.Bool()), true
 	case KindInt, KindTime:
-		return fmt.Sprintf("\x01%016x", uint64(v.Int())^(1<<63))
+		return fmt.Sprintf("%016x", uint64(v.Int())^(1<<63)), true
 	case KindDecimal:
-		bits := math.Float64bits(v.Float())
+		bits := math.Float64bits(v.Float() + 0) // which makes a negative zero zero
 		if bits>>63 == 1 {
 			bits = ^bits
 		} else {
 			bits |= 1 << 63
 		}
-		return fmt.Sprintf("\x01%016x", bits)
+		return fmt.Sprintf("%016x", bits), true
 	}
-	return ""
+	return "", false
 }

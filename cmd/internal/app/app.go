@@ -158,6 +158,9 @@ func (a *App) buildSCIM(ctx context.Context) error {
 	a.metrics = server.NewMetrics(a.registry)
 	a.handler = doors{server.New(a.service, a.types, chain, a.scimOptions()), admin.NewAPI(a.ports(chain))}
 	a.loops = append(a.loops, a.clock)
+	if s, ok := a.store.(refresher); ok {
+		a.loops = append(a.loops, func(ctx context.Context) error { return a.refresh(ctx, s) })
+	}
 	return nil
 }
 

@@ -125,7 +125,7 @@ func (p *program) once(ctx context.Context, r *rand.Rand, id string, resource fu
 		_, err = p.has.event.InsertOne(in, event)
 	}
 	if err == nil {
-		_, err = p.has.guard.UpdateOne(in, bson.D{{Key: "_id", Value: slotKey(p.org, r.IntN(slots))}, {Key: "o", Value: string(p.org)}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "c.User", Value: 1}}}})
+		_, err = p.has.guard.UpdateOne(in, bson.D{{Key: "_id", Value: slotKey(p.org, r.IntN(slots))}, {Key: "o", Value: string(p.org)}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + p.form.name, Value: 1}, {Key: "c.User", Value: 1}}}})
 	}
 	if err != nil {
 		_ = sess.AbortTransaction(ctx)

@@ -11,8 +11,8 @@ import (
 	"github.com/usher-scim/usher/directory"
 )
 
-// Find answers a query. Where the server's answer is exact it also pages; otherwise
-// the candidates are read and the predicate decides about each.
+// Find answers a query. Where the server's answer is exact it also sorts and pages;
+// otherwise the candidates are read and the predicate decides about each.
 func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page, err error) {
 	k, err := r.store.kind(q.Type)
 	if err != nil {
@@ -35,24 +35,54 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page,
 		r.store.opts.OnFind("index")
 		return s.inOrder(ctx, q)
 	}
-	l := lowered{cond: s.within(), hint: indexOrder, exact: q.Filter == nil}
-	plan := "all"
-	if q.Filter != nil {
-		found, ok, err := s.lower(ctx, q.Filter.Root)
-		if err != nil {
-			return p, err
-		}
-		if plan = "scan"; ok {
-			if l, plan = found, "verify"; l.exact {
-				plan = "index"
-			}
-		}
+	l, plan, err := s.plan(ctx, q)
+	if err != nil {
+		return p, err
 	}
 	r.store.opts.OnFind(plan)
-	if l.exact && q.SortBy == nil {
+	switch {
+	case !l.exact, q.SortBy != nil && l.cost <= 1: // few, if any
+	case q.SortBy == nil:
 		return s.exactPage(ctx, q, l)
+	default:
+		if o, ok := s.order(q.SortBy); ok {
+			return s.sortedPage(ctx, q, l, o)
+		}
 	}
 	return s.walk(ctx, q, l)
+}
+
+// plan is what the server is asked, and the name of how the query is answered.
+func (s *search) plan(ctx context.Context, q directory.Query) (l lowered, plan string, err error) {
+	all := lowered{cond: s.within(), hint: indexOrder, exact: q.Filter == nil, cost: eachOne}
+	if q.Filter == nil {
+		s.values, err = s.known(ctx)
+		return all, "all", err
+	}
+	s.values = true
+	l, ok, err := s.lower(ctx, q.Filter.Root)
+	if err == nil && (l.values || q.SortBy != nil) {
+		if s.values, err = s.known(ctx); err == nil && l.values && !s.values {
+			l, ok, err = s.lower(ctx, q.Filter.Root)
+		}
+	}
+	switch {
+	case err != nil:
+		return l, "", err
+	case !ok:
+		return all, "scan", nil
+	case l.cost >= eachOne:
+		return l, "scan", nil
+	case l.exact:
+		return l, "index", nil
+	}
+	return l, "verify", nil
+}
+
+// known reports whether all records have their values in this program's form.
+func (s *search) known(ctx context.Context) (bool, error) {
+	g, err := s.guards(ctx, s.org)
+	return err == nil && g.foreign() == 0, err
 }
 
 // list walks the resources of a type in the order of creation. The total is

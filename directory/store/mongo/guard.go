@@ -32,6 +32,7 @@ type guardDoc struct {
 	Org    string           `bson:"o"`
 	Slot   int              `bson:"s"`
 	Writes int64            `bson:"n"`
+	Known  map[string]int64 `bson:"y,omitempty"`     // of them, by those who write values in a form
 	Totals map[string]int64 `bson:"t,omitempty"`     // running totals
 	Counts map[string]int64 `bson:"c,omitempty"`     // resources of each type
 	Kinds  []string         `bson:"k,omitempty"`     // of documents; slot 0 only
@@ -47,6 +48,7 @@ type guards struct {
 	kinds  map[directory.Kind]bool
 	server map[directory.Kind]bool // kinds of server-wide documents
 	lists  *lists
+	form   *form
 	until  int64 // somebody asks to wait until then
 
 	lease   int // the slot that this transaction writes
@@ -96,7 +98,7 @@ func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, e
 	if err := cursor.All(ctx, &all); err != nil {
 		return nil, err
 	}
-	g := &guards{org: org, kinds: map[directory.Kind]bool{}, server: map[directory.Kind]bool{}, touched: map[int]bool{}, totals: map[change]bool{}}
+	g := &guards{org: org, form: s.form, kinds: map[directory.Kind]bool{}, server: map[directory.Kind]bool{}, touched: map[int]bool{}, totals: map[change]bool{}}
 	text := ""
 	for _, doc := range all {
 		switch {
@@ -143,6 +145,15 @@ func (g *guards) resources(kind string) (n int64) {
 	return n
 }
 
+// foreign is how many changes there were by programs that do not write values in this
+// program's form, since all records had them.
+func (g *guards) foreign() (n int64) {
+	for _, s := range g.slots {
+		n += s.Writes - s.Known[g.form.name]
+	}
+	return n
+}
+
 // countResources adds to the number of resources of a type.
 func (g *guards) countResources(kind string, by int64) {
 	s := &g.slots[g.lease]
@@ -161,7 +172,7 @@ func (g *guards) changed(slot int, path string) {
 // models are the writes that bring the slots up to date. The number n changes in
 // every case, since a write that changes nothing conflicts with nothing.
 func (g *guards) models() (all []driver.WriteModel) {
-	bump := bson.E{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}
+	bump := bson.E{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + g.form.name, Value: 1}}}
 	if g.whole {
 		ids := bson.A{}
 		for i := range g.slots {

@@ -58,7 +58,10 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err := s.remember(ctx); err != nil {
 			return err
 		}
-		return s.adopt(ctx)
+		if err := s.adopt(ctx); err != nil {
+			return err
+		}
+		return s.refreshAll(ctx)
 	}
 	if at.Version < layoutVersion {
 		return fmt.Errorf("the data in the database %s is at layout %d, and this program needs %d; run usher migrate with this program, also while servers of the version before run", s.db().Name(), at.Version, layoutVersion)

@@ -108,6 +108,7 @@ type lists struct {
 type kept struct {
 	keys, terms []listed
 	unknown     []string // prefixes of unique values that this program knows nothing of
+	form        *form
 }
 
 // listed is a listing with its attribute.
@@ -116,10 +117,10 @@ type listed struct {
 	attr *scim.Attribute
 }
 
-func newLists(text string, all []listing, reg *schemas.Registry) *lists {
+func newLists(text string, all []listing, reg *schemas.Registry, f *form) *lists {
 	l := &lists{text, all, map[*scim.ResourceType]*kept{}}
 	for _, rt := range reg.Types {
-		k := &kept{}
+		k := &kept{form: f}
 		for _, one := range all {
 			if one.Kind != rt.Name {
 				continue
@@ -218,7 +219,7 @@ func (k *kept) searched(r *scim.Resource) (all []string) {
 // document makes what is kept of a resource.
 func (k *kept) document(org directory.OrgID, r *scim.Resource) resourceDoc {
 	return resourceDoc{Key: key(org, r.ID), Org: string(org), Kind: r.Type.Name, ID: r.ID, Version: int64(r.Version),
-		Created: r.Created.UnixMilli(), Modified: r.Modified.UnixMilli(), Body: r.Seal(), Unique: k.unique(r), Terms: k.searched(r)}
+		Created: r.Created.UnixMilli(), Modified: r.Modified.UnixMilli(), Body: r.Seal(), Unique: k.unique(r), Terms: k.searched(r), Values: k.form.values(r)}
 }
 
 // serverSlot is where the listings are.
@@ -235,7 +236,7 @@ func (s *Store) listsOf(text string) (*lists, error) {
 			return nil, fmt.Errorf("the listings of the database %s are damaged; restore a backup: %w", s.db().Name(), err)
 		}
 	}
-	l := newLists(text, all, s.opts.Registry)
+	l := newLists(text, all, s.opts.Registry, s.form)
 	s.lists.Store(l)
 	return l, nil
 }

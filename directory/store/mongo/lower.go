@@ -21,19 +21,20 @@ type lowered struct {
 	exact bool   // and no other resource does
 	hint  string // the index that answers it; "" when it is no single one
 	cost  int    // a guess of how much it leaves, for comparison only
+
+	values bool // it asks about values that only programs of one form keep
 }
 
-// lower turns a node into a condition; false when the indexes are no help.
+// eachOne is the cost of what the server finds by looking at every resource of the type.
+const eachOne = 7
+
+// lower turns a node into a condition; false when the server is no help.
 func (s *search) lower(ctx context.Context, n filter.Node) (lowered, bool, error) {
 	switch n := n.(type) {
 	case *filter.Leaf:
 		return s.leaf(ctx, n)
 	case *filter.Element:
-		inner := *s
-		inner.element = true
-		l, ok, err := inner.lower(ctx, n.Inner)
-		l.exact = false
-		return l, ok, err
+		return s.elements(ctx, n)
 	case filter.And:
 		return s.and(ctx, n)
 	case filter.Or:
@@ -54,13 +55,14 @@ func (s *search) not(ctx context.Context, n filter.Node) (lowered, bool, error) 
 	if !ok || err != nil || !l.exact {
 		return lowered{}, false, err
 	}
-	return lowered{s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), true, indexOrder, 6}, true, nil
+	cost := max(6, min(l.cost, eachOne))
+	return lowered{cond: s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), exact: true, hint: indexOrder, cost: cost, values: l.values}, true, nil
 }
 
 // and joins the parts that can be lowered. The index of the cheapest is asked.
 func (s *search) and(ctx context.Context, parts filter.And) (lowered, bool, error) {
 	var all []lowered
-	exact := true
+	exact, values := true, false
 	for _, n := range parts {
 		l, ok, err := s.lower(ctx, n)
 		if err != nil {
@@ -70,7 +72,7 @@ func (s *search) and(ctx context.Context, parts filter.And) (lowered, bool, erro
 			exact = false
 			continue
 		}
-		exact = exact && l.exact
+		exact, values = exact && l.exact, values || l.values
 		all = append(all, l)
 	}
 	if len(all) == 0 {
@@ -81,7 +83,7 @@ func (s *search) and(ctx context.Context, parts filter.And) (lowered, bool, erro
 	for _, l := range all {
 		conds = append(conds, l.cond)
 	}
-	return lowered{bson.D{{Key: "$and", Value: conds}}, exact, all[0].hint, all[0].cost}, true, nil
+	return lowered{bson.D{{Key: "$and", Value: conds}}, exact, all[0].hint, all[0].cost, values}, true, nil
 }
 
 // or needs every part lowered.
@@ -93,8 +95,11 @@ func (s *search) or(ctx context.Context, parts filter.Or) (lowered, bool, error)
 		if !ok || err != nil {
 			return l, false, err
 		}
-		out.exact, out.cost = out.exact && l.exact, max(out.cost, l.cost)
+		out.exact, out.cost, out.values = out.exact && l.exact, max(out.cost, l.cost), out.values || l.values
 		conds = append(conds, l.cond)
+	}
+	if out.cost >= eachOne {
+		out.hint = indexOrder
 	}
 	out.cond = bson.D{{Key: "$or", Value: conds}}
 	return out, true, nil
@@ -114,23 +119,24 @@ func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error
 		return s.not(ctx, &equal)
 	}
 	if n.Attr == scim.ID && n.Op == filter.Equal {
-		return lowered{s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), true, "_id_", 0}, true, nil
+		return lowered{cond: s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), exact: true, hint: "_id_"}, true, nil
 	}
 	if n.Op == filter.Equal && edgeEnd(n.Attr) {
-		return s.groupsOf(ctx, n)
+		return s.linked(ctx, n)
 	}
 	if prefix, unique := s.k.unique[n.Attr]; unique && n.Op == filter.Equal {
-		return lowered{s.within(bson.E{Key: "u", Value: prefix + n.Key}), true, indexKeys, 0}, true, nil
+		return lowered{cond: s.within(bson.E{Key: "u", Value: prefix + n.Key}), exact: true, hint: indexKeys}, true, nil
 	}
 	prefix, indexed := s.k.indexed[n.Attr]
 	if !indexed {
-		return lowered{}, false, nil
+		l, ok := s.compare(n)
+		return l, ok, nil
 	}
 	term, cost := termCondition(prefix, n)
 	if term == nil {
 		return lowered{}, false, nil
 	}
-	return lowered{s.within(bson.E{Key: "t", Value: term}), true, indexTerms, cost}, true, nil
+	return lowered{cond: s.within(bson.E{Key: "t", Value: term}), exact: true, hint: indexTerms, cost: cost}, true, nil
 }
 
 // termCondition is what one value must fulfil; nil when it cannot be said.
@@ -139,21 +145,29 @@ func termCondition(path string, n *filter.Leaf) (cond any, cost int) {
 	between := func(low, from, high, to string) any {
 		return bson.D{{Key: "$elemMatch", Value: bson.D{{Key: low, Value: from}, {Key: high, Value: to}}}}
 	}
+	text := n.Key
+	switch {
+	case n.Op == filter.Present:
+		return between("$gt", path, "$lt", end), 5
+	case n.Attr.Type == scim.Integer && n.Value.Kind() == scim.KindDecimal:
+		from, below := wholeNumbers(n)
+		return between("$gte", path+from, "$lt", path+below), 4
+	case !n.Attr.Type.Textual():
+		text, _ = scim.OrderKey(n.Attr, n.Value)
+	}
 	switch n.Op {
 	case filter.Equal:
-		return path + n.Key, 1
+		return path + text, 1
 	case filter.StartsWith:
-		return between("$gte", path+n.Key, "$lt", prefixEnd(path+n.Key)), 2
-	case filter.Present:
-		return between("$gt", path, "$lt", end), 5
+		return between("$gte", path+text, "$lt", prefixEnd(path+text)), 2
 	case filter.Greater:
-		return between("$gt", path+n.Key, "$lt", end), 4
+		return between("$gt", path+text, "$lt", end), 4
 	case filter.GreaterOrEqual:
-		return between("$gte", path+n.Key, "$lt", end), 4
+		return between("$gte", path+text, "$lt", end), 4
 	case filter.Less:
-		return between("$gte", path, "$lt", path+n.Key), 4
+		return between("$gte", path, "$lt", path+text), 4
 	case filter.LessOrEqual:
-		return between("$gte", path, "$lte", path+n.Key), 4
+		return between("$gte", path, "$lte", path+text), 4
 	case filter.Contains, filter.EndsWith:
 		text := literal(n.Key)
 		if len(text) > longestPattern {
@@ -196,35 +210,11 @@ func prefixEnd(prefix string) string {
 	return afterSeparator
 }
 
-// edgeEnd tells whether the attribute is the id at the far end of a membership.
-func edgeEnd(a *scim.Attribute) bool {
-	return a.Parent() != nil && a.Parent().Edge && a.Parent().Value() == a
-}
-
-// mostGroups is how many groups of one member are named to the server.
-const mostGroups = 10_000
-
-// groupsOf finds the groups of a member; the users of a group are looked at one by
-// one, since they may belong to it through others.
-func (s *search) groupsOf(ctx context.Context, n *filter.Leaf) (lowered, bool, error) {
-	if n.Attr.Parent().Mutability == scim.ReadOnly {
-		return lowered{}, false, nil
-	}
-	all, err := s.edges(ctx, bson.D{{Key: "o", Value: string(s.org)}, {Key: "m", Value: n.Key}}, "g")
-	if err != nil || len(all) > mostGroups {
-		return lowered{}, false, err
-	}
-	ids := bson.A{}
-	for _, e := range all {
-		ids = append(ids, key(s.org, e.Group))
-	}
-	return lowered{s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}), true, "_id_", 1}, true, nil
-}
-
 // search is one query under way.
 type search struct {
 	*reader
 	k       *kind
 	org     directory.OrgID
 	element bool // the node is about one element of an attribute
+	values  bool // records have their values in this program's form
 }

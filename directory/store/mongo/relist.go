@@ -52,7 +52,7 @@ func (s *Store) propose(ctx context.Context, empty bool) (*lists, error) {
 			return have, nil
 		}
 		if swapped, err := s.swap(ctx, have, next); swapped || err != nil {
-			return newLists("", next, s.opts.Registry), err
+			return newLists("", next, s.opts.Registry, s.form), err
 		}
 	}
 }

@@ -29,6 +29,8 @@ type resourceDoc struct {
 	Unique   []string `bson:"u,omitempty"` // path, separator, key
 	Terms    []string `bson:"t,omitempty"` // path, separator, folded value
 	Free     bool     `bson:"f,omitempty"` // was never a member of a group
+
+	Values values `bson:",inline"` // all others
 }
 
 // kind is what the store looks up of a resource type: where values begin, by attribute.
@@ -98,8 +100,8 @@ func isID(s string) bool {
 	return true
 }
 
-// bare leaves out what only the indexes need.
-var bare = bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}
+// bare leaves out what only searches need.
+var bare = bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}, {Key: "a", Value: 0}, {Key: "e", Value: 0}, {Key: "q", Value: 0}}
 
 // Get reads one resource.
 func (r *reader) Get(ctx context.Context, ref directory.Ref) (*scim.Resource, error) {

@@ -78,12 +78,16 @@ type Store struct {
 	self   string // names this process in leases
 	server string
 	kinds  kinds // since the start
+	form   *form
 	lists  atomic.Pointer[lists]
 	gates  sync.Map // of *gate, by organization
 	lag    lag
 	health health
 	closed chan struct{}
 	once   sync.Once
+
+	refresh    sync.Mutex
+	refreshing map[directory.OrgID]*refreshing
 }
 
 // collections are where everything is kept.
@@ -103,7 +107,8 @@ func (s *Store) db() *driver.Database { return s.has.state.Database() }
 // and refuses one without transactions. An empty database is furnished; one that has
 // data must be complete, or be made so by Options.Migrate.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
-	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{})}
+	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{}), refreshing: map[directory.OrgID]*refreshing{}}
+	s.form = formOf(s.opts.Registry)
 	yes := true
 	config := options.Client().ApplyURI(uri).SetAppName("usher").SetTimeout(s.opts.Timeout).SetServerSelectionTimeout(s.opts.Timeout).
 		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetRetryReads(true).SetRetryWrites(true).
