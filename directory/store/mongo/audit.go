@@ -23,8 +23,8 @@ const (
 )
 
 // Check looks for damage: whether the totals that Usher keeps agree with the
-// records, whether every membership has both its ends, and whether resources and the
-// unique values taken for them agree. It takes as long as there is data. Each step
+// records, whether every membership has both its ends, and whether resources agree with
+// the unique values taken for them and the values that they are searched by. It takes as long as there is data. Each step
 // sees one moment, so servers may work on the database meanwhile.
 func (s *Store) Check(ctx context.Context) error {
 	orgs, err := s.Organizations(ctx)
@@ -43,6 +43,9 @@ func (s *Store) Check(ctx context.Context) error {
 			return err
 		}
 		if err := s.checkClaims(ctx, o.ID, settled); err != nil {
+			return err
+		}
+		if err := s.checkValues(ctx, o.ID); err != nil {
 			return err
 		}
 	}
@@ -79,7 +82,7 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 // member of a group.
 func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 	wrong := 0
-	err := inSteps(ctx, s, s.has.edge, org, func(in *reader, page []edgeDoc) error {
+	err := inSteps(ctx, s, s.has.edge, org, lean, func(in *reader, page []edgeDoc) error {
 		var ids []string
 		for _, e := range page {
 			ids = append(ids, key(org, e.Group), key(org, e.Member))
@@ -104,7 +107,7 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 // taken for them, from both sides.
 func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled settledKeys) error {
 	untaken, unheld := 0, 0
-	err := inSteps(ctx, s, s.has.resource, org, func(in *reader, page []resourceDoc) error {
+	err := inSteps(ctx, s, s.has.resource, org, lean, func(in *reader, page []resourceDoc) error {
 		var ids []string
 		for _, d := range page {
 			ids = append(ids, claims(org, d.Kind, settled.of(d))...)
@@ -122,7 +125,7 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled se
 	if err != nil {
 		return err
 	}
-	err = inSteps(ctx, s, s.has.claim, org, func(in *reader, page []claimDoc) error {
+	err = inSteps(ctx, s, s.has.claim, org, lean, func(in *reader, page []claimDoc) error {
 		var ids []string
 		for _, c := range page {
 			ids = append(ids, key(org, c.ID))
@@ -138,6 +141,31 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled se
 	}, func(c claimDoc) string { return c.Key })
 	if err == nil && untaken+unheld > 0 {
 		err = fmt.Errorf("%d unique values of resources of the organization %s are not taken for them, and %d are taken that no resource has; restore a backup", untaken, org, unheld)
+	}
+	return err
+}
+
+// checkValues compares the values that records are searched by with the records, but for
+// those that programs of another version or configuration wrote.
+func (s *Store) checkValues(ctx context.Context, org directory.OrgID) error {
+	wrong := 0
+	err := inSteps(ctx, s, s.has.resource, org, options.Find().SetProjection(bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}), func(_ *reader, page []resourceDoc) error {
+		for _, d := range page {
+			if d.Values.Form != s.form.name {
+				continue
+			}
+			v, err := s.valuesOf(d)
+			if err != nil {
+				return err
+			}
+			if !v.equal(d.Values) {
+				wrong++
+			}
+		}
+		return nil
+	}, func(d resourceDoc) string { return d.Key })
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%d records of the organization %s are searched by values that they do not have; restore a backup", wrong, org)
 	}
 	return err
 }
@@ -177,17 +205,17 @@ func (k settledKeys) of(d resourceDoc) []string {
 }
 
 // lean is what Check asks of documents: not their contents.
-var lean = options.Find().SetProjection(bson.D{{Key: "b", Value: 0}, {Key: "t", Value: 0}})
+var lean = options.Find().SetProjection(bson.D{{Key: "b", Value: 0}, {Key: "t", Value: 0}, {Key: "a", Value: 0}, {Key: "e", Value: 0}})
 
 // inSteps calls fn with all documents that an organization has in a collection, in
 // the order of their keys, a step at a time from a snapshot of its own.
-func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org directory.OrgID, fn func(*reader, []T) error, keyOf func(T) string) error {
+func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org directory.OrgID, what *options.FindOptionsBuilder, fn func(*reader, []T) error, keyOf func(T) string) error {
 	for after := ""; ; {
 		var page []T
 		err := s.View(ctx, func(r directory.Reader) error {
 			in, within := r.(*reader), below(escaped.Replace(string(org)))
 			within[0].Value = cmp.Or(after, within[0].Value.(string))
-			cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, lean, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
+			cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, what, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
 			if err == nil {
 				err = cursor.All(in.in(ctx), &page)
 			}

@@ -183,6 +183,64 @@ func TestPagesOfManyReadThePage(t *testing.T) {
 	}
 }
 
+// R16: what no index tells is compared and sorted by the server, which sends a page.
+func TestTheServerComparesAndSorts(t *testing.T) {
+	uri, heard := mongotest.URI(t), &watcher{}
+	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
+	people(t, s, 1000)
+	rt := typeOf(t, "User")
+	for _, c := range []struct {
+		src, sort string
+		total     int
+		first     string
+	}{
+		{`active eq false`, "", 500, "user00001@corp.io"},
+		{`not (title pr)`, "", 1000, "user00000@corp.io"},
+		{`emails[type eq "work" and value co "7@corp"]`, "", 100, "user00007@corp.io"},
+		{`emails.type eq "home" and active eq true`, "", 500, "user00000@corp.io"},
+		{`meta.created lt "2027-01-01T00:00:00Z" and not (active eq true)`, "", 500, "user00001@corp.io"},
+		{`displayName sw "person 000" or active eq false`, "", 550, "user00000@corp.io"},
+		{"", "name.familyName", 1000, "user00000@corp.io"},
+		{"", "emails.value", 1000, "user00000@corp.io"},
+		{"", "active", 1000, "user00001@corp.io"},
+		{`active eq true`, "meta.lastModified", 500, "user00000@corp.io"},
+		{`userName co "9@"`, "displayName", 100, "user00009@corp.io"},
+	} {
+		q := directory.Query{Org: orgA, Type: rt, Start: 1, Count: 10}
+		if c.src != "" {
+			f, _, err := filter.Compile(c.src, rt, scim.Tolerant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Filter = f
+		}
+		if c.sort != "" {
+			q.SortBy, _ = rt.Resolve(c.sort)
+		}
+		heard.take()
+		var page directory.Page
+		err := s.View(t.Context(), func(r directory.Reader) (err error) {
+			page, err = r.Find(t.Context(), q)
+			return err
+		})
+		if err != nil || page.Total != c.total || len(page.Resources) != 10 || page.Resources[0].Text(schemas.User.UserName) != c.first {
+			t.Errorf("%s by %s: %d of %d, %v", c.src, c.sort, len(page.Resources), page.Total, err)
+			continue
+		}
+		sent := heard.take()
+		for _, find := range named(sent, "find", "resource") {
+			most, limited := find.Lookup("limit").AsInt64OK()
+			named, _ := find.Lookup("filter", "_id", "$in").ArrayOK()
+			if values, _ := named.Values(); limited && most != 11 || !limited && len(values) != 10 {
+				t.Errorf("%s by %s reads more than the page", c.src, c.sort)
+			}
+		}
+		if len(sent) > 4 {
+			t.Errorf("%s by %s: %v", c.src, c.sort, names(sent))
+		}
+	}
+}
+
 // explain asks how a find is answered: the stages of the plan that won, and how
 // many documents it looked at and returned.
 func explain(t *testing.T, db *driver.Database, find bson.Raw) (stages []string, examined, returned int64) {

@@ -59,10 +59,10 @@ func (s *search) plan(ctx context.Context, q directory.Query) (l lowered, plan s
 		s.values, err = s.known(ctx)
 		return all, "all", err
 	}
-	s.values = true
 	l, ok, err := s.lower(ctx, q.Filter.Root)
-	if err == nil && (l.values || q.SortBy != nil) {
-		if s.values, err = s.known(ctx); err == nil && l.values && !s.values {
+	few, answered := ok && l.cost <= 1, ok && l.exact
+	if err == nil && !few && (!answered || q.SortBy != nil) {
+		if s.values, err = s.known(ctx); err == nil && s.values && !answered {
 			l, ok, err = s.lower(ctx, q.Filter.Root)
 		}
 	}

@@ -177,6 +177,16 @@ func TestCheckFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	first := bson.D{{Key: "i", Value: "00000000-0000-7000-8000-000000000001"}}
+	if _, err := db.Collection("resource").UpdateOne(t.Context(), first, bson.D{{Key: "$push", Value: bson.D{{Key: "a", Value: "title\x00boss"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "1 records") {
+		t.Errorf("with a value that is not the record's: %v", err)
+	}
+	if _, err := db.Collection("resource").UpdateOne(t.Context(), first, bson.D{{Key: "$pull", Value: bson.D{{Key: "a", Value: "title\x00boss"}}}}); err != nil {
+		t.Fatal(err)
+	}
 	for _, stray := range []bson.D{{{Key: "_id", Value: "a/User/userName\x00stray"}, {Key: "o", Value: "a"}, {Key: "i", Value: "00000000-0000-7000-8000-000000000001"}}} {
 		if _, err := db.Collection("claim").InsertOne(t.Context(), stray); err != nil {
 			t.Fatal(err)

@@ -37,32 +37,38 @@ func migrated(t *testing.T, uri string, types *schemas.Registry) (*mongo.Store, 
 // R2, R16: what the index holds follows the configuration, also of what was written
 // before it changed.
 func TestReindexing(t *testing.T) {
-	storetest.RunReindexing(t, func(t *testing.T) storetest.Reopener {
-		uri := mongotest.URI(t)
-		var open *mongo.Store
-		end := func() {
-			if open == nil {
-				return
-			}
-			if err := open.Check(context.Background()); err != nil {
-				t.Error(err)
-			}
-			if err := open.Close(); err != nil {
-				t.Error(err)
-			}
-			open = nil
+	storetest.RunReindexing(t, reopener)
+}
+
+// R17: filters and orders mean the same for values of every type.
+func TestValues(t *testing.T) { storetest.RunValues(t, reopener) }
+
+// reopener opens the same database again and again, after a look for damage.
+func reopener(t *testing.T) storetest.Reopener {
+	uri := mongotest.URI(t)
+	var open *mongo.Store
+	end := func() {
+		if open == nil {
+			return
 		}
-		t.Cleanup(end)
-		return func(types *schemas.Registry) (storetest.Closer, error) {
-			end()
-			s, err := migrated(t, uri, types)
-			if err != nil {
-				return nil, err
-			}
-			open = s
-			return s, nil
+		if err := open.Check(context.Background()); err != nil {
+			t.Error(err)
 		}
-	})
+		if err := open.Close(); err != nil {
+			t.Error(err)
+		}
+		open = nil
+	}
+	t.Cleanup(end)
+	return func(types *schemas.Registry) (storetest.Closer, error) {
+		end()
+		s, err := migrated(t, uri, types)
+		if err != nil {
+			return nil, err
+		}
+		open = s
+		return s, nil
+	}
 }
 
 // R2, R16: while servers of the configuration before still run, what they write is

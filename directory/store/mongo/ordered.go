@@ -173,7 +173,7 @@ func (s *search) sorted(ctx context.Context, q directory.Query, l lowered, o ord
 		steps = append(steps, bson.D{{Key: "$skip", Value: int64(q.Start) - 1}})
 	}
 	steps = append(steps, bson.D{{Key: "$limit", Value: int64(q.Count) + 1}})
-	options := options.Aggregate().SetBatchSize(int32(q.Count) + 1).SetAllowDiskUse(true)
+	options := options.Aggregate().SetBatchSize(int32(q.Count) + 2).SetAllowDiskUse(true)
 	if l.hint != "" {
 		options.SetHint(l.hint)
 	}

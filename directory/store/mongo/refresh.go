@@ -16,7 +16,7 @@ import (
 // guard which form its program writes. While a slot knows of a change in another form,
 // searches do not ask about values: the candidates are read and judged, as exact, and
 // slower. Refreshing writes the values anew and then says that all changes so far are
-// known. It locks nothing and may be repeated.
+// known. It holds up few other changes and may be repeated.
 
 // refreshing is where a refresh of an organization is.
 type refreshing struct {
@@ -60,39 +60,52 @@ func (s *Store) foreign(ctx context.Context, org directory.OrgID) (n int64, err 
 	return n, err
 }
 
-// rewrite goes through the next records and returns how many there were. A record that
-// changes meanwhile is left to whoever changes it; a new member changes only the version.
-func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing) (int, error) {
-	within := below(escaped.Replace(string(org)))
+// rewrite goes through the next records and returns how many there were. It is a change
+// in this program's form as any other, so who refreshes in another form sees it.
+func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing) (n int, err error) {
+	within, kinds, last := below(escaped.Replace(string(org))), bson.A{}, to.after
 	if to.after != "" {
 		within[0].Value = to.after
 	}
-	kinds := bson.A{}
 	for rt := range s.kinds {
 		kinds = append(kinds, rt.Name)
 	}
-	cursor, err := s.has.resource.Find(ctx, bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}, {Key: "k", Value: bson.D{{Key: "$in", Value: kinds}}}, {Key: "q", Value: bson.D{{Key: "$ne", Value: s.form.name}}}},
-		options.Find().SetProjection(bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
-	var docs []resourceDoc
+	which := bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}, {Key: "k", Value: bson.D{{Key: "$in", Value: kinds}}}, {Key: "q", Value: bson.D{{Key: "$ne", Value: s.form.name}}}}
+	err = s.Update(ctx, func(dir directory.Tx) error {
+		t := dir.(*tx)
+		if err := t.begin(ctx, org); err != nil {
+			return err
+		}
+		cursor, err := s.has.resource.Find(t.in(ctx), which, options.Find().SetProjection(bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
+		var docs []resourceDoc
+		if err == nil {
+			err = cursor.All(t.in(ctx), &docs)
+		}
+		if n = len(docs); err != nil || n == 0 {
+			return t.fault(err)
+		}
+		last, t.wrote = docs[n-1].Key, true
+		return t.revalue(ctx, docs)
+	})
 	if err == nil {
-		err = cursor.All(ctx, &docs)
+		to.after = last
 	}
-	if err != nil || len(docs) == 0 {
-		return 0, busy(err)
-	}
+	return n, err
+}
+
+// revalue writes the values of records anew.
+func (t *tx) revalue(ctx context.Context, docs []resourceDoc) error {
 	var writes []driver.WriteModel
 	for _, d := range docs {
-		v, err := s.valuesOf(d)
+		v, err := t.store.valuesOf(d)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		writes = append(writes, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: d.Key}, {Key: "o", Value: d.Org}, {Key: "b", Value: d.Body}}).SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "a", Value: v.Plain}, {Key: "e", Value: v.Elements}, {Key: "q", Value: v.Form}}}}))
+		writes = append(writes, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: d.Key}, {Key: "o", Value: d.Org}}).
+			SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "a", Value: v.Plain}, {Key: "e", Value: v.Elements}, {Key: "q", Value: v.Form}}}}))
 	}
-	if _, err := s.has.resource.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false)); err != nil {
-		return 0, busy(err)
-	}
-	to.after = docs[len(docs)-1].Key
-	return len(docs), nil
+	_, err := t.store.has.resource.BulkWrite(t.in(ctx), writes)
+	return t.fault(err)
 }
 
 // valuesOf are the values of what is kept.
@@ -120,7 +133,7 @@ func (s *Store) acknowledge(ctx context.Context, org directory.OrgID, foreign in
 			ids = append(ids, slotKey(org, i))
 		}
 		_, err = s.has.guard.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}},
-			driver.Pipeline{bson.D{{Key: "$set", Value: bson.D{{Key: "y", Value: bson.D{{Key: s.form.name, Value: "$n"}}}}}}})
+			driver.Pipeline{bson.D{{Key: "$unset", Value: "y"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "y", Value: bson.D{{Key: s.form.name, Value: "$n"}}}}}}})
 		return t.fault(err)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -18,6 +19,10 @@ type values struct {
 	Plain    []string  `bson:"a,omitempty"` // but those of elements, and the indexed ones
 	Elements []element `bson:"e,omitempty"` // of multi-valued complex attributes
 	Form     string    `bson:"q,omitempty"` // the form that says what is where
+}
+
+func (v values) equal(w values) bool {
+	return slices.Equal(v.Plain, w.Plain) && slices.EqualFunc(v.Elements, w.Elements, func(a, b element) bool { return a.Path == b.Path && slices.Equal(a.Values, b.Values) })
 }
 
 // element is one element of an attribute.

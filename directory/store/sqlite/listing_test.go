@@ -57,6 +57,11 @@ func TestReindexing(t *testing.T) {
 	}
 }
 
+// R17: filters and orders mean the same for values of every type.
+func TestValues(t *testing.T) {
+	storetest.RunValues(t, func(t *testing.T) storetest.Reopener { return reopener(t, func(*testing.T, *Store) {}) })
+}
+
 func reopener(t *testing.T, settle func(*testing.T, *Store)) storetest.Reopener {
 	path := filepath.Join(t.TempDir(), "usher.db")
 	var open *Store
