@@ -31,8 +31,13 @@ type element struct {
 	Values []string `bson:"s,omitempty"`
 }
 
-// form is how the values of records are written. It follows from the configuration, so
-// two programs may differ in it; what another wrote cannot be searched (see refresh.go).
+// valuesVersion is another one whenever a program writes the values of the same record
+// differently, as when text is folded in another way.
+const valuesVersion = 1
+
+// form is how the values of records are written. It follows from the program and its
+// configuration, so two may differ in it; what another wrote cannot be searched (see
+// refresh.go).
 type form struct {
 	name    string
 	indexed map[*scim.Attribute]bool // written as terms already
@@ -41,6 +46,7 @@ type form struct {
 // formOf is the form of a configuration.
 func formOf(reg *schemas.Registry) *form {
 	f, sum := &form{indexed: map[*scim.Attribute]bool{}}, sha256.New()
+	fmt.Fprintln(sum, valuesVersion)
 	for _, rt := range reg.Types {
 		if rt.ReadOnly {
 			continue // not kept as resources
