@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -315,16 +316,17 @@ func withMembers(res *scim.Resource, edges []patch.EdgeOp) []byte {
 	return append(append(append(body[:len(body)-1], `,"members":[`...), members[1:]...), "]}"...)
 }
 
-// existing finds a resource of the same externalId, or else of the same name.
+// existing finds the one resource of the same externalId or name, if there is one.
 // Where there was nothing when the import began, only an earlier row of the file
 // can be in the way, and then names are left to the server to refuse.
 func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, error) {
 	if im.fresh && !im.met(res.Text(scim.ExternalID)) {
 		return "", nil
 	}
-	var parts []string
-	for _, a := range append([]*scim.Attribute{scim.ExternalID}, im.rt.UniqueAttributes()...) {
-		if text := res.Text(a); text != "" && (a.Required || a == scim.ExternalID) {
+	parts, names := []string(nil), "id"
+	for _, a := range im.identifying() {
+		names += "," + a.Path()
+		if text := res.Text(a); text != "" {
 			parts = append(parts, a.Path()+" eq "+string(scim.AppendString(nil, text)))
 		}
 	}
@@ -332,21 +334,13 @@ func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, e
 		return "", nil
 	}
 	var page struct {
-		Resources []struct {
-			ID         string `json:"id"`
-			ExternalID string `json:"externalId"`
-		} `json:"Resources"`
+		Resources []json.RawMessage `json:"Resources"`
 	}
-	path := im.rt.Endpoint + "?attributes=id,externalId&filter=" + url.QueryEscape(strings.Join(parts, " or "))
-	if err := im.send(ctx, http.MethodGet, path, nil, &page); err != nil || len(page.Resources) == 0 {
+	path := im.rt.Endpoint + "?attributes=" + url.QueryEscape(names) + "&filter=" + url.QueryEscape(strings.Join(parts, " or "))
+	if err := im.send(ctx, http.MethodGet, path, nil, &page); err != nil {
 		return "", err
 	}
-	for _, r := range page.Resources {
-		if r.ExternalID != "" && r.ExternalID == res.Text(scim.ExternalID) {
-			return r.ID, nil
-		}
-	}
-	return page.Resources[0].ID, nil
+	return im.only(res, page.Resources)
 }
 
 // read sends the rows of the file, without those of an earlier run.

@@ -32,7 +32,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		_, name, _ := strings.Cut(r.URL.Query().Get("filter"), `"`)
 		if at := slices.Index(p.users, strings.TrimSuffix(name, `"`)); at >= 0 {
-			fmt.Fprintf(w, `{"Resources":[{"id":"%d"}]}`, at)
+			fmt.Fprintf(w, `{"Resources":[{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"%d","userName":%q}]}`, at, p.users[at])
 			return
 		}
 		fmt.Fprintf(w, `{"totalResults":%d}`, len(p.users))

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/usher-scim/usher/scim"
 )
@@ -81,4 +84,61 @@ func (im *importer) twice(r row, res *scim.Resource) error {
 		}
 	}
 	return nil
+}
+
+// identifying are the attributes that tell which resource a row is about, the
+// strongest first: the externalId, then the names.
+func (im *importer) identifying() []*scim.Attribute {
+	all := []*scim.Attribute{scim.ExternalID}
+	for _, a := range im.rt.UniqueAttributes() {
+		if a.Required {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// only is the id of the one resource that was found for a row, "" for none. Of several
+// it is the one that has all of the row's identifying values. Where none or two have,
+// nobody but a person can say which is meant, and a change could be that of another.
+func (im *importer) only(row *scim.Resource, found []json.RawMessage) (string, error) {
+	var said, all []string
+	for _, doc := range found {
+		r, err := decodeAnswer(im.rt, doc)
+		if err != nil {
+			return "", err
+		}
+		likeness, whole := im.likeness(row, r)
+		if said = append(said, likeness); whole {
+			all = append(all, r.ID)
+		}
+		if len(found) == 1 || !im.update {
+			return r.ID, nil
+		}
+	}
+	if len(found) == 0 || len(all) == 1 {
+		return strings.Join(all, ""), nil
+	}
+	slices.Sort(said)
+	return "", fmt.Errorf("It is not certain which is meant: %s. Correct the row, or change the others first, so that only one is left.", strings.Join(said, ", "))
+}
+
+// likeness says which of a row's identifying values a resource has, and which resource
+// that is; whole when it has all of them.
+func (im *importer) likeness(row, r *scim.Resource) (said string, whole bool) {
+	whose, same, whole := "", []string{}, true
+	for _, a := range im.identifying() {
+		text, want := r.Text(a), row.Text(a)
+		if text != "" && a != scim.ExternalID {
+			whose += strconv.Quote(text) + " "
+		}
+		switch {
+		case want == "":
+		case text == want || !a.CaseExact && scim.Key(text) == scim.Key(want):
+			same = append(same, fmt.Sprintf("the %s %q", a.Path(), want))
+		default:
+			whole = false
+		}
+	}
+	return fmt.Sprintf("%s is that of %s(id %s)", strings.Join(same, " and "), whose, r.ID), whole
 }
