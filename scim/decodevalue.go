@@ -296,7 +296,7 @@ func (d *decoder) scalarComplex(a *Attribute) (Value, error) {
 	if value == nil || !value.Type.Textual() || !d.allow(ScalarComplex) {
 		return Value{}, Errorf(InvalidValue, "The value of %s must be a JSON object.", a.path)
 	}
-	if text == "" && d.allow(EmptyClears) {
+	if (text == "" || !a.MultiValued && strings.TrimSpace(text) == "") && d.allow(EmptyClears) {
 		return Value{}, nil
 	}
 	v, err := d.fromText(value, text)
