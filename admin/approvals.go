@@ -10,7 +10,7 @@ import (
 
 type approvalInput struct {
 	ID  string `path:"id"`
-	For string `query:"for" enum:"deactivate,hold,unhold,unblock" default:"deactivate" doc:"What is allowed: to deactivate the person, to set or lift a legal hold, or to lift the block of their addresses."`
+	For string `query:"for" enum:"deactivate,hold,unhold,unblock,owner" default:"deactivate" doc:"What is allowed: to deactivate the person, to set or lift a legal hold, to lift the block of their addresses, or to make them the owner where there is none."`
 }
 
 type approved = single[directory.Approval]

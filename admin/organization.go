@@ -159,7 +159,7 @@ func isTeam(ctx context.Context, r directory.Reader, org directory.OrgID, id str
 }
 
 // transfer makes somebody the one owner (S2-17). Only the owner may, or an
-// administrator while there is none.
+// administrator while there is none, and where two people are needed, two of them.
 func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.Standing], error) {
 	var to directory.Standing
 	c := callerOf(ctx)
@@ -191,7 +191,11 @@ func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.S
 			return nil, err
 		}
 		to.Role, d.Subject = directory.Owner, in.Body.To
-		return nil, directory.Save(d, d.Org, &to)
+		found, err := policy.MayOwn(ctx, r, d, in.Body.To, directory.DisplayOf(p))
+		if err != nil {
+			return nil, err
+		}
+		return found, directory.Save(d, d.Org, &to)
 	})
 	return one(to, to.Version), err
 }

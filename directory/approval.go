@@ -42,6 +42,7 @@ const (
 	ToUnblock = "unblock"  // the addresses of a person, or one address
 	ToSet     = "settings" // the brake and the rule of two people
 	ToFreeze  = "freeze"   // a member of a team, as its leader asks
+	ToOwn     = "owner"    // a person becomes the owner where there is none
 )
 
 // ApprovalID is the id of the approval to do something to somebody or something.

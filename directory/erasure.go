@@ -46,7 +46,7 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 	if err := forgetTransfers(ctx, r, d, id); err != nil {
 		return err
 	}
-	for _, what := range []string{ToHold, ToUnhold, ToUnblock, ToFreeze} {
+	for _, what := range []string{ToHold, ToUnhold, ToUnblock, ToFreeze, ToOwn} {
 		if err := dropOne[Approval](ctx, r, d, ApprovalID(what, id)); err != nil {
 			return err
 		}

@@ -131,6 +131,17 @@ func MaySet(ctx context.Context, r directory.Reader, d *directory.Draft, was, ne
 		refuse(RuleApproval, directory.Authority, "A change of the brake on deactivations, or of the rule that two people are needed, needs the approval of a second person; another administrator can give it for the same values, and the next attempt succeeds."))
 }
 
+// MayOwn asks for a second person where an administrator makes somebody the owner of an
+// organization that has none: the owner is not bound by the rule, so that whoever made
+// themselves the owner would be rid of it (3.6, 4.13).
+func MayOwn(ctx context.Context, r directory.Reader, d *directory.Draft, id, name string) ([]directory.Finding, error) {
+	if !bound(d.Actor) {
+		return nil, nil
+	}
+	return secondPerson(ctx, r, d, wish{d.Actor, directory.ApprovalID(directory.ToOwn, id), id, approvalOf(id, "?for="+directory.ToOwn)},
+		refuse(RuleApproval, directory.Authority, "Making %s the owner of the organization needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", name))
+}
+
 // MayRelease keeps an administrator from switching the brake off for one connection:
 // alone they let it pass for as long as an approval holds.
 func MayRelease(ctx context.Context, r directory.Reader, d *directory.Draft, v directory.Release) ([]directory.Finding, error) {

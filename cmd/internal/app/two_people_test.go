@@ -202,7 +202,13 @@ func TestTheOnlyAdministratorIsNotLockedOut(t *testing.T) {
 		{"POST", "/users/" + aud + "/hold", "", "PUT", "/users/" + aud + "/approval?for=hold", ""},
 		{"POST", "/users/" + aud + "/deactivate", "{}", "PUT", "/users/" + aud + "/approval", ""},
 		{"PUT", "/settings", `{"twoPeople":false}`, "PUT", "/settings/approval", `{"twoPeople":false}`},
+		{"PUT", "/settings", `{"twoPeople":true}`, "", "", ""},
+		{"POST", "/organization/owner", `{"to":"` + ada + `"}`, "PUT", "/users/" + ada + "/approval?for=owner", ""},
 	} {
+		if c.allow == "" {
+			s.as("ada@example.com", 200, c.method, c.path, c.body)
+			continue
+		}
 		got := s.as("ada@example.com", 403, c.method, c.path, c.body)
 		s.same(got, "code", "approval.required")
 		s.same(got, "blockers/0/fix/holders", "")
@@ -211,6 +217,36 @@ func TestTheOnlyAdministratorIsNotLockedOut(t *testing.T) {
 		s.api(200, c.allow, c.allowed, c.with)
 		s.as("ada@example.com", 200, c.method, c.path, c.body)
 	}
+}
+
+// Domain 3.6, 4.13: the owner needs no second person, so that nobody becomes the owner
+// without one. What was allowed is that one person becomes it.
+func TestNobodyBecomesTheOwnerAlone(t *testing.T) {
+	t.Parallel()
+	s := newStaffed(t)
+	ids := map[string]string{}
+	for _, name := range []string{"ada", "bob", "eve"} {
+		ids[name] = s.person(name + "@example.com")
+		s.api(200, "PUT", "/users/"+ids[name]+"/standing", `{"role":"admin","rank":10}`)
+	}
+	s.as("ada@example.com", 200, "PUT", "/settings", `{"twoPeople":true}`)
+	gives := func(who, to string, status int) reply {
+		t.Helper()
+		return s.as(who+"@example.com", status, "POST", "/organization/owner", `{"to":"`+ids[to]+`"}`)
+	}
+	const sentence = "Making ada@example.com the owner of the organization" + another
+	got := gives("ada", "ada", 403)
+	s.refused(got, "approval.required", sentence)
+	s.same(got, "blockers/0/fix/href", "/api/v1/users/"+ids["ada"]+"/approval?for=owner")
+	s.refused(gives("bob", "ada", 403), "approval.required", sentence)
+	s.same(s.as("ada@example.com", 200, "POST", "/organization/owner?preview=true", `{"to":"`+ids["ada"]+`"}`), "allowed", "false")
+	s.as("ada@example.com", 200, "PUT", "/users/"+ids["ada"]+"/approval?for=owner", "")
+	s.refused(gives("ada", "ada", 403), "approval.required", sentence) // on her own word
+	s.as("bob@example.com", 200, "PUT", "/users/"+ids["ada"]+"/approval?for=owner", "")
+	gives("ada", "eve", 403)
+	s.same(gives("ada", "ada", 200), "role", "owner")
+	s.same(gives("ada", "ada", 200), "role", "owner") // it is so already
+	s.same(gives("ada", "eve", 200), "role", "owner") // what is hers to give
 }
 
 // S1-23, K03: a block is lifted by hand also where its person is gone, and with that of
