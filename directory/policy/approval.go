@@ -106,14 +106,17 @@ func liftsAlone(ctx context.Context, r directory.Reader, d *directory.Draft, ent
 		refuse(RuleApproval, directory.Authority, "Lifting the block of the address %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", entry.ID))
 }
 
-// unblocks asks for a second person where an inactive person whose addresses are blocked
-// may come back with a purchase from now on.
+// unblocks refuses who may not lift a block, and asks for a second person, where an
+// inactive person whose addresses are blocked may come back with a purchase from now on.
 func unblocks(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	if on, _ := d.After.Bool(schemas.Usher.BlockListed); on {
 		return nil, nil
 	}
 	on, _ := d.Before.Bool(schemas.Usher.BlockListed)
-	own := directory.Address{Head: directory.Head{ID: directory.PrimaryAddress(d.Before)}, User: d.Before.ID, Blocked: on}
+	own := directory.Address{Head: directory.Head{ID: directory.PrimaryAddress(d.Before)}, User: d.Before.ID, Blocked: on, By: d.Before.Text(schemas.Usher.DeactivatedBy)}
+	if on && !canLift(d, own.By) {
+		return []directory.Finding{blocked(own.ID)}, nil
+	}
 	return liftsAlone(ctx, r, d, own, approvalOf(own.User, "?for="+directory.ToUnblock))
 }
 
