@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,38 +48,65 @@ func (a *Address) Keys() []string {
 const gone = "people.gone"
 
 // FindAddress finds what became of an address, in whatever spelling; ErrNotFound
-// when nothing did.
+// when nothing did. Of several people who had it, a block comes first.
 func FindAddress(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address string) (Address, error) {
+	all, err := FindAddresses(ctx, r, rt, org, address, "")
+	if err != nil || len(all) == 0 {
+		return Address{}, orNotFound(err)
+	}
+	return all[0], nil
+}
+
+// FindAddresses finds all that became of an address, of whoever had it but one: what is
+// kept of it and what the records of inactive people say. Blocks come first.
+func FindAddresses(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address, but string) (all []Address, err error) {
 	key := MailKey(address)
 	kept, err := KeptAddress(ctx, r, org, key)
-	if err == nil && (kept.User == "" || !kept.Blocked && !kept.Returns) {
-		return kept, nil // by hand, or lifted
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return kept, err
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return nil, err
+	case kept.User == "" || !kept.Blocked && !kept.Returns:
+		return []Address{kept}, nil // by hand, or lifted
+	case kept.User != but:
+		all = append(all, kept)
 	}
 	n, err := r.Tally(ctx, org, gone)
 	if err != nil || n == 0 && kept.Version == 0 {
-		return kept, orNotFound(err)
+		return nil, err
 	}
+	people, err := holdersOfKey(ctx, r, rt, org, key)
+	for _, p := range people {
+		if StatusOf(p) != Inactive && p.ID != but {
+			return nil, nil // somebody else has it too, and is in
+		}
+		if a, ok := leftBehind(p, key); ok && p.ID != but && p.ID != kept.User {
+			if kept.Version > 0 {
+				a.Head = kept.Head
+			}
+			all = append(all, a)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Address) int { return blockFirst(b) - blockFirst(a) })
+	return all, err
+}
+
+func blockFirst(a Address) int {
+	if a.Blocked {
+		return 1
+	}
+	return 0
+}
+
+// holdersOfKey are people whose records hold an address as its MailKey has it.
+func holdersOfKey(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, key string) ([]*scim.Resource, error) {
 	quoted := string(scim.AppendString(nil, key))
 	f, _, err := filter.Compile("emails.value eq "+quoted+" or userName eq "+quoted, rt, scim.Strict)
 	if err != nil {
-		return kept, err
+		return nil, err
 	}
-	page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 10})
-	for _, p := range page.Resources {
-		if StatusOf(p) != Inactive {
-			return Address{}, ErrNotFound // somebody else has it too, and is in
-		}
-		if a, ok := leftBehind(p, key); ok && kept.Version == 0 {
-			kept = a
-		}
-	}
-	if err != nil || kept.User != "" {
-		return kept, err
-	}
-	return kept, ErrNotFound
+	page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 100})
+	return page.Resources, err
 }
 
 func orNotFound(err error) error {
@@ -102,11 +130,50 @@ func leftBehind(p *scim.Resource, key string) (Address, bool) {
 	return Address{Head: Head{ID: key, Created: at, Modified: at}, User: p.ID, Blocked: blocked, Returns: returns && !blocked, By: p.Text(schemas.Usher.DeactivatedBy)}, true
 }
 
-// KeepAddresses writes down what becomes of the addresses of a person who leaves,
-// as far as the record cannot say it, and returns how many addresses there are.
+// KeepAddresses writes down what becomes of the addresses of a person who leaves or has
+// left, as far as the record cannot say it, and returns how many addresses there are.
 func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, returns bool) (n int, err error) {
-	own := map[string]bool{} // whether an address is found by the record
-	each := func(p *scim.Resource) {
+	own, err := addressesLeft(ctx, r, d)
+	if err != nil || !blocked && !returns {
+		return len(own), err
+	}
+	for key, found := range own {
+		entry, err := KeptAddress(ctx, r, d.Org, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return 0, err
+		}
+		if found && err != nil {
+			continue // the record says it
+		}
+		others, err := FindAddresses(ctx, r, d.Type, d.Org, key, d.Before.ID)
+		if err != nil {
+			return 0, err
+		}
+		// A block that is not this person's stays: one by hand is no departure's to change,
+		// and who lets this person in lifts no other's with it.
+		weaker := !blocked || strings.HasPrefix(by, string(Client)+":")
+		if slices.ContainsFunc(append(others, entry), func(a Address) bool {
+			return a.Blocked && a.User != d.Before.ID && (a.User == "" || weaker)
+		}) {
+			continue
+		}
+		if d.Leaves() || entry.By == "" || entry.User != d.Before.ID {
+			entry.By = by
+		}
+		entry.ID, entry.User, entry.Blocked, entry.Returns, entry.Lifted = key, d.Before.ID, blocked, returns && !blocked, time.Time{}
+		if err := Save(d, d.Org, &entry); err != nil {
+			return 0, err
+		}
+	}
+	return len(own), nil
+}
+
+// addressesLeft are the MailKeys of a person before and after the draft and, of one who
+// has left, those of before that are blocked or may return; each with whether the record
+// itself is found by it.
+func addressesLeft(ctx context.Context, r Reader, d *Draft) (map[string]bool, error) {
+	own := map[string]bool{}
+	for _, p := range []*scim.Resource{d.Before, d.After} {
 		add := func(text string) {
 			if strings.Contains(text, "@") {
 				key := MailKey(text)
@@ -118,26 +185,16 @@ func KeepAddresses(ctx context.Context, r Reader, d *Draft, by string, blocked, 
 			p.Each(schemas.User.EmailValue, func(_ int, v scim.Value) { add(v.Text()) })
 		}
 	}
-	each(d.Before)
-	each(d.After) // which may have others by the same request
-	for key, found := range own {
-		entry, err := KeptAddress(ctx, r, d.Org, key)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return 0, err
-		}
-		byHand := entry.Blocked && entry.User == "" // which is no departure's to change
-		if byHand || found && entry.Version == 0 || !blocked && !returns {
-			continue
-		}
-		entry.ID, entry.User, entry.Blocked, entry.Returns, entry.Lifted = key, d.Before.ID, blocked, returns && !blocked, time.Time{}
-		if d.Leaves() || entry.By == "" {
-			entry.By = by
-		}
-		if err := Save(d, d.Org, &entry); err != nil {
-			return 0, err
+	if d.Leaves() {
+		return own, nil
+	}
+	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
+	for _, a := range kept {
+		if a.Blocked || a.Returns {
+			own[a.ID] = own[a.ID] // among them, if it was not
 		}
 	}
-	return len(own), nil
+	return own, err
 }
 
 // CountGone keeps count of the people whose records say what became of their
@@ -157,23 +214,24 @@ func (d *Draft) countGone(before, after *scim.Resource) {
 	}
 }
 
-// KeptAddresses lists the addresses of a person that are kept: those they have, and
-// those that a deactivation was about, which they may have given up since (S1-23).
-func KeptAddresses(ctx context.Context, r Reader, d *Draft) (kept []Address, err error) {
-	if kept, err = All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}); err != nil {
-		return nil, err
-	}
+// AddressesOnReturn lists what became of the addresses of a person who comes back: of
+// those they have, whoever left them behind, and of those that a deactivation was about,
+// which they may have given up since (S1-23). What their record says is not among it.
+func AddressesOnReturn(ctx context.Context, r Reader, d *Draft) ([]Address, error) {
+	all, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
 	for _, key := range AddressesOf(d.After) {
-		a, err := KeptAddress(ctx, r, d.Org, key)
-		if errors.Is(err, ErrNotFound) || a.User == d.Before.ID {
-			continue
-		}
 		if err != nil {
-			return nil, err
+			break
 		}
-		kept = append(kept, a)
+		var others []Address
+		others, err = FindAddresses(ctx, r, d.Type, d.Org, key, d.Before.ID)
+		for _, a := range others {
+			if a.Blocked || a.Version > 0 { // who else may return with it is kept out by its having somebody
+				all = append(all, a)
+			}
+		}
 	}
-	return kept, nil
+	return all, err
 }
 
 // Lift ends the block of an address by hand, and with it the one that the record of its

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -60,23 +61,54 @@ func (a *Address) Lift(d *Draft) error {
 	return Save(d, d.Org, a)
 }
 
-// redact drops the entry of an address, and leaves a Barred where it is blocked.
-func redact(ctx context.Context, r Reader, d *Draft, key string) error {
+// redact drops the entry of an address when a person is erased, and leaves a Barred where
+// it is blocked and no record of others says so.
+func redact(ctx context.Context, r Reader, d *Draft, key, person string) error {
 	rt, err := r.Type("User")
 	if err != nil {
 		return err
 	}
-	entry, err := FindAddress(ctx, r, rt, d.Org, key)
+	all, err := FindAddresses(ctx, r, rt, d.Org, key, "")
+	if err != nil {
+		return err
+	}
+	kept, err := KeptAddress(ctx, r, d.Org, key)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err := dropOne[Address](ctx, r, d, key); err != nil || !entry.Blocked || entry.barred != nil {
+	if err := dropOne[Address](ctx, r, d, key); err != nil || len(all) == 0 || !all[0].Blocked || all[0].barred != nil {
 		return err
 	}
+	if slices.ContainsFunc(all, func(a Address) bool { return a.Blocked && a.User != person && a.User != kept.User }) {
+		return nil
+	}
+	return bar(ctx, r, d, key, all[0].By)
+}
+
+// bar has a block go on without its address.
+func bar(ctx context.Context, r Reader, d *Draft, key, by string) error {
 	b, err := LoadDrafted[Barred](ctx, r, d, SecretHash(key)) // an address may be reached by two ways
 	if err != nil {
 		return err
 	}
-	b.By = entry.By
+	b.By = by
 	return Save(d, d.Org, &b)
+}
+
+// passOn has the block of an address go on that only the record of the person says who is
+// erased, while others here have the address too and are not in.
+func passOn(ctx context.Context, r Reader, d *Draft, key string) error {
+	all, err := FindAddresses(ctx, r, d.Type, d.Org, key, "")
+	if err != nil || len(all) == 0 || !all[0].Blocked || all[0].User != d.Before.ID || len(all) > 1 && all[1].Blocked {
+		return err
+	}
+	kept, err := KeptAddress(ctx, r, d.Org, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return bar(ctx, r, d, key, all[0].By)
+	case err != nil || kept.User == d.Before.ID: // which is erased with what is kept of them
+		return err
+	}
+	kept.Blocked, kept.Returns, kept.By = true, false, all[0].By
+	return Save(d, d.Org, &kept)
 }

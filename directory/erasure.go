@@ -54,7 +54,7 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + id})
 	for i := range kept {
 		if err == nil {
-			err = redact(ctx, r, d, kept[i].ID)
+			err = redact(ctx, r, d, kept[i].ID, id)
 		}
 	}
 	if err != nil {
@@ -82,10 +82,14 @@ func addressesEver(ctx context.Context, r Reader, d *Draft) ([]string, error) {
 // eraseAddress drops what is known by an address: what an earlier record of its person
 // left, and purchases and answers that hold it. While such a record is under a legal hold
 // nothing of that goes, and all of it when the hold ends. What is known by an address
-// that somebody else here has too is not the person's alone, and stays.
+// that somebody else here has too is not the person's alone, and stays, and so does a block.
 func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error {
-	if others, err := othersWith(ctx, r, d, address); err != nil || others {
+	others, err := othersWith(ctx, r, d, address)
+	if err != nil {
 		return err
+	}
+	if others {
+		return passOn(ctx, r, d, address)
 	}
 	stones, err := stonesOf(ctx, r, d, address)
 	held := false
@@ -102,12 +106,12 @@ func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error
 	if err != nil || held {
 		return err
 	}
-	return forgetAddress(ctx, r, d, address)
+	return forgetAddress(ctx, r, d, address, d.Before.ID)
 }
 
 // forgetAddress takes an address out of all that is found by it. A block goes on.
-func forgetAddress(ctx context.Context, r Reader, d *Draft, address string) error {
-	if err := redact(ctx, r, d, address); err != nil {
+func forgetAddress(ctx context.Context, r Reader, d *Draft, address, person string) error {
+	if err := redact(ctx, r, d, address, person); err != nil {
 		return err
 	}
 	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: Idempotency, Key: "email:" + SecretHash(address)}); err != nil {
@@ -138,9 +142,9 @@ func eraseStone(ctx context.Context, r Reader, d *Draft, t *Tombstone) error {
 		switch {
 		case err != nil || others:
 		case t.Closed:
-			err = forgetAddress(ctx, r, d, address)
+			err = forgetAddress(ctx, r, d, address, t.ID)
 		default:
-			err = redact(ctx, r, d, address)
+			err = redact(ctx, r, d, address, t.ID)
 		}
 		if err != nil {
 			return err

@@ -30,21 +30,31 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		if slices.Contains(known, key) {
 			continue
 		}
-		entry, err := directory.FindAddress(ctx, r, d.Type, d.Org, key)
-		if isNotFound(err) {
-			continue
-		}
+		entries, err := directory.FindAddresses(ctx, r, d.Type, d.Org, key, "")
 		if err != nil {
 			return nil, err
 		}
+		if found, err := liftAll(ctx, r, d, entries); err != nil || found != nil {
+			return found, err
+		}
+		if len(entries) > 0 && d.Joins() && entries[0].User != "" && entries[0].User != d.After.ID {
+			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
+		}
+	}
+	return nil, nil
+}
+
+// liftAll lets addresses in, or refuses where one of the blocks is not the actor's to lift.
+func liftAll(ctx context.Context, r directory.Reader, d *directory.Draft, entries []directory.Address) ([]directory.Finding, error) {
+	for i, entry := range entries {
 		if entry.Blocked && !canLift(d, entry.By) {
-			return []directory.Finding{blocked(key)}, nil
+			return []directory.Finding{blocked(entry.ID)}, nil
 		}
 		if found, err := MayLift(ctx, r, d, entry); err != nil || found != nil {
 			return found, err
 		}
-		if d.Joins() && entry.User != "" && entry.User != d.After.ID {
-			setTime(d, schemas.Usher.CredentialsValidAfter) // what was given to who had the address before is not theirs (K59)
+		if slices.ContainsFunc(entries[:i], func(before directory.Address) bool { return before.ID == entry.ID }) {
+			continue // of one address one entry is kept
 		}
 		if err := lift(d, entry); err != nil {
 			return nil, err
@@ -65,22 +75,11 @@ func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]d
 		}
 		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
 	}
-	entries, err := directory.KeptAddresses(ctx, r, d)
+	entries, err := directory.AddressesOnReturn(ctx, r, d)
 	if err != nil {
 		return nil, err
 	}
-	for _, entry := range entries {
-		if entry.Blocked && !canLift(d, entry.By) {
-			return []directory.Finding{blocked(entry.ID)}, nil
-		}
-		if found, err := MayLift(ctx, r, d, entry); err != nil || found != nil {
-			return found, err
-		}
-		if err := lift(d, entry); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
+	return liftAll(ctx, r, d, entries)
 }
 
 // lift ends a block, or the wait for a purchase; the entry stays (S1-23).

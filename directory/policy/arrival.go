@@ -93,7 +93,8 @@ func queueInvitation(d *directory.Draft, invitation *directory.Invitation) error
 }
 
 // Choices follows who changes their mind about an inactive person: the box of S1-5
-// decides whether the addresses are blocked or may return, whenever it is ticked.
+// decides whether the addresses are blocked or may return, whenever it is ticked. A block
+// stays with an address that they give up.
 type Choices struct{}
 
 // Review amends the draft.
@@ -108,7 +109,13 @@ func (Choices) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		if gone && before != after {
 			setFlag(d.After, schemas.Usher.BlockListed, !after)
 		}
-		found, err = unblocks(ctx, r, d)
+		if found, err = unblocks(ctx, r, d); err != nil {
+			return nil, err
+		}
+		blocked, _ := d.After.Bool(schemas.Usher.BlockListed)
+		if gone && (before != after || blocked && !sameAddresses(d.Before, d.After)) {
+			_, err = directory.KeepAddresses(ctx, r, d, d.Before.Text(schemas.Usher.DeactivatedBy), blocked, after)
+		}
 	}
 	d.CountGone()
 	return found, err
