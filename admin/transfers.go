@@ -22,6 +22,8 @@ type received struct {
 	Open     int                 `json:"open" doc:"How many of the records are open and still theirs."`
 	Records  []directory.Record  `json:"records,omitempty" doc:"Those; only on reading one."`
 	Declined []string            `json:"declined,omitempty" doc:"Ids of who would not keep them."`
+	Reminded int                 `json:"reminded" doc:"How often who has them was reminded to answer."`
+	Overdue  bool                `json:"overdue" doc:"They let every reminder pass, so an administrator may name somebody."`
 	Blockers []directory.Blocker `json:"blockers" doc:"What an administrator must see to."`
 }
 
@@ -29,7 +31,7 @@ type (
 	receivedList struct {
 		Page
 		User  string `query:"user" doc:"Only what this person left or received."`
-		State string `query:"state" enum:"awaiting,declined,any" default:"any"`
+		State string `query:"state" enum:"awaiting,declined,overdue,any" default:"any" doc:"overdue: those awaiting an answer after the last reminder."`
 	}
 	// TransferVerb names a transfer that something is done about.
 	TransferVerb struct {
@@ -104,13 +106,15 @@ func (in *receivedList) key(c caller) string {
 		return "user:" + in.User
 	case in.State == "declined":
 		return directory.TransferStuck
+	case in.State == "overdue":
+		return directory.TransferOverdue
 	}
 	return ""
 }
 
 // shows reports whether a transfer is of the list; one that is over is of none.
 func (in *receivedList) shows(v received) bool {
-	return v.Open > 0 && (in.State == "any" || in.State == v.State) && (in.User == "" || in.User == v.From || in.User == v.To)
+	return v.Open > 0 && (in.State == "any" || in.State == v.State || in.State == "overdue" && v.Overdue) && (in.User == "" || in.User == v.From || in.User == v.To)
 }
 
 // listReceived may leave pages shorter, as transfers that are over are left out.
@@ -175,11 +179,17 @@ func (a *API) getReceived(ctx context.Context, in *byID) (out *single[received],
 
 // receivedOf shows a transfer, of the open records of who has it.
 func (a *API) receivedOf(ctx context.Context, r directory.Reader, t *directory.Transfer, open []directory.Record) (received, error) {
-	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined, Blockers: []directory.Blocker{}}
+	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined,
+		Reminded: t.Reminded, Overdue: t.Overdue(), Blockers: []directory.Blocker{}}
 	v.Open = len(v.Records)
-	if t.Stuck() {
+	f := directory.Refused(directory.RuleTransferee, directory.State, "Whoever could be asked to keep these records has declined them; name somebody else to have them.")
+	switch {
+	case t.Stuck():
 		v.State = "declined"
-		f := directory.Refused(directory.RuleTransferee, directory.State, "Whoever could be asked to keep these records has declined them; name somebody else to have them.")
+	case t.Overdue():
+		f = directory.Refused(directory.RuleTransferee, directory.State, "Who received these records has not said whether they keep them, and was reminded; name somebody to have them, who may be the same person.")
+	}
+	if t.Stuck() || t.Overdue() {
 		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.language(ctx)), OwnerID: t.To,
 			Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin), Href: Prefix + "/transfers/" + t.ID + "/give"}})
 	}

@@ -13,12 +13,12 @@ import (
 
 // Tick does what time brings in one organization: departures that are due and
 // their reminders (T12), cases that can be closed by now, seats for those who
-// wait, invitations and consents that expire, tombstones whose retention is over. What fails
-// is tried again at the next tick.
+// wait, invitations and consents that expire, tombstones whose retention is over, answers
+// about records that nobody gives. What fails is tried again at the next tick.
 func (s *Service) Tick(ctx context.Context, org OrgID) error {
 	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
 	var err error
-	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.consents, c.tombstones, c.answers} {
+	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.consents, c.tombstones, c.answers, c.unanswered} {
 		err = errors.Join(err, job(ctx))
 	}
 	return err

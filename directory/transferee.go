@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -24,25 +25,37 @@ type Transfer struct {
 	Records  []string `json:"records"`
 	Teams    []string `json:"teams,omitempty"`    // of who left, in their order (S1-20)
 	Declined []string `json:"declined,omitempty"` // who would not have them
+	// Asked is when who received it was asked, Reminded how often they were reminded since.
+	Asked    time.Time `json:"askedAt,omitzero"`
+	Reminded int       `json:"reminded,omitempty"`
 }
 
 // Kind is "transfer".
 func (*Transfer) Kind() Kind { return "transfer" }
 
-// Keys are who left, who received it, and that it is stuck.
+// Keys are who left, who received it, when they are reminded, and what an administrator
+// must see to: that it is stuck, or that nobody answers.
 func (t *Transfer) Keys() []string {
 	keys := []string{"user:" + t.From, "to:" + t.To}
 	if t.To != t.From {
 		keys = append(keys, "user:"+t.To)
 	}
-	if t.Stuck() {
+	switch {
+	case t.Stuck():
 		keys = append(keys, TransferStuck)
+	case t.Overdue():
+		keys = append(keys, TransferOverdue)
+	case !t.Asked.IsZero():
+		keys = append(keys, DueKey(t.Asked.Add(answerReminders[t.Reminded])))
 	}
 	return keys
 }
 
-// TransferStuck is the key of transfers that an administrator must see to.
-const TransferStuck = "stuck"
+// The keys of transfers that an administrator must see to.
+const (
+	TransferStuck   = "stuck"
+	TransferOverdue = "overdue"
+)
 
 // Stuck reports whether who has the records has declined them, and nobody was left to
 // take them.
@@ -109,6 +122,7 @@ func (t *Transfer) Offer(ctx context.Context, r Documents, d *Draft, records int
 	switch {
 	case asked:
 		d.Do("answer.awaited", t.To, records)
+		t.Asked, t.Reminded = d.Now, 0
 		return Save(d, d.Org, t)
 	case t.Version > 0:
 		Drop(d, d.Org, t)
