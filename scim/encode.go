@@ -17,10 +17,8 @@ type Edges func(dst []byte) []byte
 // edges may be nil where there are none.
 func (r *Resource) AppendJSON(dst []byte, p *Projection, base string, edges Edges) []byte {
 	dst = append(dst, `{"schemas":[`...)
-	if p == nil && r.Type.plain && r.raw != nil {
+	if list, end := r.answer(p); end > 0 {
 		// The stored form is the answer, but for what the server adds.
-		list := r.raw[len(storedHead):]
-		end := bytes.IndexByte(list, ']')
 		dst = append(dst, list[:end+1]...)
 		dst = appendMember(dst, `,"id":`, r.ID)
 		dst = append(dst, list[end+1:len(list)-1]...)
@@ -44,6 +42,19 @@ func (r *Resource) AppendJSON(dst []byte, p *Projection, base string, edges Edge
 		dst = r.appendMeta(dst, p, base)
 	}
 	return append(dst, '}')
+}
+
+// answer is the stored form from the list of schemas on and the place where that ends,
+// if the form holds exactly what is shown; 0 otherwise.
+func (r *Resource) answer(p *Projection) (list []byte, end int) {
+	if p != nil || !r.Type.plain || r.raw == nil {
+		return nil, 0
+	}
+	list = r.raw[len(storedHead):]
+	if end = bytes.IndexByte(list, ']'); bytes.HasPrefix(list[end+1:], unshownHead) {
+		return nil, 0
+	}
+	return list, end
 }
 
 func (r *Resource) appendMeta(dst []byte, p *Projection, base string) []byte {
@@ -86,6 +97,10 @@ func (r *Resource) AppendLocation(dst []byte, base string) []byte {
 
 const storedHead = `{"schemas":[`
 
+// unshownHead begins ExternalIDs, which come first, so that records that have any are
+// told apart quickly.
+var unshownHead = []byte(`,"` + ExternalIDs.Name + `":`)
+
 // AppendStored appends the form that stores keep: the members of the record
 // without id, meta and edges.
 func (r *Resource) AppendStored(dst []byte) []byte {
@@ -94,8 +109,11 @@ func (r *Resource) AppendStored(dst []byte) []byte {
 	}
 	dst = append(dst, storedHead...)
 	dst = append(appendList(dst, r.Schemas()), ']')
+	if v, ok := getField(r.fields, ExternalIDs); ok {
+		dst = appendField(dst, Field{ExternalIDs, v}, nil, false)
+	}
 	for _, f := range r.fields {
-		if !f.Attr.Edge && !f.Value.IsZero() {
+		if !f.Attr.Edge && !f.Value.IsZero() && f.Attr != ExternalIDs {
 			dst = appendField(dst, f, nil, false)
 		}
 	}

@@ -105,7 +105,7 @@ func (r *Resource) Get(a *Attribute) (Value, bool) {
 
 func (r *Resource) common(a *Attribute) (Value, bool) {
 	switch a {
-	case ExternalID:
+	case ExternalID, ExternalIDs:
 		return getField(r.Fields(), a)
 	case ID:
 		return TextValue(r.ID), r.ID != ""

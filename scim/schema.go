@@ -69,7 +69,7 @@ type ResourceType struct {
 	// change them.
 	ReadOnly bool
 
-	roots  []*Attribute // externalId, core attributes, extension containers
+	roots  []*Attribute // externalId, $externalIds, core attributes, extension containers
 	index  map[string]*Attribute
 	unique []*Attribute
 	plain  bool
@@ -82,7 +82,12 @@ var (
 		Description: "Identifier given by the service provider; opaque and never reused."}
 	ExternalID = &Attribute{Name: "externalId", path: "externalId", CaseExact: true, Indexed: true,
 		Description: "Identifier of the resource as the provisioning client knows it."}
-	SchemasAttr = &Attribute{Name: "schemas", path: "schemas", Type: Reference, MultiValued: true, Required: true, Returned: Always, CaseExact: true,
+	ExternalIDs = &Attribute{Name: "$externalIds", path: "$externalIds", Type: Complex, MultiValued: true, Mutability: ReadOnly, Returned: Never,
+		Description: "What single provisioning clients know the resource as, beside externalId; never shown as such.",
+		Sub:         []*Attribute{ExternalIDClient, ExternalIDValue}}
+	ExternalIDClient = &Attribute{Name: "client", Mutability: ReadOnly, CaseExact: true}
+	ExternalIDValue  = &Attribute{Name: "value", Mutability: ReadOnly, CaseExact: true, Indexed: true}
+	SchemasAttr      = &Attribute{Name: "schemas", path: "schemas", Type: Reference, MultiValued: true, Required: true, Returned: Always, CaseExact: true,
 		Description: "URNs of the schemas that the resource uses."}
 	Meta = &Attribute{Name: "meta", path: "meta", Type: Complex, Mutability: ReadOnly,
 		Description: "Facts about the resource, kept by the service provider.",
@@ -97,10 +102,12 @@ var (
 )
 
 func compileCommon() map[string]*Attribute {
-	if err := Meta.compile(nil, nil, ""); err != nil {
-		panic(err) // the definitions above are constants
+	for _, a := range []*Attribute{Meta, ExternalIDs} {
+		if err := a.compile(nil, nil, ""); err != nil {
+			panic(err) // the definitions above are constants
+		}
 	}
-	index, err := indexOf([]*Attribute{ID, ExternalID, SchemasAttr, Meta})
+	index, err := indexOf([]*Attribute{ID, ExternalID, ExternalIDs, SchemasAttr, Meta})
 	if err != nil {
 		panic(err)
 	}
@@ -117,7 +124,7 @@ func (rt *ResourceType) Compile() error {
 		return fmt.Errorf("resource type %s has no schema", rt.Name)
 	}
 	rt.noun = foldASCII(rt.Endpoint[1:])
-	rt.roots = []*Attribute{ExternalID}
+	rt.roots = []*Attribute{ExternalID, ExternalIDs}
 	for _, a := range rt.Schema.Attributes {
 		if _, clash := common[foldASCII(a.Name)]; clash {
 			return fmt.Errorf("schema %s defines %s, which every resource has already", rt.Schema.ID, a.Name)
@@ -138,7 +145,7 @@ func (rt *ResourceType) Compile() error {
 	rt.unique = rt.collect(func(a *Attribute) bool { return a.Uniqueness != NotUnique })
 	rt.plain = true
 	for _, a := range rt.roots {
-		rt.plain = rt.plain && plain(a)
+		rt.plain = rt.plain && (a == ExternalIDs || plain(a)) // AppendJSON looks for those
 	}
 	return nil
 }
@@ -158,8 +165,8 @@ func plain(a *Attribute) bool {
 // Noun is the lower-case name of the endpoint, used in scopes and metrics.
 func (rt *ResourceType) Noun() string { return rt.noun }
 
-// Roots are the members a record may have: externalId, the attributes of the
-// schema, and one container per extension.
+// Roots are the members a record may have: externalId and those of single clients,
+// the attributes of the schema, and one container per extension.
 func (rt *ResourceType) Roots() []*Attribute { return rt.roots }
 
 // Root finds a member of the record by name or URN in any letter case.

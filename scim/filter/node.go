@@ -1,6 +1,10 @@
 package filter
 
-import "github.com/usher-scim/usher/scim"
+import (
+	"slices"
+
+	"github.com/usher-scim/usher/scim"
+)
 
 // Op is a comparison operator (RFC 7644 table 3).
 type Op uint8
@@ -71,3 +75,50 @@ type Filter struct {
 
 // String is the filter as the client wrote it.
 func (f *Filter) String() string { return f.text }
+
+// With is the filter with other nodes in place of comparisons of an attribute; those
+// within Element stay. The filter itself is returned when it has none.
+func (f *Filter) With(a *scim.Attribute, fn func(*Leaf) Node) *Filter {
+	if f == nil || !mentions(f.Root, a) {
+		return f
+	}
+	root := simplify(with(f.Root, a, fn))
+	return &Filter{Type: f.Type, Root: root, text: f.text, match: compile(root), edges: usesEdges(root)}
+}
+
+func mentions(n Node, a *scim.Attribute) bool {
+	switch n := n.(type) {
+	case And:
+		return slices.ContainsFunc(n, func(part Node) bool { return mentions(part, a) })
+	case Or:
+		return slices.ContainsFunc(n, func(part Node) bool { return mentions(part, a) })
+	case Not:
+		return mentions(n.Node, a)
+	case *Leaf:
+		return n.Attr == a
+	}
+	return false
+}
+
+func with(n Node, a *scim.Attribute, fn func(*Leaf) Node) Node {
+	all := func(parts []Node) []Node {
+		next := make([]Node, len(parts))
+		for i, part := range parts {
+			next[i] = with(part, a, fn)
+		}
+		return next
+	}
+	switch n := n.(type) {
+	case And:
+		return And(all(n))
+	case Or:
+		return Or(all(n))
+	case Not:
+		return Not{with(n.Node, a, fn)}
+	case *Leaf:
+		if n.Attr == a {
+			return fn(n)
+		}
+	}
+	return n
+}
