@@ -74,6 +74,12 @@ func (l listing) is(other listing) bool {
 	return l.Kind == other.Kind && l.Path == other.Path && l.Form == other.Form
 }
 
+// newborn reports whether no program that does not keep the listing could have kept
+// its values: then it is there of all resources as soon as it is kept.
+func (l listing) newborn() bool {
+	return strings.HasPrefix(l.Path, scim.ExternalIDs.Path()+".")
+}
+
 // wanted are the listings that a configuration looks things up in.
 func wanted(reg *schemas.Registry) (all []listing) {
 	for _, rt := range reg.Types {
@@ -157,6 +163,8 @@ func (l *lists) toward(reg *schemas.Registry) []listing {
 	for _, w := range want {
 		i := slices.IndexFunc(next, w.is)
 		switch {
+		case i < 0 && w.newborn():
+			next = append(next, w)
 		case i < 0:
 			w.State = building
 			if slices.ContainsFunc(next, func(have listing) bool {
@@ -283,6 +291,11 @@ func (s *Store) adopt(ctx context.Context) error {
 		slices.Sort(lacks)
 		return incompleteError{fmt.Sprintf("the records in the database %s are indexed for another configuration, which differs in %s; run usher migrate with this configuration, also while servers with the other run",
 			s.db().Name(), strings.Join(slices.Compact(lacks), ", "))}
+	}
+	if next := l.toward(s.opts.Registry); !slices.Equal(next, l.all) { // with what is newborn
+		if l, err = s.propose(ctx, false); err != nil {
+			return err
+		}
 	}
 	s.kinds = kindsOf(s.opts.Registry, l)
 	return nil

@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 )
 
 // What the index holds follows from the configuration, which may mark other
@@ -52,6 +53,9 @@ func (s *Store) relist(ctx context.Context, conn *sqlite.Conn) error {
 	}, "SELECT attr, form, coalesce(upto, ?) FROM listing", allRows)
 	if err == nil {
 		err = r.shrink(ctx)
+	}
+	if err == nil {
+		err = r.begin()
 	}
 	if err != nil {
 		return err
@@ -119,6 +123,23 @@ func (r *relisting) remove(ctx context.Context, l listing) error {
 		}
 	}
 	return run(r.conn, "DELETE FROM listing WHERE attr=? AND form=?", l.attr, l.form)
+}
+
+// begin writes down that the index has all values of what no program before this one
+// could have kept, so that nobody looks for them in a file of an earlier version.
+func (r *relisting) begin() error {
+	for _, k := range r.names.kinds {
+		for _, c := range k.indexed {
+			if !c.fresh || c.root != scim.ExternalIDs {
+				continue
+			}
+			if err := run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?, ?, NULL)", c.num, c.form); err != nil {
+				return err
+			}
+			r.have[c.listing()] = allRows
+		}
+	}
+	return nil
 }
 
 // survey finds what the index lacks, and from which row on.

@@ -24,6 +24,7 @@ type column struct {
 	num        int64
 	attr, root *scim.Attribute
 	form       string // of what the index holds
+	fresh      bool   // the file had not heard of it
 }
 
 // names maps types, attributes and organizations to numbers. Types and
@@ -71,7 +72,7 @@ func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
 		if err := run(conn, "INSERT OR IGNORE INTO attribute (kind, path) VALUES (?, ?)", num, a.Path()); err != nil {
 			return c, err
 		}
-		c.attr, c.root = a, a
+		c.attr, c.root, c.fresh = a, a, conn.Changes() == 1
 		for p := a.Parent(); p != nil && !p.IsExtension(); p = p.Parent() {
 			c.root = p
 		}
