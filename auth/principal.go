@@ -37,6 +37,9 @@ type Principal struct {
 	SignedIn time.Time
 	// Operator tells that this is the operator of the server, at its own door.
 	Operator bool
+	// For is the connection whose externalIds the operator means; empty: those that are
+	// kept in the records themselves.
+	For directory.ConnectionID
 	// Scopes are those of the credential that the connection has as well.
 	Scopes Scopes
 	// Inherited tells that an access token stated no scopes and counts as a machine's,
@@ -54,7 +57,7 @@ func (p Principal) Resolve(ctx context.Context, r directory.Reader) (*scim.Resou
 	if p.Lacks != "" {
 		return nil, directory.ErrNotFound
 	}
-	return directory.Subject(ctx, r, p.Org, p.Subject)
+	return directory.Subject(ctx, r, p.Org, p.Connection.ID, p.Subject)
 }
 
 // Actor is the principal as the directory knows it.

@@ -16,7 +16,8 @@ import (
 // 3.3).
 type catalogue struct {
 	Reader
-	now time.Time
+	now     time.Time
+	service *Service
 }
 
 // shelf is one sort of document that is shown as resources.

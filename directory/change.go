@@ -116,6 +116,9 @@ type Request struct {
 	RequestID string
 	Change    Change
 	If        Precondition
+	// Client is the connection whose externalIds are meant; empty: those that are kept
+	// in the records themselves.
+	Client ConnectionID
 	// IgnoreUnknownMembers drops unknown member ids instead of refusing them.
 	IgnoreUnknownMembers bool
 	// WithGroups asks for the groups of the resource after the change.
@@ -186,6 +189,10 @@ type Draft struct {
 	Subject string // what a Command is about
 	Effects []Effect
 	Writes  []Write
+
+	view    viewpoint // what the caller sees
+	naming  Naming    // zero where it was not asked for, or there is none
+	renamed bool      // the draft changes it
 }
 
 // Leaves reports whether the change ends a person's membership of the active.

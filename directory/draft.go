@@ -53,7 +53,10 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 	switch c := req.Change.(type) {
 	case creation:
 		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
-		return d, c.members, 0, nil, nil
+		if d.view, d.naming, err = s.view(ctx, r, req, d.Type); err == nil {
+			err = s.name(ctx, r, req, d)
+		}
+		return d, c.members, 0, nil, err
 	case Replace:
 		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
 			break
@@ -64,6 +67,7 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 			ops = clearEdges(c.Type)
 		}
 		if err = carryOver(d.Before, d.After); err == nil {
+			err = s.name(ctx, r, req, d)
 			_, said := c.Resource.Bool(schemas.User.Active)
 			d.stopWaiting(said)
 		}
@@ -71,7 +75,10 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
 			break
 		}
-		if d.After, ops, met, err = c.Patch.Apply(d.Before); err == nil && IsPerson(c.Type) {
+		if d.After, ops, met, err = c.Patch.Apply(d.view.show(d.Before)); err == nil {
+			err = s.name(ctx, r, req, d)
+		}
+		if err == nil && IsPerson(c.Type) {
 			if _, set := d.After.Bool(schemas.Usher.SendInvitation); set {
 				d.After = d.After.Clone()
 				d.Invite = takeInvite(d.After)
@@ -163,6 +170,9 @@ func (s *Service) begin(ctx context.Context, r Reader, req Request, d *Draft, rt
 		return ErrVersion
 	}
 	d.Type, d.Before = rt, cur
+	if d.view, d.naming, err = s.view(ctx, r, req, rt); err != nil {
+		return err
+	}
 	if IsPerson(rt) {
 		d.Was = StatusOf(cur)
 	}

@@ -11,7 +11,7 @@ import (
 // subject is what becomes of the subject of an access token.
 func (e *timed) subject(of string) error {
 	return e.svc.Read(e.ctx, func(r directory.Reader) error {
-		_, err := directory.Subject(e.ctx, r, "a", of)
+		_, err := directory.Subject(e.ctx, r, "a", "", of)
 		return err
 	})
 }

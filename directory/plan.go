@@ -145,7 +145,10 @@ func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, b
 		return nil, nil, err
 	}
 	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
-	p.Deferred, p.Alone = d.Deferred, d.Alone
+	p.Deferred, p.Alone, p.view = d.Deferred, d.Alone, d.view
+	if d.renamed {
+		p.naming = d.naming
+	}
 	p.stamp(req, at, d)
 	return p, d, nil
 }
@@ -163,9 +166,7 @@ func (p *Plan) event(req Request, at stamp, d *Draft) Event {
 func (p *Plan) stamp(req Request, at stamp, d *Draft) {
 	e := p.event(req, at, d)
 	e.Joined, e.Left, e.Effects = len(p.Edges.Add), len(p.Edges.Remove), p.Effects
-	for _, a := range scim.Changed(p.Before, p.After) {
-		e.Changed = append(e.Changed, a.Path())
-	}
+	e.Changed = changed(p.Before, p.After)
 	switch {
 	case p.Before == nil && p.After == nil:
 		if len(p.Writes) == 0 {
@@ -192,6 +193,24 @@ func (p *Plan) stamp(req Request, at stamp, d *Draft) {
 		e.Action = d.action(p)
 		p.Events = []Event{e}
 	}
+}
+
+// changed lists the paths of what differs. Whose externalId it is, is not said.
+func changed(before, after *scim.Resource) (paths []string) {
+	for _, a := range scim.Changed(before, after) {
+		if path := PathOf(a); !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// PathOf is the path of an attribute as a client knows it.
+func PathOf(a *scim.Attribute) string {
+	if a == scim.ExternalIDs {
+		a = scim.ExternalID
+	}
+	return a.Path()
 }
 
 // action names what happened, for the audit.

@@ -25,6 +25,9 @@ type Plan struct {
 	Deferred bool
 	// Alone tells that no other change of the organization may run beside.
 	Alone bool
+
+	view   viewpoint // as in Draft
+	naming Naming    // that the plan writes
 }
 
 // Unchanged reports whether applying the plan would write nothing.

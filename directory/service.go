@@ -17,6 +17,8 @@ type Service struct {
 	policies []Policy
 	clock    func() time.Time
 	batch    int
+	trail    Trail
+	namings  sync.Map // rememberedNaming by namingKey
 	turns    sync.Map // by organization, the last case that the clock has looked at
 }
 
@@ -25,6 +27,7 @@ type Options struct {
 	Policies []Policy         // in the order they are asked
 	Clock    func() time.Time // default time.Now
 	Batch    int              // how much of one kind the clock reads at a time; default 100
+	Trail    Trail            // of the store; without it, older externalIds are nobody's own
 }
 
 // New makes a Service over a store.
@@ -35,13 +38,13 @@ func New(store Store, o Options) *Service {
 	if o.Batch <= 0 {
 		o.Batch = 100
 	}
-	return &Service{store: store, policies: o.Policies, clock: o.Clock, batch: o.Batch}
+	return &Service{store: store, policies: o.Policies, clock: o.Clock, batch: o.Batch, trail: o.Trail}
 }
 
 // Read calls fn with a snapshot, which also has the resources that are read only.
 func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
 	now := s.now()
-	return s.store.View(ctx, func(r Reader) error { return fn(catalogue{r, now}) })
+	return s.store.View(ctx, func(r Reader) error { return fn(catalogue{r, now, s}) })
 }
 
 // Preview decides on a change without making it. A Reader cannot write.
@@ -52,6 +55,9 @@ func (s *Service) Preview(ctx context.Context, req Request) (p *Plan, err error)
 		p, err = s.plan(ctx, r, req, at)
 		return err
 	})
+	if err == nil {
+		p.After = p.view.show(p.After)
+	}
 	return p, err
 }
 
@@ -80,10 +86,20 @@ func (s *Service) execute(ctx context.Context, req Request, at stamp) (p *Plan, 
 		}
 		return p.Instead.apply(ctx, tx)
 	})
+	if err == nil && refused == nil {
+		s.committed(p)
+	}
 	if err == nil {
 		err = refused
 	}
 	return p, err
+}
+
+// committed notes what was written with a plan that others need to know.
+func (s *Service) committed(p *Plan) {
+	if p.naming.Version > 0 {
+		s.remember(p.Org, p.Type, p.naming)
+	}
 }
 
 // within decides on a change in a transaction and writes it, unless it is refused.
@@ -97,7 +113,9 @@ func (s *Service) within(ctx context.Context, tx Tx, req Request, at stamp) (p *
 	if err = p.apply(ctx, tx); err != nil {
 		return p, nil, err
 	}
-	return p, nil, p.memberships(ctx, tx, req)
+	err = p.memberships(ctx, tx, req)
+	p.After = p.view.show(p.After)
+	return p, nil, err
 }
 
 // stamp fixes ids and time before a transaction, so that running it again

@@ -31,14 +31,21 @@ func (s *Service) Together(ctx context.Context, fn func(Changes) error) error {
 }
 
 func (s *Service) together(ctx context.Context, fn func(Changes) error) (refusal *Plan, err error) {
+	var made []*Plan
 	err = s.store.Update(ctx, func(tx Tx) error {
 		j := &joint{s: s, tx: tx}
 		err := fn(j)
 		if refusal = j.refusal; err == nil && refusal != nil {
 			err = refusal.Err() // whatever fn makes of it
 		}
+		made = j.made
 		return err
 	})
+	for _, p := range made {
+		if err == nil {
+			s.committed(p)
+		}
+	}
 	return refusal, err
 }
 
@@ -46,7 +53,8 @@ func (s *Service) together(ctx context.Context, fn func(Changes) error) (refusal
 type joint struct {
 	s       *Service
 	tx      Tx
-	refusal *Plan // the first
+	refusal *Plan   // the first
+	made    []*Plan // that were written
 }
 
 // Execute decides on a change and writes it in the transaction.
@@ -55,6 +63,9 @@ func (j *joint) Execute(ctx context.Context, req Request) (*Plan, error) {
 	req.OnBlocked = RefuseBlocked
 	p, refused, err := j.s.within(ctx, j.tx, prepare(req, at), at)
 	if refused == nil {
+		if err == nil {
+			j.made = append(j.made, p)
+		}
 		return p, err
 	}
 	if j.refusal == nil {

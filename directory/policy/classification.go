@@ -121,7 +121,7 @@ type ReadOnly struct{}
 const RuleReadOnly directory.RuleID = "external.read_only"
 
 // here are the members of a record that belong to the membership, not the account.
-var here = map[string]bool{"active": true, "externalid": true, "usertype": true, "title": true, "roles": true, "entitlements": true, "groups": true}
+var here = map[string]bool{"active": true, "externalid": true, "$externalids": true, "usertype": true, "title": true, "roles": true, "entitlements": true, "groups": true}
 
 // changedByHand lists what changes, with the home organization where that is one.
 func changedByHand(d *directory.Draft) []*scim.Attribute {

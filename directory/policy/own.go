@@ -26,8 +26,8 @@ func (Own) Review(_ context.Context, _ directory.Reader, d *directory.Draft) ([]
 	}
 	for _, a := range scim.Changed(d.Before, d.After) {
 		if a.IsExtension() || !yours[scim.Fold(a.Name)] {
-			f := refuse(RuleOwn, directory.Authority, "You cannot change %s of yourself; an administrator of the organization can.", a.Path())
-			f.Firm, f.Path = true, a.Path()
+			f := refuse(RuleOwn, directory.Authority, "You cannot change %s of yourself; an administrator of the organization can.", directory.PathOf(a))
+			f.Firm, f.Path = true, directory.PathOf(a)
 			return []directory.Finding{f}, nil
 		}
 	}

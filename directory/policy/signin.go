@@ -75,12 +75,17 @@ func signInChanged(before, after *scim.Resource) string {
 	switch {
 	case scim.Key(before.Text(schemas.User.UserName)) != scim.Key(after.Text(schemas.User.UserName)):
 		return schemas.User.UserName.Path()
-	case before.Text(scim.ExternalID) != after.Text(scim.ExternalID):
+	case before.Text(scim.ExternalID) != after.Text(scim.ExternalID), !valueOf(before, scim.ExternalIDs).Equal(valueOf(after, scim.ExternalIDs)):
 		return scim.ExternalID.Path()
 	case scim.Key(directory.PrimaryAddress(before)) != scim.Key(directory.PrimaryAddress(after)), !slices.Equal(mailKeys(before), mailKeys(after)):
 		return schemas.User.Emails.Path()
 	}
 	return ""
+}
+
+func valueOf(r *scim.Resource, a *scim.Attribute) scim.Value {
+	v, _ := r.Get(a)
+	return v
 }
 
 // mailKeys are the e-mail addresses of a person, in an order of their own.

@@ -51,6 +51,17 @@ func lost(before, after *scim.Resource) (ids []string) {
 			kept = append(kept, is)
 		}
 	}
+	if before != nil {
+		before.EachExternalID(func(client, was string) {
+			is := ""
+			if after != nil {
+				is, _ = after.ExternalIDOf(client)
+			}
+			if was != is {
+				ids = append(ids, directory.FormerID(was))
+			}
+		})
+	}
 	if len(ids) == 0 { // as nearly always
 		return nil
 	}
