@@ -13,8 +13,9 @@ import (
 )
 
 // A cursor is a position with its direction and its end of life, signed together
-// with what it belongs to: the organization, the type, filter and order. It
-// holds nothing of the filter, and fits no other query (RFC 9865).
+// with what it belongs to: the organization, the type, filter and order, and the
+// client where each has an order of its own. It holds nothing of the filter, and fits
+// no other query (RFC 9865).
 
 const (
 	cursorAfter  = 'a'
@@ -25,7 +26,11 @@ const (
 // sign makes the mark of a cursor's content for one query.
 func (x *exchange) sign(q directory.Query, content []byte) []byte {
 	mac := hmac.New(sha256.New, x.s.opts.CursorKey)
-	for _, part := range []string{string(q.Org), q.Type.Name, x.params.filter, x.params.sortBy, x.params.sortOrder} {
+	parts := []string{string(q.Org), q.Type.Name, x.params.filter, x.params.sortBy, x.params.sortOrder}
+	if q.SortBy == scim.ExternalID {
+		parts = append(parts, string(x.client()))
+	}
+	for _, part := range parts {
 		_, _ = mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) // a hash takes everything
 		_, _ = mac.Write([]byte(part))
 	}

@@ -327,12 +327,21 @@ func (x *exchange) putAside(dst []byte) []byte {
 	return make([]byte, 0, partSize)
 }
 
+// client is the connection whose externalIds the caller sees and gives: its own. The
+// operator sees those in the records themselves, or acts for one that is named.
+func (x *exchange) client() directory.ConnectionID {
+	if x.principal.Operator {
+		return x.principal.For
+	}
+	return x.principal.Connection.ID
+}
+
 func (x *exchange) dialect() scim.Quirks { return x.principal.Connection.Dialect }
 
 // request is a change as the caller asks for it.
 func (x *exchange) request(c directory.Change, pre directory.Precondition) directory.Request {
 	conn := &x.principal.Connection
-	req := directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre,
+	req := directory.Request{Org: x.principal.Org, RequestID: x.requestID, Change: c, If: pre, Client: x.client(),
 		IgnoreUnknownMembers: conn.IgnoreUnknownMembers, WithGroups: x.showsGroups(), Actor: x.principal.Actor(),
 		OnBlocked: conn.OnBlocked, OnSeatExhausted: conn.OnSeatExhausted}
 	req.Actor.User = x.self

@@ -20,7 +20,7 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 	if err != nil {
 		return err
 	}
-	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+	err = x.s.dir.ReadAs(x.ctx, x.client(), func(r directory.Reader) error {
 		res, err := r.Get(x.ctx, directory.Ref{Org: x.principal.Org, Type: rt, ID: id})
 		if err != nil {
 			return err
@@ -160,7 +160,7 @@ func (x *exchange) answerList(rt *scim.ResourceType) error {
 		return err
 	}
 	out := (*x.buf)[:0]
-	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+	err = x.s.dir.ReadAs(x.ctx, x.client(), func(r directory.Reader) error {
 		page, err := r.Find(x.ctx, q)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func (x *exchange) searchAll() error {
 		return scim.Errorf(scim.InvalidCursor, "Cursors belong to one resource type; search its endpoint, or page by startIndex.")
 	}
 	out := (*x.buf)[:0]
-	err := x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+	err := x.s.dir.ReadAs(x.ctx, x.client(), func(r directory.Reader) error {
 		types, err := x.offered(r)
 		if err != nil {
 			return err

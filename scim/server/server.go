@@ -20,6 +20,8 @@ const Prefix = "/scim/v2"
 // Directory is what the protocol needs of the domain.
 type Directory interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
+	// ReadAs reads with the externalIds of a client; see Service.ReadAs.
+	ReadAs(ctx context.Context, client directory.ConnectionID, fn func(directory.Reader) error) error
 	directory.Changes
 	Together(ctx context.Context, fn func(directory.Changes) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)

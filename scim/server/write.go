@@ -163,7 +163,7 @@ func (x *exchange) renderChanged(dst []byte, plan *directory.Plan) (out []byte, 
 	if !p.Includes(a) || plan.Before == nil && plan.Edges.IsZero() {
 		return plan.After.AppendJSON(dst, p, x.s.opts.BaseURL, nil), nil
 	}
-	err = x.s.dir.Read(x.ctx, func(r directory.Reader) error {
+	err = x.s.dir.ReadAs(x.ctx, x.client(), func(r directory.Reader) error {
 		out, err = x.append(dst, r, plan.After, p, nil)
 		return err
 	})
