@@ -34,6 +34,10 @@ type Services struct {
 // OrganizationHeader names the organization of a SCIM request on the socket.
 const OrganizationHeader = "Usher-Organization"
 
+// ConnectionHeader names, in a SCIM request on the socket, the connection whose
+// externalIds are meant.
+const ConnectionHeader = "Usher-Connection"
+
 // Operator is the connection that changes made through this API are put down to.
 const Operator directory.ConnectionID = "operator"
 

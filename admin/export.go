@@ -15,6 +15,7 @@ import (
 type export struct {
 	Exported   time.Time                `json:"exportedAt"`
 	Person     json.RawMessage          `json:"person"`
+	Names      []NamedID                `json:"externalIds,omitempty"`
 	Standing   *directory.Standing      `json:"standing,omitempty"`
 	Invitation *directory.Invitation    `json:"invitation,omitempty"`
 	Consent    *directory.Consent       `json:"consent,omitempty"`
@@ -89,7 +90,7 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 
 // read collects what is kept in one snapshot.
 func (out *export) read(ctx context.Context, r directory.Reader, org directory.OrgID, p *scim.Resource) error {
-	out.Person = p.AppendJSON(nil, nil, "", nil)
+	out.Person, out.Names = p.AppendJSON(nil, nil, "", nil), namedIDs(p)
 	mine := byUser(org, p.ID)
 	var tokens []directory.Credential
 	err := errors.Join(

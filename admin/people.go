@@ -19,7 +19,8 @@ type Person struct {
 	ID                   string    `json:"id"`
 	Version              string    `json:"version"`
 	UserName             string    `json:"userName"`
-	ExternalID           string    `json:"externalId,omitempty"`
+	ExternalID           string    `json:"externalId,omitempty" doc:"Of the organization's main connection."`
+	ExternalIDs          []NamedID `json:"externalIds,omitempty" doc:"Those of its other connections."`
 	DisplayName          string    `json:"displayName,omitempty"`
 	GivenName            string    `json:"givenName,omitempty"`
 	FamilyName           string    `json:"familyName,omitempty"`
@@ -43,7 +44,7 @@ func personOf(r *scim.Resource) Person {
 	flag := func(a *scim.Attribute) bool { on, _ := r.Bool(a); return on }
 	text := func(a *scim.Attribute) string { return r.Text(a) }
 	on, set := r.Bool(schemas.User.Active)
-	return Person{ID: r.ID, Version: r.Version.ETag(), UserName: text(schemas.User.UserName), ExternalID: text(scim.ExternalID),
+	return Person{ID: r.ID, Version: r.Version.ETag(), UserName: text(schemas.User.UserName), ExternalID: text(scim.ExternalID), ExternalIDs: namedIDs(r),
 		DisplayName: text(schemas.User.DisplayName), GivenName: text(schemas.User.GivenName), FamilyName: text(schemas.User.FamilyName),
 		Email: directory.PrimaryAddress(r), UserType: text(schemas.User.UserType), Active: on || !set,
 		Classification: text(schemas.Usher.Classification), InvitationState: text(schemas.Usher.InvitationState), Status: string(directory.StatusOf(r)),
@@ -232,6 +233,7 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 			if q.Filter, _, err = filter.Compile(text, q.Type, scim.Strict); err != nil {
 				return err
 			}
+			q.Filter = directory.AnyExternalID(q.Filter)
 		}
 		if q.After, err = position("User", in.After); err != nil {
 			return err

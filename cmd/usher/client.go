@@ -24,6 +24,8 @@ type client struct {
 	close func() error
 	// reservation names the seats that people are given who are created.
 	reservation string
+	// naming is the connection whose externalIds are read and given; empty: the main one.
+	naming string
 }
 
 // unreachable says that a server which was there is not any more.

@@ -27,11 +27,12 @@ var columns = map[string][]string{
 }
 
 func exportCommand(o *options) *cobra.Command {
-	var org, kind, format string
+	var org, kind, format, connection string
 	var cols []string
 	cmd := &cobra.Command{Use: "export", Short: "Write users or groups to standard output", Args: noArgs,
 		Long: `Write all resources of a type to standard output, as JSON lines or CSV. A CSV cell that a spreadsheet would take for a formula
-begins with a quote; import takes it off again.`,
+begins with a quote; import takes it off again. The externalId of each is that of the organization's main connection; with
+--connection, the one that this connection has given.`,
 		Example: "  usher export --type users > people.jsonl\n  usher export --type users --format csv > people.csv\n  usher export --format csv --column userName --column 'emails[type eq \"work\"].value'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.with(cmd.Context(), func(c *client) error {
@@ -47,6 +48,7 @@ begins with a quote; import takes it off again.`,
 				if err != nil {
 					return err
 				}
+				c.naming = connection
 				return firstError(c.export(cmd.Context(), org, rt, write), write(nil), w.Flush())
 			})
 		}}
@@ -54,6 +56,8 @@ begins with a quote; import takes it off again.`,
 	cmd.Flags().StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
 	complete(cmd, "type", o.types())
 	complete(cmd, "org", o.organizations())
+	cmd.Flags().StringVar(&connection, "connection", "", "the connection whose externalIds are written")
+	complete(cmd, "connection", o.connections())
 	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl (one JSON object a line) or csv")
 	cmd.Flags().StringArrayVar(&cols, "column", nil, "attribute path of a CSV column; repeat for more")
 	return cmd
@@ -264,6 +268,9 @@ func (c *client) scim(ctx context.Context, org, method, path string, body []byte
 		return 0, err
 	}
 	r.Header.Set(admin.OrganizationHeader, org)
+	if c.naming != "" {
+		r.Header.Set(admin.ConnectionHeader, c.naming)
+	}
 	if c.reservation != "" {
 		r.Header.Set("Usher-Reservation", c.reservation)
 	}

@@ -24,16 +24,17 @@ import (
 
 func importCommand(o *options) *cobra.Command {
 	im := &importer{}
-	kind := ""
+	var kind, connection string
 	cmd := &cobra.Command{Use: "import FILE", Short: "Create users or groups from a CSV or JSON lines file", Args: oneArg("the file to read"),
 		Long: `Create users or groups from a file: CSV with a header of attribute paths (userName, name.givenName, emails[type eq "work"].value …),
 or one SCIM resource as JSON a line. Each row is a request of its own; rows that fail are told with their line and the rest goes on.
+The externalIds of the file are those of the organization's main connection, or of the one that --connection names.
 The last row that is done is kept in FILE.usher-import until all are, so that --resume can go on after an interruption.`,
 		Example: "  usher import people.csv --dry-run\n  usher import people.csv --update --errors mistakes.txt\n  usher import people.jsonl --resume",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			im.path, im.out, im.errs = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return o.making(cmd.Context(), func(c *client) (err error) {
-				im.client = c
+				im.client, c.naming = c, connection
 				if im.rt, err = c.typeNamed(kind); err != nil {
 					return err
 				}
@@ -45,6 +46,8 @@ The last row that is done is kept in FILE.usher-import until all are, so that --
 	f.StringVar(&kind, "type", "users", "users, groups, or the endpoint of a resource type of your own")
 	complete(cmd, "type", o.types())
 	complete(cmd, "org", o.organizations())
+	f.StringVar(&connection, "connection", "", "the connection whose externalIds the file has")
+	complete(cmd, "connection", o.connections())
 	f.BoolVar(&im.dry, "dry-run", false, "check every row and say what would happen, without changing anything")
 	f.BoolVar(&im.update, "update", false, "change resources that exist already (same externalId, or same name)")
 	f.BoolVar(&im.resume, "resume", false, "go on after the last row of an import that was interrupted")

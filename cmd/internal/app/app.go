@@ -95,7 +95,7 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	if s, ok := a.store.(*mongo.Store); ok {
 		a.log.Info("the data is in MongoDB", "server", s.Server())
 	}
-	a.service = directory.New(a.store, directory.Options{Policies: policy.Default()})
+	a.service = directory.New(a.store, directory.Options{Policies: policy.Default(), Trail: a.store})
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
 	a.registry.MustRegister(lag, waiting)
@@ -103,7 +103,7 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 		lag.Set(d.Seconds())
 		waiting.Set(float64(n))
 	}})
-	a.loops = append(a.loops, relay.Run)
+	a.loops = append(a.loops, relay.Run, a.nameOlder)
 	return nil
 }
 

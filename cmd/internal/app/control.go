@@ -29,19 +29,29 @@ func (a *App) buildControl(context.Context) error {
 func (a *App) Control() http.Handler { return a.control }
 
 // operator authenticates whoever can open the socket as the operator, in the
-// organization that the request names.
-type operator struct{ orgs directory.Organizations }
+// organization that the request names, and for the connection that it may name.
+type operator struct{ known directory.Registry }
 
 // Authenticate returns the operator's principal.
 func (o operator) Authenticate(r *http.Request) (auth.Principal, error) {
 	org := directory.OrgID(r.Header.Get(admin.OrganizationHeader))
-	switch _, err := o.orgs.Organization(r.Context(), org); {
+	switch _, err := o.known.Organization(r.Context(), org); {
 	case errors.Is(err, directory.ErrNotFound):
 		return auth.Principal{}, &auth.Error{Status: http.StatusForbidden, Cause: err, Detail: fmt.Sprintf("There is no organization %q; usher org list names those there are.", org)}
 	case err != nil:
 		return auth.Principal{}, auth.Unavailable(err)
 	}
-	return auth.Principal{Org: org, Operator: true, Scopes: auth.Scopes{auth.All},
+	client := directory.ConnectionID(r.Header.Get(admin.ConnectionHeader))
+	if client != "" {
+		c, err := o.known.Connection(r.Context(), client)
+		switch {
+		case errors.Is(err, directory.ErrNotFound), err == nil && c.Org != org:
+			return auth.Principal{}, &auth.Error{Status: http.StatusForbidden, Cause: directory.ErrNotFound, Detail: fmt.Sprintf("The organization %s has no connection %q; usher connection list names those there are.", org, client)}
+		case err != nil:
+			return auth.Principal{}, auth.Unavailable(err)
+		}
+	}
+	return auth.Principal{Org: org, Operator: true, For: client, Scopes: auth.Scopes{auth.All},
 		Connection: directory.Connection{ID: admin.Operator, Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
 }
 

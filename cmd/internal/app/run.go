@@ -50,7 +50,7 @@ func (a *App) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	for _, run := range a.loops {
-		background.Go(func() { _ = run(loops) }) // ends with its context only
+		background.Go(func() { _ = run(loops) }) // ends with its context at the latest
 	}
 	failed := make(chan error, len(doors))
 	for _, d := range doors {
