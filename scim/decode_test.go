@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -159,4 +160,21 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("stored form differs: %v\n%s\n%s", err, r.AppendStored(nil), again.Clone().AppendStored(nil))
 		}
 	})
+}
+
+// A record that cannot be read is no mistake of whoever asks for it; one with a value
+// that is refused today is read all the same.
+func TestStoredRecordsOfOtherTimes(t *testing.T) {
+	rt := userType(t)
+	stored := func(members string) *scim.Resource {
+		return scim.Stored(rt, "1", 1, time.Time{}, time.Time{}, []byte(`{`+core+`,"userName":"ada",`+members+`}`))
+	}
+	if err := stored(`"active":5`).Load(); err == nil || scimType(err) != "" {
+		t.Errorf("a broken record: %v", err)
+	}
+	for _, members := range []string{`"x509Certificates":[{"value":"!"}]`, `"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"deactivatedAt":"2024-02-28T1:00:00Z"}`} {
+		if err := stored(members).Load(); err != nil {
+			t.Errorf("%s: %v", members, err)
+		}
+	}
 }

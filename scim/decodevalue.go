@@ -1,9 +1,6 @@
 package scim
 
 import (
-	"encoding/base64"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -198,15 +195,13 @@ func (d *decoder) fromText(a *Attribute, s string) (Value, error) {
 			return number(a, s)
 		}
 	case DateTime:
-		if t, ok := ParseTime(s); ok {
+		if t, ok := ParseTime(s); ok && (d.stored || lexicalTime(s)) {
 			return TimeValue(t, s), nil
 		}
 		return Value{}, Errorf(InvalidValue, "The value of %s is not a dateTime such as 2026-01-31T12:00:00Z.", a.path)
 	case Binary:
-		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
-			if _, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "=")); err != nil {
-				return Value{}, Errorf(InvalidValue, "The value of %s is not base64.", a.path)
-			}
+		if !d.stored && !isBase64(s) {
+			return Value{}, Errorf(InvalidValue, "The value of %s is not base64.", a.path)
 		}
 		return TextValue(s), nil
 	default:
@@ -224,32 +219,6 @@ func hasControl(s string) bool {
 		}
 	}
 	return false
-}
-
-// ParseBool reads "true" and "false" in any letter case.
-func ParseBool(s string) (value, ok bool) {
-	switch {
-	case EqualName(s, "true"):
-		return true, true
-	case EqualName(s, "false"):
-		return false, true
-	}
-	return false, false
-}
-
-func number(a *Attribute, s string) (Value, error) {
-	if a.Type == Integer {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return Value{}, Errorf(InvalidValue, "The value of %s is not a whole number of at most 64 bits.", a.path)
-		}
-		return IntValue(n), nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(s, "xX_pPiInN") {
-		return Value{}, Errorf(InvalidValue, "The value of %s is not a decimal number in range.", a.path)
-	}
-	return DecimalValue(f, s), nil
 }
 
 // complex reads an object, or a bare value for its sub-attribute "value".

@@ -38,14 +38,15 @@ func Stored(rt *ResourceType, id string, v Version, created, modified time.Time,
 	return &Resource{Type: rt, ID: id, Version: v, Created: created, Modified: modified, raw: raw}
 }
 
-// Load decodes a stored record now; its error means that the store is damaged.
+// Load decodes a stored record now; its error means that the store is damaged. It is
+// none of the caller's, so that it wraps no Error.
 func (r *Resource) Load() error {
 	if !r.decoded {
 		r.decoded = true
 		r.fields, r.broken = decodeStored(r.Type, r.raw)
 	}
 	if r.broken != nil {
-		return fmt.Errorf("stored %s %s: %w", r.Type.Name, r.ID, r.broken)
+		return fmt.Errorf("stored %s %s: %v", r.Type.Name, r.ID, r.broken)
 	}
 	return nil
 }
