@@ -57,7 +57,7 @@ func ParseSchema(data []byte) (*scim.Schema, error) {
 		return nil, fmt.Errorf("it is not a schema document: %w", err)
 	}
 	p := parsing{strays: strays(data, "the schema", schemaKeys)}
-	s := &scim.Schema{ID: doc.ID, Name: doc.Name, Description: doc.Description, Attributes: p.attributes(doc.Attributes)}
+	s := &scim.Schema{ID: doc.ID, Name: doc.Name, Description: doc.Description, Attributes: p.attributes(doc.Attributes, false)}
 	if len(doc.Attributes) == 0 {
 		p.problems = append(p.problems, fmt.Errorf("schema %q has no attributes", doc.ID))
 	}
@@ -67,7 +67,8 @@ func ParseSchema(data []byte) (*scim.Schema, error) {
 // parsing is a schema document on its way, with what is wrong so far.
 type parsing struct{ strays, problems []error }
 
-func (p *parsing) attributes(docs []attributeDoc) []*scim.Attribute {
+// attributes reads those of a schema, or those below one that may be multi-valued.
+func (p *parsing) attributes(docs []attributeDoc, several bool) []*scim.Attribute {
 	var attrs []*scim.Attribute
 	note := func(err error) {
 		if err != nil {
@@ -90,10 +91,13 @@ func (p *parsing) attributes(docs []attributeDoc) []*scim.Attribute {
 		if a.Type == scim.Binary || a.Type == scim.Reference && d.CaseExact == nil {
 			a.CaseExact = true
 		}
-		if a.Uniqueness != scim.NotUnique && (!a.Type.Textual() || a.MultiValued) {
-			note(fmt.Errorf("attribute %s cannot be unique: only singular texts can", d.Name))
+		if a.Uniqueness != scim.NotUnique { // told apart by scim.Key, and so compared, whatever the document says
+			a.CaseExact = false
 		}
-		a.Sub = p.attributes(d.SubAttributes)
+		if a.Uniqueness != scim.NotUnique && (!a.Type.Textual() || a.MultiValued || several) {
+			note(fmt.Errorf("attribute %s cannot be unique: only singular texts can, and not in a multi-valued attribute", d.Name))
+		}
+		a.Sub = p.attributes(d.SubAttributes, d.MultiValued)
 		attrs = append(attrs, a)
 	}
 	return attrs
