@@ -200,10 +200,16 @@ func (b *binder) selected(v verb, t target, raw []byte) error {
 
 func (b *binder) within(v verb, t target, raw []byte) error {
 	o := operation{verb: v, shape: within, attr: t.attr, sub: t.sub, where: t.where}
-	if b.superfluous(v, raw); v == remove {
+	var err error
+	if v == remove && t.sub.MultiValued { // as with multi
+		if o.listed, err = b.lists(t.sub, raw); err != nil {
+			return err
+		}
+	}
+	if !o.listed && v == remove {
+		b.superfluous(v, raw)
 		return b.push(o)
 	}
-	var err error
 	if o.value, err = b.value(t.sub, raw); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/usher-scim/usher/scim"
@@ -153,9 +154,7 @@ func removeValues(s *state, o *operation) error {
 	if err := s.spend(len(e.list) * len(o.value.List())); err != nil {
 		return err
 	}
-	e.list = slices.DeleteFunc(e.list, func(have scim.Value) bool {
-		return slices.ContainsFunc(o.value.List(), func(v scim.Value) bool { return meant(o.attr, v, have) })
-	})
+	e.list = slices.Clone(without(o.attr, scim.ListValue(e.list...), o.value).List())
 	return s.store(e)
 }
 
@@ -163,7 +162,7 @@ func removeValues(s *state, o *operation) error {
 // decide where there is a value; otherwise all that is listed must agree.
 func meant(a *scim.Attribute, v, have scim.Value) bool {
 	if a.Type != scim.Complex {
-		return v.Equal(have)
+		return agree(a, v, have)
 	}
 	id := a.Value()
 	_, byValue := v.Get(id)
@@ -237,18 +236,34 @@ func (s *state) described(o *operation) (scim.Value, error) {
 	if o.where != nil {
 		terms, ok = filter.EqTerms(o.where)
 	}
-	made := scim.ComplexValue()
+	made, wrong := scim.ComplexValue(), error(nil)
 	for _, t := range terms {
 		if _, twice := made.Get(t.Attr); twice || t.Attr.Parent() != o.attr || readOnly(t.Attr) {
 			ok = false
 		}
-		made = made.With(t.Attr, t.Value)
+		v, err := literal(t)
+		made, wrong = made.With(t.Attr, v), cmp.Or(wrong, err)
 	}
 	if !ok || !o.create {
 		return made, scim.Errorf(scim.NoTarget, "The path selects no value of %s.", o.attr.Path())
 	}
+	if wrong != nil {
+		return made, wrong
+	}
 	s.met |= scim.CreateUnmatched
 	return made, nil
+}
+
+// literal is what a comparison of a filter gives the element that it describes. It is
+// checked as if the client had sent it as a value: a filter may compare with what the
+// attribute cannot hold.
+func literal(t *filter.Leaf) (scim.Value, error) {
+	raw := t.Value.String()
+	if kind := t.Value.Kind(); kind != scim.KindBool && kind != scim.KindInt {
+		raw = string(scim.AppendString(nil, t.Value.Text()))
+	}
+	v, _, err := scim.DecodeValue(t.Attr, []byte(raw), scim.Tolerant)
+	return v, err
 }
 
 func mergeSelected(s *state, o *operation) error {
@@ -276,44 +291,6 @@ func removeSelected(s *state, o *operation) error {
 	}
 	for _, i := range places {
 		e.list[i] = scim.Value{}
-	}
-	return s.store(e)
-}
-
-func setWithin(s *state, o *operation) error {
-	says := scim.ComplexValue().With(o.sub, o.value)
-	return s.each(o, func(v scim.Value) (scim.Value, error) {
-		if o.verb == add && o.sub.MultiValued {
-			old, _ := v.Get(o.sub)
-			return merged(v, scim.ComplexValue().With(o.sub, union(old, o.value)), nil)
-		}
-		return merged(v, says, nil)
-	}, says)
-}
-
-// union is the values of both lists, none of them twice.
-func union(v, w scim.Value) scim.Value {
-	all := slices.Clone(v.List())
-	for _, e := range w.List() {
-		if !slices.ContainsFunc(all, e.Equal) {
-			all = append(all, e)
-		}
-	}
-	return scim.ListValue(all...)
-}
-
-func unsetWithin(s *state, o *operation) error {
-	e := s.elements(o)
-	places, err := s.matches(o, e.list)
-	if err != nil {
-		return err
-	}
-	for _, i := range places {
-		next, err := merged(e.list[i], scim.Value{}, []*scim.Attribute{o.sub})
-		if err != nil {
-			return err
-		}
-		e.put(i, next, scim.Value{})
 	}
 	return s.store(e)
 }
