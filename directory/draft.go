@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
@@ -232,6 +233,32 @@ func carry(before, after *scim.Resource, a *scim.Attribute) error {
 		after.SetPath(a, was)
 	case a.Mutability == scim.Immutable && had && !was.Equal(is):
 		return scim.Errorf(scim.BadMutability, "The attribute %s cannot change once it has a value.", a.Path())
+	case a.Type == scim.Complex && !a.MultiValued && !a.IsExtension():
+		return carryWithin(before, after, a)
+	}
+	return nil
+}
+
+// carryWithin carries over what cannot change inside a complex value. A body without
+// the value leaves it as it is, for the other parts may be required beside those.
+func carryWithin(before, after *scim.Resource, a *scim.Attribute) error {
+	fixed := func(sub *scim.Attribute) bool {
+		_, had := before.Get(sub)
+		return had && sub.Mutability == scim.Immutable
+	}
+	if _, has := after.Get(a); !has {
+		if was, _ := before.Get(a); slices.ContainsFunc(a.Sub, fixed) {
+			after.SetPath(a, was)
+		}
+		return nil
+	}
+	for _, sub := range a.Sub {
+		if !fixed(sub) {
+			continue
+		}
+		if err := carry(before, after, sub); err != nil {
+			return err
+		}
 	}
 	return nil
 }
