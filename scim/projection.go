@@ -1,6 +1,9 @@
 package scim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Projection says which attributes an answer shows (RFC 7644 section 3.9). A
 // nil Projection shows those that are returned by default.
@@ -8,6 +11,7 @@ type Projection struct {
 	only     map[*Attribute]bool // named, their ancestors; nil: everything
 	named    map[*Attribute]bool // named themselves
 	excluded map[*Attribute]bool
+	written  map[*Attribute]bool // by the request that is answered
 }
 
 // NewProjection compiles the parameters attributes and excludedAttributes.
@@ -39,6 +43,42 @@ func NewProjection(rt *ResourceType, attributes, excluded []string) *Projection 
 	return p
 }
 
+// Written is the projection of the answer to a change: what is returned on request only
+// is also part of it where it was written, unless the client names what it wants (RFC
+// 7643 section 7).
+func (p *Projection) Written(before, after *Resource) *Projection {
+	if after.Type.plain || p != nil && p.only != nil {
+		return p
+	}
+	next := &Projection{written: map[*Attribute]bool{}}
+	if p != nil {
+		next.excluded = p.excluded
+	}
+	for _, root := range Changed(before, after) {
+		next.write(before, after, root)
+	}
+	if len(next.written) == 0 {
+		return p
+	}
+	return next
+}
+
+// write notes an attribute that is returned on request and has changed, and those below.
+func (p *Projection) write(before, after *Resource, a *Attribute) {
+	if a.Returned == OnRequest {
+		p.written[a] = true
+	}
+	for _, sub := range a.Sub {
+		if before != nil && !a.MultiValued {
+			was, _ := before.Get(sub)
+			if is, _ := after.Get(sub); was.Equal(is) {
+				continue
+			}
+		}
+		p.write(before, after, sub)
+	}
+}
+
 // plainPath drops a value filter from a path, as clients send them here too.
 func plainPath(path string) string {
 	path = strings.TrimSpace(path)
@@ -59,7 +99,11 @@ func (p *Projection) Includes(a *Attribute) bool {
 		return true
 	case p == nil:
 		return a.Returned != OnRequest
-	case p.excluded[a]:
+	case p.written[a]:
+		return !p.excluded[a]
+	case a.IsExtension() && slices.ContainsFunc(a.Sub, func(sub *Attribute) bool { return sub.Returned == Always }):
+		return true // for those
+	case p.excluded[a], a.parent != nil && a.parent.IsExtension() && p.excluded[a.parent]:
 		return false
 	case p.only == nil:
 		return a.Returned != OnRequest

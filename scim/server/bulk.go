@@ -28,12 +28,13 @@ type bulkOperation struct {
 	Version string          `json:"version"`
 	Data    json.RawMessage `json:"data"`
 
-	refers []*bulkOperation // whose bulkIds path and data name
-	lost   bool             // names a bulkId that no operation has
-	done   bool
-	failed bool
-	result []byte
-	id     string // of the resource, once it is there
+	refused error            // what is wrong with it in any case
+	refers  []*bulkOperation // whose bulkIds path and data name
+	lost    bool             // names a bulkId that no operation has
+	done    bool
+	failed  bool
+	result  []byte
+	id      string // of the resource, once it is there
 }
 
 var bulkMembers = map[string]string{"schemas": listOfTexts, "failOnErrors": "a whole number", "Operations": "a list of objects",
@@ -82,9 +83,7 @@ type bulkRun struct {
 // nothing can go on, the creations that wait refer to each other.
 func (b *bulkRun) run() {
 	for _, op := range b.ops {
-		if err := b.check(op); err != nil {
-			b.fail(op, err)
-		}
+		op.refused = b.check(op)
 	}
 	for _, op := range b.ops {
 		b.refer(op)
@@ -110,6 +109,9 @@ func (b *bulkRun) pass() (progress bool, open []*bulkOperation) {
 			continue
 		}
 		waits, err := op.waits()
+		if op.refused != nil {
+			err = op.refused
+		}
 		switch {
 		case err != nil:
 			b.fail(op, err)
@@ -151,26 +153,35 @@ func (b *bulkRun) check(op *bulkOperation) error {
 
 const reference = "bulkId:"
 
-// references lists the bulkIds that an operation names in its path and data.
-func references(text string) []string {
-	var ids []string
-	for {
-		_, rest, found := strings.Cut(text, reference)
-		if !found {
-			return ids
+// cutReference cuts a text around the first reference in it, which is a value, or what
+// follows a slash in one: other texts may speak of a bulkId too.
+func cutReference(text string) (before, id, after string, found bool) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], reference)
+		if i < 0 {
+			return text, "", "", false
 		}
-		end := referenceEnd(rest)
-		ids = append(ids, rest[:end])
-		text = rest[end:]
+		at := from + i
+		from = at + len(reference)
+		if at == 0 || text[at-1] == '"' || text[at-1] == '/' {
+			end := len(text)
+			if i := strings.IndexAny(text[from:], `"/\`); i >= 0 {
+				end = from + i
+			}
+			return text[:at], text[from:end], text[end:], true
+		}
 	}
 }
 
-// referenceEnd is where the bulkId ends that a text begins with.
-func referenceEnd(text string) int {
-	if end := strings.IndexAny(text, `"/\`); end >= 0 {
-		return end
+// references lists the bulkIds that an operation names in its path and data.
+func references(text string) (ids []string) {
+	for {
+		_, id, after, found := cutReference(text)
+		if !found {
+			return ids
+		}
+		ids, text = append(ids, id), after
 	}
-	return len(text)
 }
 
 var errReference = scim.Errorf(scim.InvalidValue, "The operation refers to a bulkId that no successful operation of this request has.")
@@ -211,18 +222,17 @@ func (op *bulkOperation) waits() (bool, error) {
 func (b *bulkRun) resolve(text string) string {
 	var out strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, reference)
+		before, id, after, found := cutReference(text)
 		out.WriteString(before)
 		if !found {
 			return out.String()
 		}
-		id := rest[:referenceEnd(rest)]
 		if target := b.byID[id]; target != nil && target.id != "" {
 			out.WriteString(target.id)
 		} else {
 			out.WriteString(reference + id)
 		}
-		text = rest[len(id):]
+		text = after
 	}
 }
 

@@ -187,7 +187,7 @@ func (x *exchange) authorize(verb, noun string) error {
 
 // negotiate checks the media types of request and answer (RFC 7644 section 3.1).
 func (x *exchange) negotiate() error {
-	if v := x.r.Header["Content-Type"]; len(v) > 0 && x.r.Method != http.MethodGet && !acceptable(v[0], false) {
+	if v := x.r.Header["Content-Type"]; len(v) > 0 && x.r.ContentLength != 0 && x.r.Method != http.MethodGet && !acceptable(v[0], false) {
 		return &httpError{status: http.StatusUnsupportedMediaType, detail: "The Content-Type must be application/scim+json or application/json in UTF-8."}
 	}
 	if v := x.r.Header["Content-Encoding"]; len(v) > 0 && !strings.EqualFold(v[0], "identity") {
@@ -213,7 +213,7 @@ func acceptable(list string, wildcards bool) bool {
 			refused = refused || media == "application/scim+json"
 		case media == "application/scim+json", media == "application/json":
 			charset := strings.ToLower(strings.ReplaceAll(rest, `"`, ""))
-			if i := strings.Index(charset, "charset="); i < 0 || wildcards || strings.HasPrefix(charset[i+8:], "utf-8") || strings.HasPrefix(charset[i+8:], "utf8") {
+			if i := strings.Index(charset, "charset="); i < 0 || wildcards || strings.HasPrefix(charset[i+8:], "utf-8") || strings.HasPrefix(charset[i+8:], "utf8") || strings.HasPrefix(charset[i+8:], "us-ascii") {
 				return true
 			}
 		case wildcards && (media == "*/*" || media == "application/*"):

@@ -123,16 +123,20 @@ func (p *params) projection(rt *scim.ResourceType) *scim.Projection {
 }
 
 // versions reads a list of entity tags, as in If-Match. A tag that this server
-// never made matches nothing.
+// never made matches nothing. Places of the list that are empty are passed over (RFC
+// 9110 section 5.6.1), but not all of them: that is no condition.
 func versions(header string) (list []scim.Version, any bool, err error) {
 	for one := range strings.SplitSeq(header, ",") {
 		tag := strings.TrimSpace(one)
-		if tag == "*" {
+		switch tag {
+		case "*":
 			return nil, true, nil
+		case "":
+			continue
 		}
 		tag = strings.TrimPrefix(tag, "W/")
 		if len(tag) < 2 || tag[0] != '"' || strings.IndexByte(tag[1:], '"') != len(tag)-2 {
-			return nil, false, &httpError{status: http.StatusBadRequest, scimType: scim.InvalidValue, detail: `An entity tag must look like W/"3", or be *.`}
+			return nil, false, errTag
 		}
 		v, err := strconv.ParseUint(tag[1:len(tag)-1], 10, 63)
 		if err != nil {
@@ -140,5 +144,10 @@ func versions(header string) (list []scim.Version, any bool, err error) {
 		}
 		list = append(list, scim.Version(v))
 	}
+	if list == nil {
+		return nil, false, errTag
+	}
 	return list, false, nil
 }
+
+var errTag = &httpError{status: http.StatusBadRequest, scimType: scim.InvalidValue, detail: `An entity tag must look like W/"3", or be *.`}

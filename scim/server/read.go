@@ -16,6 +16,10 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 	notModified := false
 	out := (*x.buf)[:0]
 	var version scim.Version
+	pre, err := x.precondition()
+	if err != nil {
+		return err
+	}
 	forecast, err := x.forecast(rt, id, p)
 	if err != nil {
 		return err
@@ -26,8 +30,11 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 			return err
 		}
 		version = res.Version
-		if notModified, err = x.unchanged(version); notModified || err != nil {
-			return err
+		if wanted := (directory.Precondition{Versions: pre.Versions}); !wanted.Holds(version) {
+			return directory.ErrVersion
+		}
+		if notModified = !pre.Holds(version); notModified {
+			return nil
 		}
 		out, err = x.render(out, r, forecast.on(res), p)
 		return err
@@ -43,19 +50,6 @@ func (x *exchange) show(rt *scim.ResourceType, id string) error {
 	}
 	x.respond(http.StatusOK, out)
 	return nil
-}
-
-// unchanged reports whether If-None-Match names the version.
-func (x *exchange) unchanged(v scim.Version) (bool, error) {
-	header := x.r.Header["If-None-Match"]
-	if len(header) == 0 {
-		return false, nil
-	}
-	list, any, err := versions(header[0])
-	for _, have := range list {
-		any = any || have == v
-	}
-	return any, err
 }
 
 // render appends a resource with its memberships, from one snapshot.

@@ -51,6 +51,7 @@ func (x *exchange) patch() error {
 		return err
 	}
 	if a := edge(x.route.rt); a != nil && a.Mutability != scim.ReadOnly && x.params.attributes == nil && x.params.excluded == nil && x.preference() != "representation" {
+		x.applied()
 		x.w.Header()["Etag"] = []string{plan.After.Version.ETag()}
 		x.respond(http.StatusNoContent, nil)
 		return nil
@@ -122,8 +123,9 @@ func (x *exchange) precondition() (pre directory.Precondition, err error) {
 func (x *exchange) preference() string {
 	for _, header := range x.r.Header["Prefer"] {
 		for one := range strings.SplitSeq(header, ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
-			if value = strings.Trim(value, `"`); scim.EqualName(name, "return") && (value == "minimal" || value == "representation") {
+			one, _, _ = strings.Cut(one, ";")
+			name, value, _ := strings.Cut(one, "=")
+			if value = strings.Trim(strings.TrimSpace(value), `"`); scim.EqualName(strings.TrimSpace(name), "return") && (value == "minimal" || value == "representation") {
 				return value
 			}
 		}
@@ -131,16 +133,23 @@ func (x *exchange) preference() string {
 	return ""
 }
 
-// changed answers with the resource as it is now.
-func (x *exchange) changed(status int, plan *directory.Plan) error {
-	h := x.w.Header()
-	h["Etag"] = x.one(2, plan.After.Version.ETag())
+// applied tells the client which preference is honoured, and returns it.
+func (x *exchange) applied() string {
 	preference := x.preference()
 	if preference != "" {
-		h["Preference-Applied"] = []string{"return=" + preference}
+		x.w.Header()["Preference-Applied"] = []string{"return=" + preference}
 	}
-	if preference == "minimal" {
-		x.respond(http.StatusNoContent, nil)
+	return preference
+}
+
+// changed answers with the resource as it is now.
+func (x *exchange) changed(status int, plan *directory.Plan) error {
+	x.w.Header()["Etag"] = x.one(2, plan.After.Version.ETag())
+	if x.applied() == "minimal" {
+		if status != http.StatusCreated { // which says more than that there is no content
+			status = http.StatusNoContent
+		}
+		x.respond(status, nil)
 		return nil
 	}
 	out, err := x.renderChanged((*x.buf)[:0], plan)
@@ -155,7 +164,7 @@ func (x *exchange) changed(status int, plan *directory.Plan) error {
 // renderChanged writes the resource. The members of a group are read from a
 // snapshot; the groups of a user came with the plan.
 func (x *exchange) renderChanged(dst []byte, plan *directory.Plan) (out []byte, err error) {
-	p := x.params.projection(plan.Type)
+	p := x.params.projection(plan.Type).Written(plan.Before, plan.After)
 	a := edge(plan.Type)
 	if a == nil || a.Mutability == scim.ReadOnly {
 		return x.append(dst, nil, plan.After, p, plan.Groups)
