@@ -18,3 +18,22 @@ func TestUniqueWithinElements(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A schema has one place in a resource: with two, filters would look for its attributes
+// in the wrong one.
+func TestSchemaAndExtensionAtOnce(t *testing.T) {
+	t.Parallel()
+	schema := schemas.Document{Name: "s", Data: []byte(`{"id":"urn:x","name":"X","attributes":[{"name":"a","type":"string"}]}`)}
+	thing := schemas.Document{Name: "t", Data: []byte(`{"name":"Thing","endpoint":"/Things","schema":"urn:x"}`)}
+	for _, extended := range []string{`{"name":"User","schemaExtensions":[{"schema":"urn:x"}]}`,
+		`{"name":"Other","endpoint":"/Others","schema":"urn:y","schemaExtensions":[{"schema":"urn:ietf:params:scim:schemas:core:2.0:User"}]}`} {
+		other := schemas.Document{Name: "y", Data: []byte(`{"id":"urn:y","name":"Y","attributes":[{"name":"b","type":"string"}]}`)}
+		_, err := schemas.NewRegistry([]schemas.Document{schema, other}, []schemas.Document{thing, {Name: "u", Data: []byte(extended)}})
+		if err == nil || !strings.Contains(err.Error(), "give the extension a document of its own") || !strings.HasPrefix(err.Error(), "u: ") {
+			t.Errorf("%s: %v", extended, err)
+		}
+	}
+	if _, err := schemas.NewRegistry([]schemas.Document{schema}, []schemas.Document{thing, {Name: "t2", Data: []byte(`{"name":"Thing2","endpoint":"/Things2","schema":"urn:x"}`)}}); err != nil {
+		t.Error(err)
+	}
+}

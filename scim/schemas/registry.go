@@ -92,6 +92,9 @@ func NewRegistry(schemaDocs, typeDocs []Document) (*Registry, error) {
 		problems.note(d.Name, err)
 		from[rt] = d.Name
 	}
+	for _, rt := range r.Types {
+		problems.note(from[rt], r.bothWays(rt))
+	}
 	if problems == nil { // or what follows from them would be told as well
 		for _, rt := range r.Types {
 			problems.note(from[rt], r.compile(rt))
@@ -101,6 +104,20 @@ func NewRegistry(schemaDocs, typeDocs []Document) (*Registry, error) {
 		return nil, problems
 	}
 	return r, nil
+}
+
+// bothWays refuses an extension that is the schema of a resource type as well: the
+// attributes of a schema have one place in a resource.
+func (r *Registry) bothWays(rt *scim.ResourceType) error {
+	var problems []error
+	for _, e := range rt.Extensions {
+		for _, other := range r.Types {
+			if other.Schema == e.Schema {
+				problems = append(problems, fmt.Errorf("resource type %s names the extension %s, which is the schema of resource type %s; give the extension a document of its own", rt.Name, e.Schema.ID, other.Name))
+			}
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // addType reads a resource type document. The error joins all that is wrong.
