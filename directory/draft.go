@@ -84,7 +84,7 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 				d.After = d.After.Clone()
 				d.Invite = takeInvite(d.After)
 			}
-			d.stopWaiting(c.Patch.Names(schemas.User.Active))
+			d.stopWaiting(!d.keepActive() && c.Patch.Names(schemas.User.Active))
 		}
 	case Delete:
 		err = s.begin(ctx, r, req, d, c.Type, c.ID)
@@ -145,6 +145,18 @@ func (s *Service) verb(ctx context.Context, r Reader, req Request, d *Draft) (fo
 		err = fmt.Errorf("change %T is not known", c)
 	}
 	return found, err
+}
+
+// keepActive leaves active as it was where a PATCH has removed it: as with PUT, only a
+// value changes who is in (K31), and no filter would find who has none.
+func (d *Draft) keepActive() bool {
+	was, had := d.Before.Get(schemas.User.Active)
+	if _, set := d.After.Get(schemas.User.Active); set || !had {
+		return false
+	}
+	d.After = d.After.Clone()
+	d.After.Set(schemas.User.Active, was)
+	return true
 }
 
 // stopWaiting takes a person off the waitlist who is said to be inactive: nor are
