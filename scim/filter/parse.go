@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/usher-scim/usher/scim"
@@ -325,37 +324,4 @@ func validPath(s string) bool {
 		}
 	}
 	return true
-}
-
-// Path is the target of a PATCH operation (RFC 7644 section 3.5.2, figure 1).
-type Path struct {
-	Attr   string // attribute path, with URN and sub-attribute when Filter is nil
-	Filter Expr   // the part in brackets, or nil
-	Sub    string // the sub-attribute after the brackets
-}
-
-// ParsePath reads the path of a PATCH operation. Errors are *scim.Error of type
-// invalidPath.
-func ParsePath(src string, dialect scim.Quirks) (Path, scim.Quirks, error) {
-	bad := func() (Path, scim.Quirks, error) {
-		shown := src
-		if len(shown) > 64 {
-			shown = shown[:64]
-		}
-		return Path{}, 0, scim.Errorf(scim.InvalidPath, "The path %s is not an attribute path such as name.givenName or emails[type eq \"work\"].value.", strconv.QuoteToASCII(shown))
-	}
-	src = strings.TrimSpace(src)
-	if validPath(src) {
-		return Path{Attr: src}, 0, nil
-	}
-	p, err := newParser(src, dialect)
-	if err != nil || p.tok.kind != tokWord || !validPath(p.tok.text) {
-		return bad()
-	}
-	e, err := p.comparison()
-	elem, ok := e.(elemExpr)
-	if err != nil || !ok || elem.rest != nil || p.tok.kind != tokEnd || elem.sub != "" && !validPath(elem.sub) {
-		return bad()
-	}
-	return Path{elem.path, elem.inner, elem.sub}, p.met, nil
 }
