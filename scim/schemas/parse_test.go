@@ -37,3 +37,13 @@ func TestSchemaAndExtensionAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is special about users and groups goes with their schemas, and no other type has
+// what it needs.
+func TestSchemasOfBuiltInTypes(t *testing.T) {
+	t.Parallel()
+	_, err := schemas.NewRegistry(nil, []schemas.Document{{Name: "e", Data: []byte(`{"name":"Employee","endpoint":"/Employees","schema":"urn:ietf:params:scim:schemas:core:2.0:User"}`)}})
+	if err == nil || !strings.Contains(err.Error(), "give the type a schema of its own, or extend User") {
+		t.Error(err)
+	}
+}

@@ -76,19 +76,11 @@ func NewRegistry(schemaDocs, typeDocs []Document) (*Registry, error) {
 		}
 		r.Schemas = append(r.Schemas, s)
 	}
-	r.Types = []*scim.ResourceType{
-		{Name: "User", Endpoint: "/Users", Description: "User Account", Schema: UserSchema,
-			Extensions: []scim.Extension{{Schema: EnterpriseSchema}, {Schema: UsherUserSchema}}},
-		{Name: "Group", Endpoint: "/Groups", Description: "Group", Schema: GroupSchema,
-			Extensions: []scim.Extension{{Schema: UsherGroupSchema}}},
-		{Name: "Application", Endpoint: "/Applications", Description: "Application", Schema: ApplicationSchema, ReadOnly: true},
-		{Name: "AppAssignment", Endpoint: "/AppAssignments", Description: "Application of a person", Schema: AppAssignmentSchema, ReadOnly: true},
-		{Name: "LicensePool", Endpoint: "/LicensePools", Description: "Licence with its seats", Schema: LicencePoolSchema, ReadOnly: true},
-		{Name: "Integration", Endpoint: "/Integrations", Description: "Integration of two applications", Schema: IntegrationSchema, ReadOnly: true},
-	}
+	r.Types = builtInTypes()
+	builtIn := len(r.Types)
 	from := map[*scim.ResourceType]string{}
 	for _, d := range typeDocs {
-		rt, err := r.addType(d.Data)
+		rt, err := r.addType(d.Data, builtIn)
 		problems.note(d.Name, err)
 		from[rt] = d.Name
 	}
@@ -106,6 +98,20 @@ func NewRegistry(schemaDocs, typeDocs []Document) (*Registry, error) {
 	return r, nil
 }
 
+// builtInTypes are the resource types that every server has.
+func builtInTypes() []*scim.ResourceType {
+	return []*scim.ResourceType{
+		{Name: "User", Endpoint: "/Users", Description: "User Account", Schema: UserSchema,
+			Extensions: []scim.Extension{{Schema: EnterpriseSchema}, {Schema: UsherUserSchema}}},
+		{Name: "Group", Endpoint: "/Groups", Description: "Group", Schema: GroupSchema,
+			Extensions: []scim.Extension{{Schema: UsherGroupSchema}}},
+		{Name: "Application", Endpoint: "/Applications", Description: "Application", Schema: ApplicationSchema, ReadOnly: true},
+		{Name: "AppAssignment", Endpoint: "/AppAssignments", Description: "Application of a person", Schema: AppAssignmentSchema, ReadOnly: true},
+		{Name: "LicensePool", Endpoint: "/LicensePools", Description: "Licence with its seats", Schema: LicencePoolSchema, ReadOnly: true},
+		{Name: "Integration", Endpoint: "/Integrations", Description: "Integration of two applications", Schema: IntegrationSchema, ReadOnly: true},
+	}
+}
+
 // bothWays refuses an extension that is the schema of a resource type as well: the
 // attributes of a schema have one place in a resource.
 func (r *Registry) bothWays(rt *scim.ResourceType) error {
@@ -120,8 +126,9 @@ func (r *Registry) bothWays(rt *scim.ResourceType) error {
 	return errors.Join(problems...)
 }
 
-// addType reads a resource type document. The error joins all that is wrong.
-func (r *Registry) addType(data []byte) (*scim.ResourceType, error) {
+// addType reads a resource type document. The first types are built in. The error joins
+// all that is wrong.
+func (r *Registry) addType(data []byte, builtIn int) (*scim.ResourceType, error) {
 	var doc typeDoc
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("it is not a resource type document: %w", err)
@@ -137,6 +144,9 @@ func (r *Registry) addType(data []byte) (*scim.ResourceType, error) {
 		s, ok := r.Schema(doc.Schema)
 		if !ok {
 			problems = append(problems, fmt.Errorf("resource type %s names the schema %q, which no document defines", doc.Name, doc.Schema))
+		}
+		if i := slices.IndexFunc(r.Types, func(have *scim.ResourceType) bool { return have.Schema == s }); ok && i >= 0 && i < builtIn {
+			problems = append(problems, fmt.Errorf("resource type %s names the schema %s, which is that of %s alone and comes with its rules; give the type a schema of its own, or extend %[3]s", doc.Name, s.ID, r.Types[i].Name))
 		}
 		rt.Schema = s
 		r.Types = append(r.Types, rt)
