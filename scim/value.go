@@ -167,7 +167,8 @@ func setField(fields []Field, a *Attribute, v Value) []Field {
 }
 
 // Equal compares two values of the attribute: fields in any order, elements in
-// order, text exactly, dateTimes as instants.
+// order, text exactly, dateTimes as instants, and those that lie too far away for one
+// as they are written.
 func (v Value) Equal(w Value) bool {
 	if v.kind != w.kind {
 		return v.IsZero() && w.IsZero()
@@ -175,6 +176,8 @@ func (v Value) Equal(w Value) bool {
 	switch v.kind {
 	case KindText:
 		return v.text == w.text
+	case KindTime:
+		return v.num == w.num && (v.text == w.text || v.Instant() != math.MinInt64 && v.Instant() != math.MaxInt64)
 	case KindComplex:
 		return equalFields(v.Fields(), w.Fields())
 	case KindList:
