@@ -28,25 +28,48 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if d.After == nil || d.Leaves() || d.Deferred {
 		return nil, nil // Departure ends it
 	}
+	return nil, keepSchedule(ctx, r, d)
+}
+
+// keepSchedule follows the date in the record. A departure has dropped the schedule,
+// so who returns before their day is given it again.
+func keepSchedule(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	at, reason := directory.LeavingDate(d.After)
 	was, _ := directory.LeavingDate(d.Before)
-	if at.Equal(was) {
-		return nil, nil
+	moved := !at.Equal(was)
+	if !moved && !(d.Returns() && at.After(d.Now)) {
+		return nil
 	}
 	s, err := directory.LoadOr[directory.Schedule](ctx, r, d.Org, d.After.ID)
-	if err != nil {
-		return nil, err
+	if err != nil || !moved && s.Version > 0 {
+		return err
+	}
+	if moved && d.Before != nil {
+		if err := closeFailed(ctx, r, d); err != nil {
+			return err
+		}
 	}
 	if at.IsZero() {
 		if s.Version > 0 {
 			directory.Drop(d, d.Org, &s)
 		}
-		return nil, nil
+		return nil
 	}
 	s.At, s.Reason, s.By = at, reason, d.Actor
 	s.Plan(d.Now)
 	d.Do("departure.scheduled", d.After.ID, 1)
-	return nil, directory.Save(d, d.Org, &s)
+	return directory.Save(d, d.Org, &s)
+}
+
+// closeFailed ends the case of a departure that could not be on its day, whose date is
+// another one since, or none.
+func closeFailed(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	c, err := directory.LoadOr[directory.Case](ctx, r, d.Org, d.Before.ID)
+	if err != nil || !c.Open || c.Reason != directory.CaseScheduled {
+		return err
+	}
+	c.Open, c.Closed = false, d.Now
+	return directory.Save(d, d.Org, &c)
 }
 
 // openCase keeps a departure that was accepted and has to wait.
