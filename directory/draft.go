@@ -208,9 +208,9 @@ func defaults(r *scim.Resource) {
 }
 
 // carryOver makes a PUT body complete: what clients cannot write stays, and so do
-// active, the dates of leaving and what the person is given, whose absence must never
-// change who has access, now or later, and what Usher knows of a group, which most
-// clients do not (S1-4). An immutable value that differs is an error.
+// active, the dates of leaving, what was chosen for the day of leaving and what the
+// person is given, whose absence must never change who has access, now or later, or who
+// receives what, and what Usher knows of a group, which most clients do not (S1-4). An immutable value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
 	if IsPerson(before.Type) {
@@ -279,7 +279,7 @@ func carryWithin(before, after *scim.Resource, a *scim.Attribute) error {
 // as it is.
 func outlivesSilence(a *scim.Attribute) bool {
 	switch a {
-	case schemas.Usher.TerminationDate, schemas.Usher.ContractEndDate, schemas.UsherGroup.Kind, schemas.UsherGroup.Leader, schemas.UsherGroup.Rank:
+	case schemas.Usher.TerminationDate, schemas.Usher.ContractEndDate, schemas.Usher.ReactivateOnPurchase, schemas.Usher.TransferRecordsTo, schemas.UsherGroup.Kind, schemas.UsherGroup.Leader, schemas.UsherGroup.Rank:
 		return true
 	}
 	return a.Path() == "active"
