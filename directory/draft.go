@@ -160,7 +160,8 @@ func (d *Draft) keepActive() bool {
 }
 
 // stopWaiting takes a person off the waitlist who is said to be inactive: nor are
-// they to be let in later. Whoever does not speak of it leaves them waiting.
+// they to be let in later, and the block is back that their return had lifted. Whoever
+// does not speak of it leaves them waiting.
 func (d *Draft) stopWaiting(said bool) {
 	if !said || !IsPerson(d.Type) || d.Before.Text(schemas.Usher.SeatState) != SeatWaitlisted {
 		return
@@ -170,6 +171,9 @@ func (d *Draft) stopWaiting(said bool) {
 			d.After = d.Before.Clone()
 		}
 		SetText(d.After, schemas.Usher.SeatState, SeatNone)
+		if returns, _ := d.After.Bool(schemas.Usher.ReactivateOnPurchase); !returns && d.Before.Text(schemas.Usher.DeactivatedAt) != "" {
+			d.After.SetPath(schemas.Usher.BlockListed, scim.BoolValue(true))
+		}
 	}
 }
 

@@ -184,7 +184,8 @@ func (g *Grant) Keys() []string { return []string{"user:" + g.User} }
 // Waiting is somebody on the waitlist for a seat; its id is the user's.
 type Waiting struct {
 	Head
-	SKU string `json:"sku"`
+	SKU    string `json:"sku"`
+	Invite *bool  `json:"invite,omitempty"` // Draft.Invite of who let them wait
 }
 
 // Kind is "waiting".
@@ -193,6 +194,25 @@ func (*Waiting) Kind() Kind { return "waiting" }
 // Keys put the waitlist in order, no two in the same place.
 func (w *Waiting) Keys() []string {
 	return []string{"since:" + w.Created.UTC().Format("20060102150405.000") + " " + w.ID}
+}
+
+// QueueAhead reports whether those who wait for a seat before a person take all that are
+// free: who is content to wait comes in after them (domain 4.4).
+func QueueAhead(ctx context.Context, r Documents, d *Draft, id string) (bool, error) {
+	seats, err := SeatsOf(ctx, r, d.Org, CoreSKU, d.Now)
+	if err != nil || !seats.Limited || seats.Free <= 0 {
+		return false, err // where nothing is free nobody need look who is first
+	}
+	ahead := int64(0)
+	for w, err := range Each[Waiting](ctx, r, DocumentQuery{Org: d.Org, From: "since:", Below: "since;"}) {
+		if err != nil || w.ID == id {
+			return false, err
+		}
+		if ahead++; ahead >= seats.Free {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // RuleSeatLimit is the code of every refusal for want of a seat.

@@ -64,8 +64,9 @@ func (d *Draft) welcome(ctx context.Context, r Reader, c Sale) (outcome string, 
 	if err != nil {
 		return "", err
 	}
-	if !seats.Limited || seats.Free > 0 || IsExternal(d.Before) && !seats.Takes() {
-		return "reactivated", nil
+	behind, err := QueueAhead(ctx, r, d, d.Before.ID)
+	if err != nil || !behind && (!seats.Limited || seats.Free > 0) || IsExternal(d.Before) && !seats.Takes() {
+		return "reactivated", err
 	}
 	if d.Before.Text(schemas.Usher.SeatState) == SeatWaitlisted {
 		d.Type, d.Before, d.After, d.Was, d.Is = nil, nil, nil, "", ""

@@ -15,8 +15,11 @@ type Arrival struct{}
 
 // Review adds the effects to the draft.
 func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	if comesHome(d) {
+	switch {
+	case comesHome(d):
 		return nil, invite(ctx, r, d, true)
+	case d.Joins() && d.Invite != nil && *d.Invite && invitable(d):
+		return nil, queueInvitation(d, &directory.Invitation{Head: directory.Head{ID: d.After.ID}})
 	}
 	if d.Is == directory.Inactive || !d.Returns() {
 		return nil, nil
@@ -49,7 +52,20 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		d.Do("mail.activated", d.After.ID, 1) // S3-12
 	}
 	asked := d.After.Text(schemas.Usher.InvitationState) != directory.NotInvited
+	if d.Invite == nil && waitlisted(d.Before) {
+		waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
+		if err != nil {
+			return nil, err
+		}
+		d.Invite = waiting.Invite
+	}
 	return nil, invite(ctx, r, d, asked)
+}
+
+// invitable reports whether a new person is invited who is to be (T1): of an address in a
+// verified domain the organization disposes.
+func invitable(d *directory.Draft) bool {
+	return d.After.Text(schemas.Usher.Classification) != directory.Confirmed
 }
 
 // comesHome reports whether an external person becomes a member whose consent is

@@ -107,10 +107,7 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 	if home.External {
 		directory.SetHome(d.After, home.Org)
 	}
-	if d.Invite == nil || !*d.Invite || home.Verified || d.Is != directory.Active {
-		return nil, nil
-	}
-	return nil, queueInvitation(d, &directory.Invitation{Head: directory.Head{ID: d.After.ID}})
+	return nil, nil
 }
 
 // ReadOnly keeps the account of an external person as the home organization has

@@ -61,6 +61,16 @@ func takes(ctx context.Context, r directory.Reader, d *directory.Draft, person *
 
 // seat takes a seat, waits for one, or refuses with the text of S2-18.
 func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	waits := d.Waitlist && (d.Joins() || d.Returns())
+	if waits && d.Reservation == "" {
+		behind, err := directory.QueueAhead(ctx, r, d, d.After.ID)
+		if err == nil && behind {
+			err = wait(ctx, r, d)
+		}
+		if err != nil || behind {
+			return nil, err
+		}
+	}
 	ok, seats, err := directory.TakeSeat(ctx, r, d, directory.CoreSKU)
 	switch {
 	case err != nil:
@@ -69,25 +79,40 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 		directory.SetText(d.After, schemas.Usher.SeatState, directory.SeatHeld)
 		d.Do("seat.taken", directory.CoreSKU, 1)
 		return leaveQueue(ctx, r, d)
-	case d.Waitlist && (d.Joins() || d.Returns()):
-		return wait(ctx, r, d)
+	case waits:
+		return nil, wait(ctx, r, d)
 	}
 	return []directory.Finding{directory.NoSeat(seats)}, nil
 }
 
-// wait puts a person on the waitlist instead of letting them in.
-func wait(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+// wait puts a person on the waitlist instead of letting them in. What their return
+// lifts is lifted, and the clock has nothing to ask for any more; that they were
+// deactivated, and by whom, stays. Whether they are to be invited is kept until they
+// come in.
+func wait(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 	d.Is = directory.Inactive
 	d.After.Set(schemas.User.Active, scim.BoolValue(false))
 	directory.SetText(d.After, schemas.Usher.Status, string(directory.Inactive))
 	directory.SetText(d.After, schemas.Usher.SeatState, directory.SeatWaitlisted)
-	waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
-	if err != nil || waiting.Version > 0 {
-		return nil, err
+	setFlag(d.After, schemas.Usher.BlockListed, false)
+	if d.Before != nil {
+		for _, a := range []*scim.Attribute{schemas.Usher.DeactivatedAt, schemas.Usher.DeactivatedBy} {
+			was, _ := d.Before.Get(a)
+			d.After.SetPath(a, was)
+		}
 	}
-	waiting.SKU = directory.CoreSKU
-	d.Do("seat.waitlisted", directory.CoreSKU, 1)
-	return nil, directory.Save(d, d.Org, &waiting)
+	waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
+	said := d.Invite != nil && (d.Before != nil || invitable(d))
+	if err != nil || waiting.Version > 0 && !said {
+		return err
+	}
+	if waiting.Version == 0 {
+		d.Do("seat.waitlisted", directory.CoreSKU, 1)
+	}
+	if waiting.SKU = directory.CoreSKU; said {
+		waiting.Invite = d.Invite
+	}
+	return directory.Save(d, d.Org, &waiting)
 }
 
 // leaveQueue takes a person off the waitlist who came in, or is gone.
