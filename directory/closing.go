@@ -27,38 +27,56 @@ func (s *Service) Close(ctx context.Context, all Organizations, req Request, rt 
 	}
 	c := closing{typed: typed, others: others}
 	req.Change = c.change(rt, id)
-	p, err := s.Preview(ctx, req)
-	if err == nil {
-		err = p.Err()
-	}
-	if err != nil || preview {
+	p, err := s.look(ctx, req, preview)
+	if err != nil {
 		return p, err
 	}
-	if err := s.leave(ctx, req, rt, c.others, slices.Clone(c.reached)); err != nil {
-		return p, err
+	reached := slices.Clone(c.reached)
+	if err := s.leave(ctx, req, rt, others, reached, func(one Request) (*Plan, error) { return s.look(ctx, one, preview) }); err != nil {
+		return nil, err
+	}
+	if preview {
+		return p, nil
+	}
+	if err := s.leave(ctx, req, rt, others, reached, func(one Request) (*Plan, error) { return s.Execute(ctx, one) }); err != nil {
+		return nil, err
 	}
 	return s.Execute(ctx, req)
 }
 
-// leave ends the memberships of the accounts that a closing reaches; nobody is left
-// before all agree.
-func (s *Service) leave(ctx context.Context, req Request, rt *scim.ResourceType, others []place, reached []string) error {
-	for _, step := range []func(context.Context, Request) (*Plan, error){s.Preview, s.Execute} {
-		for _, one := range others {
-			if !slices.Contains(reached, one.key) {
-				continue
-			}
-			actor := Actor{Kind: req.Actor.Kind, User: one.user, Rank: req.Actor.Rank}
-			p, err := step(ctx, Request{Org: one.org, Actor: actor, RequestID: req.RequestID, Change: EraseMembership(rt, one.user)})
-			if errors.Is(err, ErrNotFound) {
-				continue // gone already
-			}
-			if err == nil {
-				err = p.Err()
-			}
-			if err != nil {
-				return err
-			}
+// look is a preview that the audit keeps when it ends in a refusal, unless nothing more
+// was wanted.
+func (s *Service) look(ctx context.Context, req Request, preview bool) (*Plan, error) {
+	p, err := s.Preview(ctx, req)
+	if err != nil {
+		return p, err
+	}
+	if err = p.Err(); err != nil && !preview && p.Instead != nil {
+		if failed := s.record(ctx, p); failed != nil {
+			return p, failed
+		}
+	}
+	return p, err
+}
+
+// leave ends the memberships of the accounts that a closing reaches, or looks whether it
+// may: nobody is left before all agree.
+func (s *Service) leave(ctx context.Context, req Request, rt *scim.ResourceType, others []place, reached []string, step func(Request) (*Plan, error)) error {
+	for _, one := range others {
+		if !slices.Contains(reached, one.key) {
+			continue
+		}
+		actor := Actor{Kind: req.Actor.Kind, User: one.user, Rank: req.Actor.Rank}
+		_, err := step(Request{Org: one.org, Actor: actor, RequestID: req.RequestID, Change: EraseMembership(rt, one.user)})
+		if errors.Is(err, ErrNotFound) {
+			continue // gone already
+		}
+		var refused *Refusal
+		if errors.As(err, &refused) {
+			refused.Problem = "" // which only that organization can read
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -23,11 +23,15 @@ func (s *Service) Together(ctx context.Context, fn func(Changes) error) error {
 	if refusal == nil || refusal.Instead == nil {
 		return err
 	}
-	record := s.store.Update(ctx, func(tx Tx) error { return tx.Emit(ctx, refusal.Instead.Events...) })
-	if record != nil {
+	if record := s.record(ctx, refusal); record != nil {
 		return record
 	}
 	return err
+}
+
+// record keeps the refusal of a plan in the audit.
+func (s *Service) record(ctx context.Context, refused *Plan) error {
+	return s.store.Update(ctx, func(tx Tx) error { return tx.Emit(ctx, refused.Instead.Events...) })
 }
 
 func (s *Service) together(ctx context.Context, fn func(Changes) error) (refusal *Plan, err error) {
