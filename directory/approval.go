@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -85,8 +86,8 @@ func Approve(ctx context.Context, r Documents, d *Draft, id string) (Approval, e
 }
 
 // Approved reports whether somebody other than who asks for it has allowed what the id
-// says. The draft uses the approval up.
-func Approved(ctx context.Context, r Documents, d *Draft, id string, by Actor) (bool, error) {
+// says, and still could. The draft uses the approval up.
+func Approved(ctx context.Context, r Reader, d *Draft, id string, by Actor) (bool, error) {
 	a, err := Load[Approval](ctx, r, d.Org, id)
 	if errors.Is(err, ErrNotFound) || err == nil && (!a.Holds(d.Now) || a.By == by.Signature()) {
 		return false, nil
@@ -94,7 +95,24 @@ func Approved(ctx context.Context, r Documents, d *Draft, id string, by Actor) (
 	if err != nil {
 		return false, err
 	}
+	if ok, err := a.stands(ctx, r, d); err != nil || !ok {
+		return false, err
+	}
 	d.Do("approval.used", a.By, 1)
 	Drop(d, d.Org, &a)
 	return true, nil
+}
+
+// stands reports whether who gave the approval is an administrator still: the word of
+// one who has left, or lost the role, is nobody's. Credentials stand for themselves.
+func (a *Approval) stands(ctx context.Context, r Reader, d *Draft) (bool, error) {
+	if strings.Contains(a.By, ":") {
+		return true, nil
+	}
+	person, err := activePerson(ctx, r, d.Org, a.By)
+	if err != nil || person == nil {
+		return false, err
+	}
+	s, err := LoadOr[Standing](ctx, r, d.Org, a.By)
+	return s.Role == Owner || s.Role == Admin, err
 }
