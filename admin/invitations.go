@@ -42,7 +42,7 @@ func (a *API) invitations() {
 	})
 	add(a, place{"invite-people", http.MethodPost, "/users/invite", tag, "Send invitations to many", AddPeople, 0}, func(ctx context.Context, in *manyInput) (*secret[manyOut], error) {
 		out := &secret[manyOut]{Shown: "token"}
-		for _, id := range in.Body.IDs {
+		for _, id := range distinct(in.Body.IDs) {
 			one, _, err := a.invite(ctx, id, "")
 			if err != nil {
 				if one.Decision, err = a.decisionOn(ctx, nil, err); err != nil {

@@ -60,9 +60,20 @@ func (a *API) many() {
 	})
 }
 
+// distinct leaves out who is named again: nobody is let in, or out, twice.
+func distinct(ids []string) (all []string) {
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id], all = true, append(all, id)
+		}
+	}
+	return all
+}
+
 func (a *API) each(ctx context.Context, ids []string, change func(id string) directory.Change) (*list[outcome], error) {
 	out := &list[outcome]{}
-	for _, id := range ids {
+	for _, id := range distinct(ids) {
 		p, err := a.do(ctx, change(id), "")
 		decision, err := a.decisionOn(ctx, p, err)
 		if err != nil {
@@ -81,7 +92,7 @@ func (a *API) enoughSeats(ctx context.Context, ids []string) error {
 			return err
 		}
 		need := int64(0)
-		for _, id := range ids {
+		for _, id := range distinct(ids) {
 			p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
 			if errors.Is(err, directory.ErrNotFound) {
 				continue

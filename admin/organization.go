@@ -171,6 +171,9 @@ func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.S
 		if directory.StatusOf(p) != directory.Active || directory.IsExternal(p) {
 			return nil, &Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: "The owner must be an active member at home; choose another person."}
 		}
+		if err := confirmed(p); err != nil {
+			return nil, err
+		}
 		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(directory.Owner)}) {
 			if err != nil {
 				return nil, err

@@ -76,7 +76,7 @@ func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], error) {
 	b := directory.Batch{Verb: in.Body.Verb, Options: in.Body.Options, By: callerOf(ctx).actor}
 	rt := a.typed(ctx, "User")
-	for _, id := range in.Body.IDs {
+	for _, id := range distinct(in.Body.IDs) {
 		item, err := a.forecast(ctx, &b, rt, id)
 		if err != nil {
 			return nil, err

@@ -67,7 +67,27 @@ func move(ctx context.Context, r directory.Reader, d *directory.Draft, was, addr
 	if home.External {
 		directory.SetHome(d.After, home.Org)
 	}
-	return nil, nil
+	return nil, inviteElsewhere(ctx, r, d)
+}
+
+// inviteElsewhere sends an open invitation to the new address of its person: whoever has
+// the old one, which may have been a mistake, must not join in their name (S2-24). Who is
+// suspended, or was asked too often, has none any more.
+func inviteElsewhere(ctx context.Context, r directory.Reader, d *directory.Draft) error {
+	if d.Is == directory.Inactive || d.After.Text(schemas.Usher.InvitationState) != directory.NotJoined {
+		return nil // with a departure it is void anyway
+	}
+	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.After.ID)
+	if err != nil {
+		return err
+	}
+	if d.Is == directory.Active && invitation.Sent < directory.InvitationsMost {
+		return queueInvitation(d, &invitation)
+	}
+	invitation.State, invitation.Hash = directory.Withdrawn, ""
+	directory.SetText(d.After, schemas.Usher.InvitationState, directory.Withdrawn)
+	d.Do("invitation.void", d.After.ID, 1)
+	return directory.Save(d, d.Org, &invitation)
 }
 
 // keepDead writes down in the record up to when the account of the old address had its

@@ -81,6 +81,8 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 		return leaveQueue(ctx, r, d)
 	case waits:
 		return nil, wait(ctx, r, d)
+	case d.Was != directory.Inactive && directory.IsExternal(d.Before) && directory.IsExternal(d.After):
+		return nil, nil // in since before external people were counted (C7)
 	}
 	return []directory.Finding{directory.NoSeat(seats)}, nil
 }
