@@ -22,7 +22,7 @@ type (
 		Billing bool   `query:"billing" doc:"The number comes from billing: it may fall below the seats in use, and then only additions are refused."`
 		Body    struct {
 			Purchased      int64 `json:"purchased" required:"true" minimum:"0"`
-			CountExternals bool  `json:"countExternals,omitempty"`
+			CountExternals *bool `json:"countExternals,omitempty" doc:"Whether external people take seats; absent: as it was."`
 		}
 	}
 	newReservation struct {
@@ -146,7 +146,10 @@ func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], e
 			f.Seats = &seats
 			return []directory.Finding{f}, nil
 		}
-		pool.Purchased, pool.CountExternals = in.Body.Purchased, in.Body.CountExternals
+		pool.Purchased = in.Body.Purchased
+		if in.Body.CountExternals != nil {
+			pool.CountExternals = *in.Body.CountExternals
+		}
 		return nil, directory.Save(d, d.Org, &pool)
 	})
 	if err != nil {

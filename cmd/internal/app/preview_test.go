@@ -246,6 +246,7 @@ func (d *document) parameter(op [2]string, name string) bool {
 func TestPreviewsOfRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.owns("default", "corp.example")
 	h.api(200, "PUT", "/licences/core", `{"purchased":1}`)
 	ada := h.person("ada@corp.example")
 	for _, c := range []struct{ method, path, body, code string }{

@@ -93,5 +93,6 @@ func TestExternalsCountedFromNowOn(t *testing.T) {
 	h.setActive(403, ada, true)
 	h.api(200, "PUT", "/licences/core", `{"purchased":2,"countExternals":true}`)
 	h.same(h.setActive(200, ada, true), usherUser+"/seatState", "held")
+	h.same(h.api(200, "PUT", "/licences/core", `{"purchased":2}`), "countExternals", "true") // as usher licence set says it
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "2")
 }
