@@ -71,6 +71,7 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 			err = s.name(ctx, r, req, d)
 			_, said := c.Resource.Bool(schemas.User.Active)
 			d.stopWaiting(said)
+			d.leaveFreed()
 		}
 	case Patch:
 		if err = s.begin(ctx, r, req, d, c.Type, c.ID); err != nil {
@@ -174,6 +175,15 @@ func (d *Draft) stopWaiting(said bool) {
 		if returns, _ := d.After.Bool(schemas.Usher.ReactivateOnPurchase); !returns && d.Before.Text(schemas.Usher.DeactivatedAt) != "" {
 			d.After.SetPath(schemas.Usher.BlockListed, scim.BoolValue(true))
 		}
+	}
+}
+
+// leaveFreed takes the extensions out of a PUT of somebody who is inactive and stays it:
+// their departure has freed them, and a client that sends its whole record again asks for
+// nothing new (T6).
+func (d *Draft) leaveFreed() {
+	if on, set := d.After.Bool(schemas.User.Active); d.Was == Inactive && set && !on && len(Extensions.Of(d.After)) > 0 {
+		Extensions.Put(d.After, func(string) bool { return true })
 	}
 }
 
