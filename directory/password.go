@@ -19,7 +19,8 @@ import (
 // new one takes the place of the old, whose token is then void (S3-30).
 type Reset struct {
 	Head
-	Hash    string    `json:"hash,omitempty"` // of the token; empty until it is sent
+	Hash    string    `json:"hash,omitempty"`  // of the token; empty until it is sent
+	Email   string    `json:"email,omitempty"` // SHA-256 of the MailKey of the address that it is for
 	Expires time.Time `json:"expiresAt"`
 	Used    time.Time `json:"usedAt,omitzero"`
 }
@@ -46,11 +47,14 @@ const (
 const RuleReset RuleID = "password.reset"
 
 // opens reports whether the token of a hash resets the password: the last one, in
-// time, of an active member at home, and like every credential younger than the end
-// of their access, so that none revives with its person (K59).
+// time, of an active member at home whose address it went to, and like every credential
+// younger than the end of their access, so that none revives with its person (K59).
 func (r *Reset) opens(d *Draft, tokenHash string) bool {
-	return r.Hash == tokenHash && r.Used.IsZero() && d.Now.Before(r.Expires) && d.Was == Active && !IsExternal(d.Before) && r.Modified.After(ValidAfter(d.Before))
+	return r.Email == mailHash(d.Before) && r.Hash == tokenHash && r.Used.IsZero() && d.Now.Before(r.Expires) && d.Was == Active && !IsExternal(d.Before) && r.Modified.After(ValidAfter(d.Before))
 }
+
+// mailHash is the SHA-256 of the MailKey of a person's address.
+func mailHash(p *scim.Resource) string { return SecretHash(MailKey(PrimaryAddress(p))) }
 
 // RequestReset notes that somebody wants a new password. With a hash the token is
 // given to who asks; without one it is made when the mail is sent.
@@ -73,11 +77,11 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 		if err != nil {
 			return nil, err
 		}
-		if hash == "" && v.Version > 0 && d.Now.Sub(v.Modified) < time.Minute {
+		if hash == "" && v.Version > 0 && v.Email == mailHash(d.Before) && d.Now.Sub(v.Modified) < time.Minute {
 			return nil, nil // nobody fills a mailbox by asking again and again
 		}
 		d.HandsKey = hash != ""
-		v.Hash, v.Expires, v.Used = hash, d.Now.Add(ResetLife), time.Time{}
+		v.Hash, v.Email, v.Expires, v.Used = hash, mailHash(d.Before), d.Now.Add(ResetLife), time.Time{}
 		d.Do("password.reset.sent", id, 1)
 		return nil, Save(d, d.Org, &v)
 	}}

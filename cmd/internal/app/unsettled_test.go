@@ -96,3 +96,25 @@ func TestExternalsCountedFromNowOn(t *testing.T) {
 	h.same(h.api(200, "PUT", "/licences/core", `{"purchased":2}`), "countExternals", "true") // as usher licence set says it
 	h.same(h.api(200, "GET", "/licences/core", ""), "seats/used", "2")
 }
+
+// S3-30, K58: a link is for the account whose address it went to. When that of its person
+// is another one since, it opens nothing; asked for again, it does, at once.
+func TestResetLinkIsOfOneAddress(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.owns("default", "corp.example")
+	ada := h.person("ada@corp.example")
+	complete := func(status int, token string) {
+		t.Helper()
+		h.wanted(status, "POST", "/api/v1/password-resets/complete", "", `{"organization":"default","password":"correct horse battery","token":"`+token+`"}`)
+	}
+	old := h.api(200, "POST", "/users/"+ada+"/password-reset", "").at("token")
+	h.patched(200, ada, "emails", `[{"value":"ada.day@corp.example","primary":true}]`)
+	complete(403, old)
+	h.wanted(202, "POST", "/api/v1/password-resets", "", `{"organization":"default","email":"ada.day@corp.example"}`)
+	if n := h.audited("password.reset.request", ada); n != 2 {
+		t.Errorf("%d wishes for a new password, want 2", n)
+	}
+	complete(204, h.api(200, "POST", "/users/"+ada+"/password-reset", "").at("token"))
+	h.same(h.api(200, "POST", "/passwords/check", `{"email":"ada.day@corp.example","password":"correct horse battery"}`), "ok", "true")
+}
