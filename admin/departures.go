@@ -72,7 +72,7 @@ func (a *API) departures() {
 		})
 		return one(v, v.Version), err
 	})
-	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople})
+	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople, queue: "since:"})
 	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
 		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
 		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -136,6 +137,9 @@ type nouns[T any] struct {
 	view, change Action
 	// of makes the query for what belongs to a person; nil: none.
 	of func(org directory.OrgID, user string) directory.DocumentQuery
+	// queue is the name of the key, with its colon, by which they are listed in their own order; "": they
+	// are in the order of their ids.
+	queue string
 	// find reads one where its id alone does not; nil: by its id.
 	find func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (T, error)
 	// check decides on a new or changed document; before is nil for a new one. It
@@ -227,9 +231,13 @@ func keepList[T any, P directory.Noun[T]](a *API, n nouns[T]) {
 		}
 		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			q := of(org)
-			q.After, q.Limit = after, in.Limit+1
+			place := func(v T) string { return P(&v).Meta().ID }
+			if q.After, q.Limit = after, in.Limit+1; n.queue != "" {
+				q.From, q.After, q.Below = max(n.queue, after), "", strings.TrimSuffix(n.queue, ":")+";"
+				place = func(v T) string { return P(&v).Keys()[0] + "\x00" }
+			}
 			items, err := directory.All[T, P](ctx, r, q)
-			out = pageOf(kind, items, in.Limit, func(v T) string { return P(&v).Meta().ID })
+			out = pageOf(kind, items, in.Limit, place)
 			return err
 		})
 		return out, err

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -99,4 +100,31 @@ func TestInvitedOnlyWithASeat(t *testing.T) {
 	if n := strings.Count(h.api(200, "GET", "/outbox?limit=200", "").text, "invitation.queued"); n != 1 {
 		t.Errorf("%d invitations are sent, want 1", n)
 	}
+}
+
+// Domain 4.4: the waitlist is shown in the order in which people come in, page by page.
+func TestWaitlistIsShownInItsOrder(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.connection(`,"onSeatExhausted":"waitlist"`)
+	first := h.person("first@mail.example")
+	h.setActive(200, first, false)
+	h.api(200, "PUT", "/licences/core", `{"purchased":0}`)
+	ada, bob := h.person("ada@mail.example"), h.person("bob@mail.example")
+	h.setActive(200, ada, false)
+	h.setActive(200, first, true)
+	h.setActive(200, ada, true)
+	var got []string
+	for next := ""; ; {
+		page := h.api(200, "GET", "/waitlist?limit=1"+next, "")
+		got = append(got, page.at("items/0/id"))
+		if page.at("next") == "" {
+			break
+		}
+		next = "&after=" + page.at("next")
+	}
+	if want := []string{bob, first, ada}; !slices.Equal(got, want) {
+		t.Errorf("they wait as %v, want %v", got, want)
+	}
+	h.api(400, "GET", "/waitlist?after=nonsense", "")
 }
