@@ -200,8 +200,11 @@ func (d *Draft) Leaves() bool {
 	return IsPerson(d.Type) && d.Was != "" && d.Was != Inactive && (d.Is == Inactive || d.Is == "")
 }
 
-// Returns reports whether an inactive person is let in again.
-func (d *Draft) Returns() bool { return IsPerson(d.Type) && d.Was == Inactive && d.Is == Active }
+// Returns reports whether an inactive person is let in again, or to where they were
+// suspended.
+func (d *Draft) Returns() bool {
+	return IsPerson(d.Type) && d.Was == Inactive && (d.Is == Active || d.Is == Suspended)
+}
 
 // Joins reports whether a new person comes in.
 func (d *Draft) Joins() bool { return IsPerson(d.Type) && d.Was == "" && d.Is == Active }

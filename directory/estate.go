@@ -179,6 +179,9 @@ type Departure struct {
 	Subscriptions []string  `json:"subscriptions,omitempty"`
 	Assignments   []string  `json:"assignments,omitempty"`
 	Extensions    []string  `json:"extensions,omitempty"`
+	// Frozen tells that the person was suspended before, for another reason than this
+	// departure: with its undoing they are again.
+	Frozen bool `json:"frozen,omitempty"`
 }
 
 // Kind is "departure".

@@ -38,7 +38,9 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 			return refusal(RuleUndo, State, "The time to undo this deactivation is over; activate the person, then restore what was lost."), nil
 		}
 		if !restore {
-			d.Is = Active
+			if d.Is = Active; p.Frozen {
+				d.Is = Suspended
+			}
 			d.Waitlist = false // nothing may return to somebody who only waits
 			d.After.Set(schemas.User.Active, scim.BoolValue(true))
 			wanted = []string{"records", "teams", "subscriptions"}

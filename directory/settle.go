@@ -41,6 +41,10 @@ func (d *Draft) pending() bool {
 // accepted departure: a client cannot end that by saying active.
 func (d *Draft) frozen() bool { return d.Was == Suspended && (!d.pending() || d.Held) }
 
+// WasFrozen reports whether the person was suspended for another reason than a departure
+// that was accepted.
+func (d *Draft) WasFrozen() bool { return d.frozen() }
+
 // TakesBack reports whether an accepted departure that waits is not to be.
 func (d *Draft) TakesBack() bool {
 	if d.After == nil || !d.pending() {

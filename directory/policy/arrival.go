@@ -48,6 +48,9 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 			d.Do("assignment.enabled", a.App, 1)
 		}
 	}
+	if d.Is == directory.Suspended {
+		return nil, nil // nobody tells them that they may sign in, nor asks them to join
+	}
 	if len(directory.AddressesOf(d.After)) > 0 {
 		d.Do("mail.activated", d.After.ID, 1) // S3-12
 	}

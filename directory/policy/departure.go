@@ -25,7 +25,7 @@ func (Departure) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if !d.Leaves() {
 		return nil, nil
 	}
-	l := &leaving{Reader: r, d: d, departure: directory.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID, By: d.Actor}}
+	l := &leaving{Reader: r, d: d, departure: directory.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID}}
 	for _, step := range []func(context.Context) error{l.records, l.teams, l.assignments, l.extensions, l.subscriptions, l.invitation, l.credentials, l.addresses, l.schedule, l.keep, l.mails} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -271,6 +271,10 @@ func (l *leaving) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if l.departure.By, err = askedBy(ctx, l, l.d); err != nil {
+		return err
+	}
+	l.departure.Frozen = l.d.WasFrozen()
 	if l.d.After != nil && profile.UndoMinutes > 0 {
 		l.departure.UndoUntil = l.d.Now.Add(time.Duration(profile.UndoMinutes) * time.Minute)
 	}

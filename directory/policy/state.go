@@ -26,7 +26,8 @@ func (State) Review(_ context.Context, _ directory.Reader, d *directory.Draft) (
 		setTime(d, schemas.Usher.CredentialsValidAfter)
 	case d.Is == directory.Suspended:
 		setTime(d, schemas.Usher.CredentialsValidAfter)
-	case d.Was == directory.Inactive:
+	}
+	if d.Returns() {
 		d.After.SetPath(schemas.Usher.DeactivatedAt, scim.Value{})
 		d.After.SetPath(schemas.Usher.DeactivatedBy, scim.Value{})
 	}

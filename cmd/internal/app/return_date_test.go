@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -58,4 +59,37 @@ func TestFailedDepartureOfAnotherDay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Domain 4.8, T4: undoing a deactivation leads to where the person stood. Who was frozen
+// before is frozen again: no session, a seat, the teams and applications; nobody is told
+// that they may sign in.
+func TestUndoOfWhoWasFrozen(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	lead, ada := h.person("lead@example.com"), h.person("ada@example.com")
+	h.team("Sales", lead, 1, ada)
+	h.api(200, "PUT", "/applications/crm", `{"name":"CRM"}`)
+	h.api(200, "PUT", "/applications/crm/assignments/"+ada, `{"role":"user"}`)
+	h.api(200, "POST", "/users/"+ada+"/suspend", "")
+	h.setActive(200, ada, false)
+	undo := "/users/" + ada + "/departures/" + h.api(200, "GET", "/users/"+ada+"/departures", "").at("items/0/id") + "/undo"
+	preview, done := h.api(200, "POST", undo+"?preview=true", ""), h.api(200, "POST", undo, "")
+	h.same(done, "effects", preview.at("effects"))
+	if strings.Contains(done.text, "mail.activated") || !strings.Contains(done.text, "seat.taken") {
+		t.Errorf("the undoing does %s", done.at("effects"))
+	}
+	u := h.user(ada)
+	h.same(u, "active", "true")
+	h.same(u, usherUser+"/status", "suspended")
+	h.same(u, usherUser+"/seatState", "held")
+	h.same(u, usherUser+"/deactivatedAt", "")
+	h.same(u, usherUser+"/blockListed", "")
+	h.same(h.api(200, "GET", "/assignments?user="+ada, ""), "items/0/enabled", "true")
+	h.api(409, "POST", "/users/"+ada+"/credentials", `{"kind":"session"}`)
+	if n := h.audited("user.deactivate.undo", ada); n != 1 {
+		t.Errorf("%d events tell of the undoing", n)
+	}
+	h.same(h.api(200, "POST", "/users/"+ada+"/resume", ""), "person/status", "active")
+	h.api(201, "POST", "/users/"+ada+"/credentials", `{"kind":"session"}`)
 }
