@@ -14,7 +14,8 @@ import (
 func TestApprovalsLapse(t *testing.T) {
 	e := turning(t)
 	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, TwoPeople: true})
-	ada := e.add(`{"userName":"ada@x.example"}`)
+	ada, bob := e.add(`{"userName":"ada@x.example"}`), e.add(`{"userName":"bob@x.example"}`)
+	put(e, &directory.Standing{Head: directory.Head{ID: bob}, Role: directory.Admin})
 	id := directory.ApprovalID(directory.ToHold, ada)
 	as := func(who string, c directory.Change) error {
 		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: directory.Actor{Kind: directory.ByMember, User: who, Role: directory.Admin, Rank: directory.AdminRank}, Change: c})
@@ -38,8 +39,8 @@ func TestApprovalsLapse(t *testing.T) {
 		}
 	}
 	refused("nobody has allowed it", "eve")
-	allow("bob")
-	refused("bob himself", "bob")
+	allow(bob)
+	refused("bob himself", bob)
 	e.at(e.now.Add(directory.ApprovalLife - time.Second))
 	if _, ok := have[directory.Approval](e, id); !ok {
 		t.Error("it is forgotten before its time")
@@ -50,7 +51,7 @@ func TestApprovalsLapse(t *testing.T) {
 	if _, ok := have[directory.Approval](e, id); ok {
 		t.Error("it is not forgotten")
 	}
-	allow("bob")
+	allow(bob)
 	if err := as("eve", directory.Hold(user, ada, true)); err != nil {
 		t.Error(err)
 	}
