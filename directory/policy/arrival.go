@@ -131,8 +131,9 @@ func (Choices) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		if found, err = unblocks(ctx, r, d); err != nil {
 			return nil, err
 		}
+		was, _ := d.Before.Bool(schemas.Usher.BlockListed)
 		blocked, _ := d.After.Bool(schemas.Usher.BlockListed)
-		if gone && (before != after || blocked && !sameAddresses(d.Before, d.After)) {
+		if gone && (before != after || blocked && (!was || !sameAddresses(d.Before, d.After))) {
 			_, err = directory.KeepAddresses(ctx, r, d, d.Before.Text(schemas.Usher.DeactivatedBy), blocked, after)
 		}
 	}

@@ -272,6 +272,7 @@ func like(text string) string {
 func TestK52MassAssignment(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.owns("default", "example.com")
 	boss := h.person("boss@example.com")
 	h.api(200, "POST", "/organization/owner", `{"to":"`+boss+`"}`)
 	h.api(200, "PUT", "/applications/books", `{"name":"Books","minAdmins":0}`)
