@@ -178,11 +178,15 @@ func (d *Draft) stopWaiting(said bool) {
 	}
 }
 
-// leaveFreed takes the extensions out of a PUT of somebody who is inactive and stays it:
-// their departure has freed them, and a client that sends its whole record again asks for
-// nothing new (T6).
+// leaveFreed takes the extensions out of a PUT of somebody who was deactivated and stays
+// it: their departure has freed them, and a client that sends its whole record again asks
+// for nothing new (T6). One that may give none is told so.
 func (d *Draft) leaveFreed() {
-	if on, set := d.After.Bool(schemas.User.Active); d.Was == Inactive && set && !on && len(Extensions.Of(d.After)) > 0 {
+	on, set := d.After.Bool(schemas.User.Active)
+	if d.Was != Inactive || !set || on || d.Before.Text(schemas.Usher.DeactivatedAt) == "" || slices.Contains(d.Withheld, Extensions.Path()) {
+		return
+	}
+	if len(Extensions.Of(d.After)) > 0 {
 		Extensions.Put(d.After, func(string) bool { return true })
 	}
 }
