@@ -34,7 +34,7 @@ type exchange struct {
 	joint     directory.Changes // that the change is one of; nil: it stands alone
 	quirks    scim.Quirks
 	buf       *[]byte
-	before    [][]byte // of a long answer, what comes before buf
+	before    []passage // of a long answer, what comes before buf
 
 	status  int
 	written int
@@ -49,9 +49,12 @@ func (x *exchange) one(place int, value string) []string {
 	return x.values[place : place+1 : place+1]
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, bufferSize); return &b }}
 
-const keepBuffer = 1 << 20 // larger buffers are left to the collector
+const (
+	bufferSize = 8 << 10
+	keepBuffer = 1 << 20 // larger buffers are left to the collector
+)
 
 func newExchange(s *Server, w http.ResponseWriter, r *http.Request) *exchange {
 	var id [8]byte
@@ -294,8 +297,8 @@ func (x *exchange) drain() {
 // respond sends an answer.
 func (x *exchange) respond(status int, body []byte) {
 	x.status, x.written = status, len(body)
-	for _, part := range x.before {
-		x.written += len(part)
+	for i := range x.before {
+		x.written += x.before[i].size(x)
 	}
 	h := x.w.Header()
 	if status != http.StatusNoContent && status != http.StatusNotModified {
@@ -306,25 +309,18 @@ func (x *exchange) respond(status int, body []byte) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	for _, part := range append(x.before, body) {
-		if len(part) > 0 {
-			_, _ = x.w.Write(part) // a client that has gone away cannot be told
+	var out []byte
+	if len(x.before) > 0 {
+		out = make([]byte, 0, portion)
+	}
+	for i := range x.before {
+		if err := x.before[i].send(x, out); err != nil {
+			return // a client that has gone away cannot be told
 		}
 	}
-}
-
-// partSize is how much of an answer lies in one piece. The members of a large group
-// come to many megabytes, which would be copied, and left to the collector, each time
-// the piece grows.
-const partSize = 1 << 20
-
-// putAside begins a new piece of the answer when the last is full.
-func (x *exchange) putAside(dst []byte) []byte {
-	if len(dst) < partSize-1<<10 {
-		return dst
+	if len(body) > 0 {
+		_, _ = x.w.Write(body)
 	}
-	x.before = append(x.before, dst)
-	return make([]byte, 0, partSize)
 }
 
 // client is the connection whose externalIds the caller sees and gives: its own. The

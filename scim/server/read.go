@@ -108,28 +108,6 @@ func (x *exchange) appendGroups(dst []byte, groups []directory.Membership) []byt
 	return append(dst, ']')
 }
 
-func (x *exchange) appendMembers(dst []byte, r directory.Reader, group directory.Ref) ([]byte, error) {
-	dst = append(dst, '[')
-	first := true
-	for m, err := range r.Members(x.ctx, group) {
-		if err != nil {
-			return dst, err
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = x.putAside(dst)
-		endpoint := "/Users/"
-		if m.Type == "Group" {
-			endpoint = "/Groups/"
-		}
-		dst = x.appendRef(dst, m.ID, endpoint)
-		dst = append(append(append(dst, `,"type":"`...), m.Type...), `"}`...)
-	}
-	return append(dst, ']'), nil
-}
-
 func (x *exchange) appendRef(dst []byte, id, endpoint string) []byte {
 	dst = append(append(dst, `{"value":"`...), id...)
 	dst = append(append(dst, `","$ref":"`...), x.s.opts.BaseURL...)

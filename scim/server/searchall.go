@@ -81,16 +81,16 @@ func (x *exchange) queries(types []*scim.ResourceType) ([]directory.Query, error
 	return all, nil
 }
 
-// appendInTurn writes a page of one type after another, in the order of creation.
-func (x *exchange) appendInTurn(dst []byte, r directory.Reader, queries []directory.Query) ([]byte, error) {
-	var body []byte
+// appendInTurn writes a page of one type after another, in the order of creation. What
+// comes first is known last.
+func (x *exchange) appendInTurn(body []byte, r directory.Reader, queries []directory.Query) ([]byte, error) {
 	total, items, start := 0, 0, x.params.start
 	room := x.pageSize()
 	for _, q := range queries {
 		q.Start, q.Count = max(1, start-total), room-items
 		page, err := r.Find(x.ctx, q)
 		if err != nil {
-			return dst, err
+			return body, err
 		}
 		total += page.Total
 		if items > 0 && len(page.Resources) > 0 {
@@ -98,11 +98,12 @@ func (x *exchange) appendInTurn(dst []byte, r directory.Reader, queries []direct
 		}
 		items += len(page.Resources)
 		if body, err = x.appendPage(body, r, page.Resources, x.params.projection(q.Type)); err != nil {
-			return dst, err
+			return body, err
 		}
 	}
-	dst = appendNumber(appendListHead(dst, total, items), `,"startIndex":`, start)
-	return append(append(append(dst, `,"Resources":[`...), body...), "]}"...), nil
+	head := appendNumber(appendListHead(nil, total, items), `,"startIndex":`, start)
+	x.before = slices.Insert(x.before, 0, passage{text: append(head, `,"Resources":[`...)})
+	return append(body, "]}"...), nil
 }
 
 // ranked is a resource with what it is sorted by.
