@@ -249,15 +249,15 @@ func (b *bulkRun) headers(version string) http.Header {
 	return h
 }
 
-// answer collects what a handler writes.
+// answer keeps what Bulk tells of an operation; the resource is not part of that.
 type answer struct {
 	header http.Header
 	status int
-	bytes.Buffer
 }
 
-func (a *answer) Header() http.Header    { return a.header }
-func (a *answer) WriteHeader(status int) { a.status = status }
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 
 // perform runs one operation.
 func (b *bulkRun) perform(op *bulkOperation) {
