@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/patch"
 )
 
@@ -238,11 +239,31 @@ func WithEdges(ctx context.Context, r Memberships, org OrgID, res *scim.Resource
 		if err != nil {
 			return nil, err
 		}
-		full := res.Clone()
-		full.Set(a, scim.ListValue(elements...))
-		return full, nil
+		return withElements(res, a, elements), nil
 	}
 	return res, nil
+}
+
+// WithEdgesFor is WithEdges for one filter. Of a group that may be large it looks up
+// the members that the filter names, where it asks of no others.
+func WithEdgesFor(ctx context.Context, r Memberships, org OrgID, res *scim.Resource, f *filter.Filter) (*scim.Resource, error) {
+	a := edgeOf(res.Type)
+	ids, only := f.Named()
+	if a == nil || !only {
+		return WithEdges(ctx, r, org, res)
+	}
+	linked, err := r.Linked(ctx, Ref{org, res.Type, res.ID}, ids)
+	var elements []scim.Value
+	for id := range linked {
+		elements = append(elements, scim.ComplexValue(scim.Field{Attr: a.Value(), Value: scim.TextValue(id)}))
+	}
+	return withElements(res, a, elements), err
+}
+
+func withElements(res *scim.Resource, a *scim.Attribute, elements []scim.Value) *scim.Resource {
+	full := res.Clone()
+	full.Set(a, scim.ListValue(elements...))
+	return full
 }
 
 func edgeValues(ctx context.Context, r Memberships, org OrgID, res *scim.Resource, a *scim.Attribute) (list []scim.Value, err error) {

@@ -398,7 +398,7 @@ func (s *search) test(ctx context.Context, f *filter.Filter, res *scim.Resource)
 	if !f.UsesEdges() {
 		return f.Match(res), nil
 	}
-	full, err := directory.WithEdges(ctx, s.reader, s.orgID, res)
+	full, err := directory.WithEdgesFor(ctx, s.reader, s.orgID, res, f)
 	return err == nil && f.Match(full), err
 }
 
