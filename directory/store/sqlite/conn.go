@@ -74,13 +74,10 @@ func exec(conn *sqlite.Conn, query string) error {
 	return nil
 }
 
-// bind binds values to a cached statement, in order.
+// bind binds values to a cached statement, which Prepare has reset, in order.
 func bind(conn *sqlite.Conn, query string, args ...any) (*sqlite.Stmt, error) {
 	stmt, err := conn.Prepare(query)
 	if err != nil {
-		return nil, err
-	}
-	if err := stmt.Reset(); err != nil {
 		return nil, err
 	}
 	for i, arg := range args {
