@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 	"sync"
 
@@ -53,7 +52,7 @@ func (s *sorts) note(org int64, kind directory.Kind) {
 const documentColumns = "SELECT d.id, d.version, d.keys, d.data FROM document d "
 
 func readDocument(org directory.OrgID, kind directory.Kind, stmt *sqlite.Stmt) directory.Document {
-	d := directory.Document{Org: org, Kind: kind, ID: stmt.ColumnText(0), Version: scim.Version(stmt.ColumnInt64(1)), Data: []byte(stmt.ColumnText(3))}
+	d := directory.Document{Org: org, Kind: kind, ID: stmt.ColumnText(0), Version: scim.Version(stmt.ColumnInt64(1)), Data: blob(stmt, 3)}
 	d.Keys = splitKeys(stmt.ColumnText(2))
 	return d
 }
@@ -96,6 +95,12 @@ func (r *reader) Documents(_ context.Context, q directory.DocumentQuery) iter.Se
 		num, ok := r.keeper(q.Org)
 		if !ok || !r.store.sorts.has(num, q.Kind) {
 			return
+		}
+		if r.batch != nil {
+			if err := r.batch.writeMoves(); err != nil {
+				yield(directory.Document{}, err)
+				return
+			}
 		}
 		limit := int64(q.Limit)
 		if limit <= 0 {
@@ -254,29 +259,4 @@ func (t *tx) DeleteDocument(_ context.Context, before directory.Document) error 
 		return err
 	}
 	return t.rekey(num, before.Kind, before.ID, before.Keys, nil)
-}
-
-// rekey removes and adds what differs between two lists of keys.
-func (t *tx) rekey(org int64, kind directory.Kind, id string, before, after []string) error {
-	if len(before) == 1 && len(after) == 1 {
-		if before[0] == after[0] {
-			return nil
-		}
-		return run(t.conn, "UPDATE document_key SET key=? WHERE org=? AND kind=? AND key=? AND id=?", after[0], org, string(kind), before[0], id)
-	}
-	for _, key := range before {
-		if !slices.Contains(after, key) {
-			if err := run(t.conn, "DELETE FROM document_key WHERE org=? AND kind=? AND key=? AND id=?", org, string(kind), key, id); err != nil {
-				return err
-			}
-		}
-	}
-	for _, key := range after {
-		if !slices.Contains(before, key) {
-			if err := run(t.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) VALUES (?, ?, ?, ?)", org, string(kind), key, id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -129,6 +129,7 @@ type batch struct {
 	counts  map[block]int64 // not yet in the table
 	totals  map[total]sum   // running totals that were looked at
 	free    []entry         // unique keys that the change under way found free
+	moves   []move          // keys of documents that the change under way has moved, but for the table
 }
 
 // indexed is what the change of one resource does to the index.
@@ -154,7 +155,7 @@ func (b *batch) begin() {
 // nearly all refusals are, leaves nothing. One that fails later takes the
 // transaction down: those before it are carried out again, without it.
 func (b *batch) take(u *update) {
-	b.free = nil
+	b.free, b.moves = nil, b.moves[:0]
 	t := &tx{reader: reader{store: b.store, conn: b.conn, batch: b}}
 	err := t.run(u)
 	if err == nil {
@@ -196,7 +197,10 @@ func (t *tx) run(u *update) (err error) {
 			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return u.fn(t)
+	if err := u.fn(t); err != nil {
+		return err
+	}
+	return t.batch.writeMoves()
 }
 
 // finish commits, taking a part of the search index along. On failure nothing

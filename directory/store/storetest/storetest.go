@@ -42,6 +42,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Find", func(t *testing.T) { runFind(t, open) })
 	t.Run("Operators", func(t *testing.T) { runOperators(t, open) })
 	t.Run("Documents", func(t *testing.T) { runDocuments(t, open) })
+	t.Run("Handover", func(t *testing.T) { runHandover(t, open) })
 	t.Run("Trail", func(t *testing.T) { runTrail(t, open) })
 	t.Run("OwnTrail", func(t *testing.T) { runOwnTrail(t, open) })
 	t.Run("Contents", func(t *testing.T) { runContents(t, open) })
