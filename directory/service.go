@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -133,13 +134,17 @@ func (s *Service) stamp() stamp {
 }
 
 // documentID is an id made from that of an event, so that planning again gives
-// the same one.
+// the same one. It begins with the event's time, so that documents that are made one
+// after another lie side by side in the stores, as resources do; the rest is a hash
+// (RFC 9562 section 5.8).
 func documentID(event, purpose string) string {
 	space, err := uuid.Parse(event)
 	if err != nil {
 		panic(err) // events have ids of newID
 	}
-	return uuid.NewSHA1(space, []byte(purpose)).String()
+	id := uuid.NewHash(sha256.New(), space, []byte(purpose), 8)
+	copy(id[:6], space[:6])
+	return id.String()
 }
 
 // NewID is an id for a document that the draft writes; the same purpose gives
