@@ -33,33 +33,28 @@ func TestProgramIsStatic(t *testing.T) {
 	}
 }
 
-// What the program is built from is sent to the builder, and embedded files are
-// not among those left out.
-func TestBuilderGetsAllSources(t *testing.T) {
+// Every file of the revision is sent to the builder, with .git: if one were missing
+// the program would say that it is "+dirty". The secrets are not.
+func TestBuilderGetsTheWholeRevision(t *testing.T) {
 	t.Parallel()
-	ignore := strings.Split(read(t, "Dockerfile.dockerignore"), "\n")
-	const module = "github.com/usher-scim/usher"
-	list := exec.Command("go", "list", "-deps", "-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}} {{join $.EmbedFiles " "}}{{end}}{{end}}`, "./cmd/usher")
-	list.Dir = ".."
-	out, err := list.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) < 15 {
-		t.Fatalf("only %d packages were looked at", len(lines))
-	}
-	for _, line := range lines {
-		words := strings.Fields(line)
-		folder, _, _ := strings.Cut(strings.TrimPrefix(words[0], module+"/"), "/")
-		if !slices.Contains(ignore, "!"+folder) {
-			t.Errorf("the folder %s of %s is not sent to the builder", folder, words[0])
+	kept := []string{"ls-files", "--"}
+	for line := range strings.Lines(read(t, "Dockerfile.dockerignore")) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
 		}
-		for _, embedded := range words[1:] {
-			if strings.HasSuffix(embedded, "_test.go") || strings.HasSuffix(embedded, ".db") || strings.Contains(embedded, "testdata/") {
-				t.Errorf("%s embeds %s, which is not sent to the builder", words[0], embedded)
-			}
+		if line == ".git" || strings.HasPrefix(line, "!") {
+			t.Errorf("Dockerfile.dockerignore says %s", line)
 		}
+		kept = append(kept, ":(top,glob)"+line)
+	}
+	if len(kept) < 5 {
+		t.Fatalf("only %v is kept back", kept[2:])
+	}
+	if files := output(t, tool(t, "git", "the Debian package git has it"), kept...); files != "" {
+		t.Errorf("these files of the revision are not sent to the builder:\n%s", files)
+	}
+	if !slices.Contains(kept, ":(top,glob)deploy/compose/secrets.local") {
+		t.Error("the secrets of the composition are sent to the builder")
 	}
 }
 
