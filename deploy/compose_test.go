@@ -148,6 +148,24 @@ func TestComposeIsClosedToOthers(t *testing.T) {
 	}
 }
 
+// keycloak is what of a realm is checked here.
+type keycloak struct {
+	Realm   string
+	Clients []struct {
+		ClientID  string
+		FullScope *bool                                `json:"fullScopeAllowed"`
+		Mappers   []struct{ Config map[string]string } `json:"protocolMappers"`
+	}
+}
+
+func issuer(t *testing.T) (realm keycloak) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(read(t, "compose/keycloak/realm.json")), &realm); err != nil {
+		t.Fatal(err)
+	}
+	return realm
+}
+
 // The proxy asks each replica for its readiness where the replica answers it, and
 // the issuer of the realm is the one that Usher trusts.
 func TestComposePartsAgree(t *testing.T) {
@@ -164,19 +182,15 @@ func TestComposePartsAgree(t *testing.T) {
 			t.Errorf("the proxy does not say %q", want)
 		}
 	}
-	var realm struct {
-		Realm   string
-		Clients []struct {
-			ClientID string
-			Mappers  []struct{ Config map[string]string } `json:"protocolMappers"`
-		}
-	}
-	if err := json.Unmarshal([]byte(read(t, "compose/keycloak/realm.json")), &realm); err != nil {
-		t.Fatal(err)
-	}
+	realm := issuer(t)
 	cfg, err := config.Load(config.Sources{File: "compose/usher.yaml"})
 	if err != nil || len(cfg.Issuers) != 1 || len(realm.Clients) != 1 {
 		t.Fatalf("%v: %d issuers, %d clients", err, len(cfg.Issuers), len(realm.Clients))
+	}
+	// Otherwise the roles that Keycloak gives to everybody put "account" into aud, and
+	// a token that is also for somebody else is refused (K19).
+	if full := realm.Clients[0].FullScope; full == nil || *full {
+		t.Error("the tokens of the realm are also for Keycloak's own account client")
 	}
 	trusted, given := cfg.Issuers[0], map[string]bool{}
 	for _, m := range realm.Clients[0].Mappers {
