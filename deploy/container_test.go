@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// builder is docker or podman as USHER_TEST_BUILDER names it. It is asked for, not
-// looked for: a build takes minutes, and fetches golang:1.26-bookworm if need be.
+// builder is docker, or a program with its commands, as USHER_TEST_BUILDER names it.
+// It is asked for, not looked for: a build takes minutes, and fetches
+// golang:1.26-bookworm if need be.
 type builder struct {
 	t    *testing.T
 	name string
@@ -22,7 +23,7 @@ func containers(t *testing.T) builder {
 	t.Helper()
 	name := os.Getenv("USHER_TEST_BUILDER")
 	if name == "" {
-		t.Skip("SKIPPED, no image was built: set USHER_TEST_BUILDER to docker or podman to build and run one")
+		t.Skip("SKIPPED, no image was built: set USHER_TEST_BUILDER=docker to build and run one")
 	}
 	return builder{t, name}
 }
