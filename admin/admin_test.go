@@ -32,7 +32,7 @@ func setup(t *testing.T) *bundle {
 	store := chosen.Open(t)
 	b := &bundle{store: store}
 	tokens := token.NewManager(store, store, token.ManagerOptions{Changed: func(id string) { b.touched = append(b.touched, id) }})
-	b.Handler = admin.Handler(admin.Services{Registry: store, Tokens: tokens,
+	b.Handler = admin.Handler(admin.Services{Registry: store, Tokens: tokens, Used: func(context.Context) error { return nil },
 		Backup:  func(_ context.Context, path string) error { b.backedUp = path; return nil },
 		API:     http.NotFoundHandler(),
 		SCIM:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }),

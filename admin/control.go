@@ -29,6 +29,8 @@ type Services struct {
 	API http.Handler
 	// Changed is called after a connection changed.
 	Changed func()
+	// Used writes down when tokens were last used, as far as it is not yet.
+	Used func(ctx context.Context) error
 }
 
 // OrganizationHeader names the organization of a SCIM request on the socket.
@@ -163,6 +165,9 @@ func (a api) putConnection(r *http.Request) (any, error) {
 }
 
 func (a api) tokens(r *http.Request) (any, error) {
+	if err := a.Used(r.Context()); err != nil {
+		return nil, err
+	}
 	return a.Registry.Tokens(r.Context(), directory.ConnectionID(r.URL.Query().Get("connection")))
 }
 

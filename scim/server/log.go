@@ -1,9 +1,12 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/usher-scim/usher/auth"
 )
 
 // log writes the one line of a request. It names no person: no query, no body,
@@ -25,10 +28,19 @@ func (x *exchange) log() {
 		slog.Float64("duration_ms", float64(time.Since(x.began).Microseconds())/1000), slog.Int("bytes", x.written), slog.String("request", x.requestID),
 		slog.String("organization", string(x.principal.Org)), slog.String("connection", string(x.principal.Connection.ID)),
 	}
-	if x.cause != nil && x.status >= 500 {
-		attrs = append(attrs, slog.String("cause", x.cause.Error()))
+	if x.cause != nil && (x.status >= 500 || x.status == http.StatusUnauthorized) {
+		attrs = append(attrs, slog.String("cause", causeOf(x.cause)))
 	}
 	x.s.opts.Logger.LogAttrs(x.r.Context(), level, "request", attrs...)
+}
+
+// causeOf is what precisely was wrong. Of a credential the answer does not tell (K15).
+func causeOf(err error) string {
+	var denied *auth.Error
+	if errors.As(err, &denied) && denied.Cause != nil {
+		return denied.Cause.Error()
+	}
+	return err.Error()
 }
 
 // knownMethod keeps what a client made up out of the log.

@@ -17,6 +17,7 @@ import (
 	"github.com/usher-scim/usher/auth/oidc/oidctest"
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
+	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/chosen"
 )
 
@@ -104,6 +105,18 @@ func TestMetrics(t *testing.T) {
 	s.stop(t, 10*time.Second)
 	if all := string(data) + s.logs.text(); strings.Contains(all, "Canary") || strings.Contains(all, secret) {
 		t.Error("personal data or a secret is in the metrics or the log (K72)")
+	}
+}
+
+// An operator who asks sees at once that a token was used.
+func TestTokensTellTheirLastUse(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings(t))
+	s.want(t, 200, "GET", "/Users", secret, "")
+	var all []directory.Token
+	s.control(t, "GET", "/tokens?connection=default", "", &all)
+	if len(all) != 1 || time.Since(all[0].LastUsed) > time.Minute {
+		t.Errorf("the tokens are %+v", all)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -315,6 +316,9 @@ func TestK72CanariesStayInside(t *testing.T) {
 	logs := s.logs.text()
 	if strings.Contains(strings.ToLower(logs+string(metrics)), mark) || strings.Contains(logs, secret) {
 		t.Errorf("a canary is in the log or the metrics:\n%s", logs)
+	}
+	if !regexp.MustCompile(`"status":401,.*"cause":"[a-z]`).MatchString(logs) {
+		t.Error("the log does not say why a credential was refused")
 	}
 	if lines := strings.Split(strings.TrimSpace(logs), "\n"); len(lines) < 15 {
 		t.Errorf("only %d lines were logged", len(lines))

@@ -138,7 +138,7 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 func (s *Store) acquire() error {
 	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("lock the store: %w", err)
+		return fmt.Errorf("the data folder cannot be written to; make it that of the user who runs Usher: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
