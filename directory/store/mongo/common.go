@@ -1,6 +1,8 @@
 package mongo
 
 import (
+	"strconv"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/usher-scim/usher/scim"
@@ -57,7 +59,7 @@ func (s *search) schemasCondition(n *filter.Leaf) bson.E {
 		case e.Required:
 			return everyone
 		default:
-			any = append(any, e.Schema.ID+separator)
+			any = append(any, strconv.Itoa(s.store.form.numbers[e.Schema.ID])+separator)
 		}
 	}
 	if len(any) == 0 {

@@ -14,38 +14,42 @@ import (
 // of every resource of the type. false for memberships, which are not in the resource.
 func (s *search) compare(n *filter.Leaf) (lowered, bool) {
 	l := lowered{exact: true, hint: indexOrder, cost: eachOne}
-	a := n.Attr
+	a, form := n.Attr, s.store.form
 	switch {
 	case s.element || !s.values || a.Edge || a.Parent() != nil && a.Parent().Edge:
 		return l, false
 	case a.Schema() == nil && a != scim.ExternalID:
 		return s.compareCommon(n, l)
 	case a.Type == scim.Complex && a.MultiValued: // only pr is asked of complex attributes
-		l.cond = s.within(bson.E{Key: "e.p", Value: a.Path()})
+		l.cond = s.within(bson.E{Key: "e.p", Value: form.paths[a]})
 	case a.Type == scim.Complex:
-		l.cond = s.within(bson.E{Key: "a", Value: a.Path() + separator})
+		l.cond = s.within(bson.E{Key: "a", Value: form.prefix(a)})
 	default:
-		term := valueCondition(n)
+		term := form.condition(n)
 		if term == nil {
 			return l, false
 		}
-		in := "a"
+		l.cond = s.within(bson.E{Key: "a", Value: term})
 		if inElement(a) {
-			in = "e.s"
+			l.cond = s.within(form.some(a.Parent(), bson.E{Key: "s", Value: term}))
 		}
-		l.cond = s.within(bson.E{Key: in, Value: term})
 	}
 	l.values = true
 	return l, true
 }
 
-// valueCondition is what one value of a record must fulfil; nil when it cannot be said.
+// some asks for an element of an attribute.
+func (f *form) some(a *scim.Attribute, cond bson.E) bson.E {
+	return bson.E{Key: "e", Value: bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "p", Value: f.paths[a]}, cond}}}}
+}
+
+// condition is what one value of a record must fulfil; nil when it cannot be said.
 // Keys of unique values are not among them.
-func valueCondition(n *filter.Leaf) any {
+func (f *form) condition(n *filter.Leaf) any {
 	if n.Op == filter.Equal && n.Attr.Uniqueness != scim.NotUnique {
 		return nil
 	}
-	term, _ := termCondition(n.Attr.Path()+separator, n)
+	term, _ := termCondition(f.prefix(n.Attr), n)
 	return term
 }
 
@@ -61,12 +65,11 @@ func (s *search) elements(ctx context.Context, n *filter.Element) (lowered, bool
 	if err != nil || !s.values || n.Attr.Edge {
 		return narrow, narrowed, err
 	}
-	cond, ok := elementCondition(n.Attr, n.Inner)
+	cond, ok := s.store.form.element(n.Attr, n.Inner)
 	if !ok {
 		return narrow, narrowed, nil
 	}
-	one := bson.D{{Key: "p", Value: n.Attr.Path()}, {Key: "$and", Value: bson.A{cond}}}
-	l := lowered{cond: s.within(bson.E{Key: "e", Value: bson.D{{Key: "$elemMatch", Value: one}}}), exact: true, hint: indexOrder, cost: eachOne, values: true}
+	l := lowered{cond: s.within(s.store.form.some(n.Attr, bson.E{Key: "$and", Value: bson.A{cond}})), exact: true, hint: indexOrder, cost: eachOne, values: true}
 	if narrowed && narrow.cost < eachOne {
 		l.cond, l.hint, l.cost = bson.D{{Key: "$and", Value: bson.A{narrow.cond, l.cond}}}, narrow.hint, narrow.cost
 	}
@@ -104,27 +107,27 @@ func ownOnly(of *scim.Attribute, n filter.Node) bool {
 	return false
 }
 
-// elementCondition is what an element as it is kept must fulfil; false when that cannot
+// element is what an element as it is kept must fulfil; false when that cannot
 // be said.
-func elementCondition(of *scim.Attribute, n filter.Node) (bson.D, bool) {
+func (f *form) element(of *scim.Attribute, n filter.Node) (bson.D, bool) {
 	switch n := n.(type) {
 	case *filter.Leaf:
-		return elementLeaf(of, n)
+		return f.elementLeaf(of, n)
 	case filter.Not:
-		cond, ok := elementCondition(of, n.Node)
+		cond, ok := f.element(of, n.Node)
 		return bson.D{{Key: "$nor", Value: bson.A{cond}}}, ok
 	case filter.And:
-		return elementConditions(of, "$and", n)
+		return f.elements(of, "$and", n)
 	case filter.Or:
-		return elementConditions(of, "$or", n)
+		return f.elements(of, "$or", n)
 	}
 	return nil, false
 }
 
-func elementConditions(of *scim.Attribute, join string, parts []filter.Node) (bson.D, bool) {
+func (f *form) elements(of *scim.Attribute, join string, parts []filter.Node) (bson.D, bool) {
 	all := bson.A{}
 	for _, p := range parts {
-		cond, ok := elementCondition(of, p)
+		cond, ok := f.element(of, p)
 		if !ok {
 			return nil, false
 		}
@@ -133,17 +136,17 @@ func elementConditions(of *scim.Attribute, join string, parts []filter.Node) (bs
 	return bson.D{{Key: join, Value: all}}, true
 }
 
-func elementLeaf(of *scim.Attribute, n *filter.Leaf) (bson.D, bool) {
+func (f *form) elementLeaf(of *scim.Attribute, n *filter.Leaf) (bson.D, bool) {
 	if n.Attr.Parent() != of {
 		return nil, false
 	}
 	if n.Op == filter.NotEqual {
 		equal := *n
 		equal.Op = filter.Equal
-		cond, ok := elementLeaf(of, &equal)
+		cond, ok := f.elementLeaf(of, &equal)
 		return bson.D{{Key: "$nor", Value: bson.A{cond}}}, ok
 	}
-	term := valueCondition(n)
+	term := f.condition(n)
 	return bson.D{{Key: "s", Value: term}}, term != nil
 }
 

@@ -33,7 +33,7 @@ func (s *search) order(a *scim.Attribute) (order, bool) {
 	if a.Schema() == nil && a != scim.ExternalID || a.Type == scim.Complex || a.Edge || a.Parent() != nil && a.Parent().Edge {
 		return order{}, false
 	}
-	prefix, by := a.Path()+separator, any(nil)
+	prefix, by := s.store.form.prefix(a), any(nil)
 	if unique, ok := s.k.unique[a]; ok {
 		prefix, by = unique, firstOf("$u", unique)
 	} else if indexed, ok := s.k.indexed[a]; ok && !inElement(a) {
@@ -41,7 +41,7 @@ func (s *search) order(a *scim.Attribute) (order, bool) {
 	} else if !s.values || a.Uniqueness != scim.NotUnique {
 		return order{}, false
 	} else if inElement(a) {
-		by = firstElement(a)
+		by = s.store.form.firstElement(a)
 	} else {
 		by = firstOf("$a", prefix)
 	}
@@ -83,12 +83,12 @@ func firstOf(list any, prefix string) bson.D {
 }
 
 // firstElement is the value of the primary element, or else the first value.
-func firstElement(a *scim.Attribute) bson.D {
-	value := func(element string) bson.D { return firstOf(element+".s", a.Path()+separator) }
+func (f *form) firstElement(a *scim.Attribute) bson.D {
+	value := func(element string) bson.D { return firstOf(element+".s", f.prefix(a)) }
 	own := func(cond ...any) bson.D {
 		return bson.D{{Key: "$filter", Value: bson.D{
 			{Key: "input", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$e", bson.A{}}}}},
-			{Key: "cond", Value: bson.D{{Key: "$and", Value: append(bson.A{bson.D{{Key: "$eq", Value: bson.A{"$$this.p", bson.D{{Key: "$literal", Value: a.Parent().Path()}}}}}}, cond...)}}},
+			{Key: "cond", Value: bson.D{{Key: "$and", Value: append(bson.A{bson.D{{Key: "$eq", Value: bson.A{"$$this.p", bson.D{{Key: "$literal", Value: f.paths[a.Parent()]}}}}}}, cond...)}}},
 		}}}
 	}
 	first := bson.D{{Key: "$first", Value: bson.D{{Key: "$filter", Value: bson.D{
@@ -99,7 +99,7 @@ func firstElement(a *scim.Attribute) bson.D {
 	if !ok {
 		return first
 	}
-	primary := bson.D{{Key: "$first", Value: own(bson.D{{Key: "$in", Value: bson.A{bson.D{{Key: "$literal", Value: flag.Path() + separator + "true"}}, bson.D{{Key: "$ifNull", Value: bson.A{"$$this.s", bson.A{}}}}}}})}}
+	primary := bson.D{{Key: "$first", Value: own(bson.D{{Key: "$in", Value: bson.A{bson.D{{Key: "$literal", Value: f.prefix(flag) + "true"}}, bson.D{{Key: "$ifNull", Value: bson.A{"$$this.s", bson.A{}}}}}}})}}
 	return bson.D{{Key: "$ifNull", Value: bson.A{
 		bson.D{{Key: "$let", Value: bson.D{{Key: "vars", Value: bson.D{{Key: "primary", Value: primary}}}, {Key: "in", Value: value("$$primary")}}}},
 		first,

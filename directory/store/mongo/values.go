@@ -5,14 +5,16 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // Besides what is indexed, a record keeps every value that can be asked about, so that
-// the server compares what no index tells. They are texts as the indexed ones are:
-// path, separator, and the value in its order (scim.OrderKey).
+// the server compares what no index tells. They are texts: a short path, separator, and
+// the value in its order (scim.OrderKey). An extension is a number in the path, and what
+// is in an element needs no more than its name.
 
 // values are those of one record.
 type values struct {
@@ -27,7 +29,7 @@ func (v values) equal(w values) bool {
 
 // element is one element of an attribute.
 type element struct {
-	Path   string   `bson:"p"`
+	Path   string   `bson:"p"` // of the attribute
 	Values []string `bson:"s,omitempty"`
 }
 
@@ -40,12 +42,14 @@ const valuesVersion = 1
 // refresh.go).
 type form struct {
 	name    string
+	paths   map[*scim.Attribute]string
 	indexed map[*scim.Attribute]bool // written as terms already
+	numbers map[string]int           // of extensions
 }
 
 // formOf is the form of a configuration.
 func formOf(reg *schemas.Registry) *form {
-	f, sum := &form{indexed: map[*scim.Attribute]bool{}}, sha256.New()
+	f, sum := &form{paths: map[*scim.Attribute]string{}, indexed: map[*scim.Attribute]bool{}, numbers: map[string]int{}}, sha256.New()
 	fmt.Fprintln(sum, valuesVersion)
 	for _, rt := range reg.Types {
 		if rt.ReadOnly {
@@ -56,10 +60,13 @@ func formOf(reg *schemas.Registry) *form {
 				f.indexed[a] = true
 			}
 		}
+		for _, a := range rt.Roots() {
+			f.read(a, "")
+		}
 		var write func(all []*scim.Attribute)
 		write = func(all []*scim.Attribute) {
 			for _, a := range all {
-				fmt.Fprintf(sum, "%s %s %s %t %t %t\n", rt.Name, a.Path(), a.Type, a.MultiValued, a.CaseExact, f.indexed[a])
+				fmt.Fprintf(sum, "%s %s %s %s %t %t %t\n", rt.Name, a.Path(), f.paths[a], a.Type, a.MultiValued, a.CaseExact, f.indexed[a])
 				write(a.Sub)
 			}
 		}
@@ -68,6 +75,27 @@ func formOf(reg *schemas.Registry) *form {
 	f.name = hex.EncodeToString(sum.Sum(nil)[:4])
 	return f
 }
+
+// read gives an attribute its path, and those in it.
+func (f *form) read(a *scim.Attribute, in string) {
+	path := in + a.Name
+	if a.IsExtension() {
+		if f.numbers[a.Name] == 0 {
+			f.numbers[a.Name] = len(f.numbers) + 1
+		}
+		path = strconv.Itoa(f.numbers[a.Name])
+	}
+	f.paths[a] = path
+	if in = path + "."; a.MultiValued {
+		in = ""
+	}
+	for _, sub := range a.Sub {
+		f.read(sub, in)
+	}
+}
+
+// prefix is what the values of an attribute begin with.
+func (f *form) prefix(a *scim.Attribute) string { return f.paths[a] + separator }
 
 // inElement reports whether the values of an attribute lie in elements of its parent.
 func inElement(a *scim.Attribute) bool { return a.Parent() != nil && a.Parent().MultiValued }
@@ -86,32 +114,32 @@ func (f *form) add(to *values, fields []scim.Field) {
 		case a.Edge || one.Value.IsZero():
 		case a.Type != scim.Complex:
 			if !f.indexed[a] {
-				to.Plain = appendValues(to.Plain, one)
+				to.Plain = f.appendValues(to.Plain, one)
 			}
 		case a.MultiValued:
 			for _, e := range one.Value.List() {
-				in := element{Path: a.Path()}
+				in := element{Path: f.paths[a]}
 				for _, sub := range e.Fields() {
-					in.Values = appendValues(in.Values, sub)
+					in.Values = f.appendValues(in.Values, sub)
 				}
 				to.Elements = append(to.Elements, in)
 			}
 		default:
-			to.Plain = append(to.Plain, a.Path()+separator) // tells that it is there
+			to.Plain = append(to.Plain, f.prefix(a)) // tells that it is there
 			f.add(to, one.Value.Fields())
 		}
 	}
 }
 
 // appendValues appends the values of an attribute that is not complex.
-func appendValues(dst []string, f scim.Field) []string {
-	all := f.Value.List()
-	if f.Value.Kind() != scim.KindList {
-		all = []scim.Value{f.Value}
+func (f *form) appendValues(dst []string, of scim.Field) []string {
+	all := of.Value.List()
+	if of.Value.Kind() != scim.KindList {
+		all = []scim.Value{of.Value}
 	}
 	for _, v := range all {
-		if text, ok := scim.OrderKey(f.Attr, v); ok {
-			dst = append(dst, f.Attr.Path()+separator+text)
+		if text, ok := scim.OrderKey(of.Attr, v); ok {
+			dst = append(dst, f.prefix(of.Attr)+text)
 		}
 	}
 	return dst
