@@ -59,7 +59,13 @@ func FindAddress(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID
 
 // FindAddresses finds all that became of an address, of whoever had it but one: what is
 // kept of it and what the records of inactive people say. Blocks come first.
-func FindAddresses(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address, but string) (all []Address, err error) {
+func FindAddresses(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address, but string) ([]Address, error) {
+	return findAddresses(ctx, r, rt, org, address, but, false)
+}
+
+// findAddresses is FindAddresses; alone spares it the records where nobody else has the
+// address.
+func findAddresses(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, address, but string, alone bool) (all []Address, err error) {
 	key := MailKey(address)
 	kept, err := KeptAddress(ctx, r, org, key)
 	switch {
@@ -70,6 +76,9 @@ func FindAddresses(ctx context.Context, r Reader, rt *scim.ResourceType, org Org
 		return []Address{kept}, nil // by hand, or lifted
 	case kept.User != but:
 		all = append(all, kept)
+	}
+	if alone {
+		return all, nil
 	}
 	n, err := r.Tally(ctx, org, gone)
 	if err != nil || n == 0 && kept.Version == 0 {
@@ -98,14 +107,32 @@ func blockFirst(a Address) int {
 	return 0
 }
 
+// nobodyElse reports whether no record but that of the draft holds any of some addresses.
+// It is one question, which an index answers, since nearly always it is so.
+func nobodyElse(ctx context.Context, r Reader, d *Draft, keys []string) (bool, error) {
+	if len(keys) == 0 {
+		return true, nil
+	}
+	f := holding(d.Type, keys...)
+	page, err := r.Find(ctx, Query{Org: d.Org, Type: d.Type, Filter: f, Start: 1})
+	if f.Match(d.Before) {
+		page.Total--
+	}
+	return page.Total == 0, err
+}
+
+// holding is the filter for whose records hold one of some addresses.
+func holding(rt *scim.ResourceType, keys ...string) *filter.Filter {
+	var any filter.Or
+	for _, key := range keys {
+		any = append(any, filter.Equals(schemas.User.EmailValue, key), filter.Equals(schemas.User.UserName, key))
+	}
+	return filter.Of(rt, any)
+}
+
 // holdersOfKey are people whose records hold an address as its MailKey has it.
 func holdersOfKey(ctx context.Context, r Reader, rt *scim.ResourceType, org OrgID, key string) ([]*scim.Resource, error) {
-	quoted := string(scim.AppendString(nil, key))
-	f, _, err := filter.Compile("emails.value eq "+quoted+" or userName eq "+quoted, rt, scim.Strict)
-	if err != nil {
-		return nil, err
-	}
-	page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 100})
+	page, err := r.Find(ctx, Query{Org: org, Type: rt, Filter: holding(rt, key), Start: 1, Count: 100})
 	return page.Resources, err
 }
 
@@ -218,13 +245,18 @@ func (d *Draft) countGone(before, after *scim.Resource) {
 // those they have, whoever left them behind, and of those that a deactivation was about,
 // which they may have given up since (S1-23). What their record says is not among it.
 func AddressesOnReturn(ctx context.Context, r Reader, d *Draft) ([]Address, error) {
+	keys := AddressesOf(d.After)
+	alone, err := nobodyElse(ctx, r, d, keys)
+	if err != nil {
+		return nil, err
+	}
 	all, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
-	for _, key := range AddressesOf(d.After) {
+	for _, key := range keys {
 		if err != nil {
 			break
 		}
 		var others []Address
-		others, err = FindAddresses(ctx, r, d.Type, d.Org, key, d.Before.ID)
+		others, err = findAddresses(ctx, r, d.Type, d.Org, key, d.Before.ID, alone)
 		for _, a := range others {
 			if a.Blocked || a.Version > 0 { // who else may return with it is kept out by its having somebody
 				all = append(all, a)

@@ -76,6 +76,19 @@ type Filter struct {
 // String is the filter as the client wrote it.
 func (f *Filter) String() string { return f.text }
 
+// Of is a filter of nodes that are bound to the type already. No limits of what clients
+// may ask hold for it.
+func Of(rt *scim.ResourceType, root Node) *Filter {
+	return &Filter{Type: rt, Root: root, match: compile(root), edges: usesEdges(root)}
+}
+
+// Equals compares a textual attribute with a text, as eq does.
+func Equals(a *scim.Attribute, text string) *Leaf {
+	n := &Leaf{Attr: a, Op: Equal, Value: scim.TextValue(text)}
+	n.Key = fold(n, text)
+	return n
+}
+
 // With is the filter with other nodes in place of comparisons of an attribute; those
 // within Element stay. The filter itself is returned when it has none.
 func (f *Filter) With(a *scim.Attribute, fn func(*Leaf) Node) *Filter {
@@ -83,7 +96,9 @@ func (f *Filter) With(a *scim.Attribute, fn func(*Leaf) Node) *Filter {
 		return f
 	}
 	root := simplify(with(f.Root, a, fn))
-	return &Filter{Type: f.Type, Root: root, text: f.text, match: compile(root), edges: usesEdges(root)}
+	next := Of(f.Type, root)
+	next.text = f.text
+	return next
 }
 
 func mentions(n Node, a *scim.Attribute) bool {

@@ -109,13 +109,13 @@ func cost(n filter.Node) int {
 
 // or needs every part narrowed down.
 func (s *search) or(parts filter.Or) (candidates, bool, error) {
-	all := candidates{}
+	all := candidates{exact: true}
 	for _, n := range parts {
 		c, ok, err := s.candidates(n)
 		if !ok || err != nil {
 			return c, false, err
 		}
-		all.rows = append(append(all.rows, c.rows...), c.doubtful...)
+		all.rows, all.doubtful, all.exact = append(all.rows, c.rows...), append(all.doubtful, c.doubtful...), all.exact && c.exact
 	}
 	return all, true, nil
 }
