@@ -218,7 +218,8 @@ func addressesLeft(ctx context.Context, r Reader, d *Draft) (map[string]bool, er
 	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
 	for _, a := range kept {
 		if a.Blocked || a.Returns {
-			own[a.ID] = own[a.ID] // among them, if it was not
+			_, among := own[a.ID]
+			own[a.ID] = among && own[a.ID]
 		}
 	}
 	return own, err
