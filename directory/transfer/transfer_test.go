@@ -234,7 +234,7 @@ func copyGoesOn(t *testing.T, to store) {
 			t.Fatal(err)
 		}
 	}
-	for stop := 1; ; stop++ {
+	for stop := 1; ; stop += 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		steps := 0
 		o := types
