@@ -17,7 +17,7 @@ func (t *Transfer) Overdue() bool { return t.Reminded >= len(answerReminders) &&
 // were missed are not given later, and reports whether one is.
 func (t *Transfer) remind(now time.Time) bool {
 	before := t.Reminded
-	for !t.Overdue() && !t.Asked.IsZero() && !now.Before(t.Asked.Add(answerReminders[t.Reminded])) {
+	for !t.Stuck() && !t.Overdue() && !t.Asked.IsZero() && !now.Before(t.Asked.Add(answerReminders[t.Reminded])) {
 		t.Reminded++
 	}
 	return t.Reminded > before
