@@ -106,7 +106,7 @@ func (s *search) judge(ctx context.Context, f *filter.Filter, exact bool, batch 
 	}
 	var kept []*scim.Resource
 	for _, res := range batch {
-		full, err := directory.WithEdges(ctx, known, s.org, res)
+		full, err := directory.WithEdgesFor(ctx, known, s.org, res, f)
 		if err != nil {
 			return nil, err
 		}
