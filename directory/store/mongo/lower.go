@@ -169,16 +169,12 @@ func termCondition(path string, n *filter.Leaf) (cond any, cost int) {
 	case filter.LessOrEqual:
 		return between("$gte", path, "$lte", path+text), 4
 	case filter.Contains, filter.EndsWith:
-		text := literal(n.Key)
-		if len(text) > longestPattern {
+		pattern, ok := patternOf(n)
+		if !ok {
 			return nil, 0
 		}
-		pattern := `\x00.*` + text
-		if n.Op == filter.EndsWith {
-			pattern += `\z`
-		}
 		return bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "$gte", Value: path}, {Key: "$lt", Value: end},
-			{Key: "$regex", Value: pattern}, {Key: "$options", Value: "s"}}}}, 3
+			{Key: "$regex", Value: `\x00.*` + pattern}, {Key: "$options", Value: "s"}}}}, 3
 	}
 	return nil, 0
 }
