@@ -228,7 +228,8 @@ func defaults(r *scim.Resource) {
 // carryOver makes a PUT body complete: what clients cannot write stays, and so do
 // active, the dates of leaving, what was chosen for the day of leaving and what the
 // person is given, whose absence must never change who has access, now or later, or who
-// receives what, and what Usher knows of a group, which most clients do not (S1-4). An immutable value that differs is an error.
+// receives what, and what Usher knows of a group, which most clients do not (S1-4). An
+// immutable value that differs is an error.
 func carryOver(before, after *scim.Resource) error {
 	after.ID, after.Created = before.ID, before.Created
 	if IsPerson(before.Type) {

@@ -24,8 +24,9 @@ const (
 
 // Check looks for damage: whether the totals that Usher keeps agree with the
 // records, whether every membership has both its ends, and whether resources agree with
-// the unique values taken for them and the values that they are searched by. It takes as long as there is data. Each step
-// sees one moment, so servers may work on the database meanwhile.
+// the unique values taken for them and the values that they are searched by. It takes as
+// long as there is data. Each step sees one moment, so servers may work on the database
+// meanwhile.
 func (s *Store) Check(ctx context.Context) error {
 	orgs, err := s.Organizations(ctx)
 	if err != nil {
