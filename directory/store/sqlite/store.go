@@ -70,6 +70,7 @@ type Store struct {
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
 	read    atomic.Int64  // when a view last ended, likewise
 	changed time.Time     // when the last changes were committed; the writer's
+	folded  uint64        // commits when the log was last folded back in a pause; the writer's
 	names   names
 	sorts   sorts
 	joined  joined

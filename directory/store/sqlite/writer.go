@@ -57,9 +57,19 @@ func (s *Store) write(conn *sqlite.Conn) {
 			}
 			s.commit(conn, u)
 		case <-idle.C:
-			pause = s.tail.idle(conn, s)
+			if pause = s.tail.idle(conn, s); pause == drainIdle {
+				s.fold(conn)
+			}
 		}
 		idle.Reset(pause)
+	}
+}
+
+// fold copies the log back into the file in a pause, so that commits seldom have to.
+func (s *Store) fold(conn *sqlite.Conn) {
+	if now := s.commits.Load(); now != s.folded {
+		_ = run(conn, "PRAGMA wal_checkpoint(PASSIVE)") // a commit does what this does not, and tells
+		s.folded = now
 	}
 }
 
