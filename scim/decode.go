@@ -154,7 +154,7 @@ func (d *decoder) edges(fields *[]Field, a *Attribute) error {
 // names it does not know, which are then skipped if the dialect allows.
 func (d *decoder) object(take func(name string) (bool, error)) error {
 	if _, err := d.dec.ReadToken(); err != nil {
-		return syntax(err)
+		return Malformed(err)
 	}
 	if d.dec.StackDepth() > MaxDepth {
 		return Errorf(InvalidSyntax, "The JSON is nested more than %d levels deep.", MaxDepth)
@@ -183,14 +183,14 @@ func (d *decoder) object(take func(name string) (bool, error)) error {
 		}
 	}
 	_, err := d.dec.ReadToken()
-	return syntax(err)
+	return Malformed(err)
 }
 
 // name reads a member's name; only ASCII can name an attribute (K44: ſ is not s).
 func (d *decoder) name() (string, error) {
 	tok, err := d.dec.ReadToken()
 	if err != nil {
-		return "", syntax(err)
+		return "", Malformed(err)
 	}
 	name := tok.String()
 	if tok.Kind() != '"' || !isASCIIPrintable(name) || len(name) > 512 {
@@ -236,7 +236,7 @@ func (d *decoder) skip() error {
 	depth := d.dec.StackDepth()
 	for {
 		if _, err := d.dec.ReadToken(); err != nil {
-			return syntax(err)
+			return Malformed(err)
 		}
 		if d.dec.StackDepth() > MaxDepth {
 			return Errorf(InvalidSyntax, "The JSON is nested more than %d levels deep.", MaxDepth)
@@ -291,13 +291,14 @@ func (d *decoder) notAn(want, what string, err error) error {
 		return Errorf(InvalidSyntax, "%s is empty; send a JSON %s.", what, want)
 	}
 	if err != nil {
-		return syntax(err)
+		return Malformed(err)
 	}
 	return Errorf(InvalidSyntax, "%s must be a JSON %s.", what, want)
 }
 
-// syntax turns a reader's error into one sentence without the input in it.
-func syntax(err error) error {
+// Malformed turns what a reader of JSON met into one sentence without the input in
+// it. Half a surrogate pair is a wrong value (K36), all else wrong syntax.
+func Malformed(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -309,6 +310,9 @@ func syntax(err error) error {
 		}
 		if strings.Contains(se.Err.Error(), "UTF-8") {
 			return Errorf(InvalidSyntax, "The body is not valid UTF-8, near byte %d.", at)
+		}
+		if strings.Contains(se.Err.Error(), "surrogate") {
+			return Errorf(InvalidValue, "A text has half of a surrogate pair, near byte %d; send whole characters.", at)
 		}
 	}
 	return Errorf(InvalidSyntax, "The body is not well-formed JSON, near byte %d.", at)

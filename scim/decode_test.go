@@ -43,7 +43,6 @@ func TestK44StrictJSON(t *testing.T) {
 		{"trailing object", `{"userName":"a"}{}`},
 		{"trailing text", `{"userName":"a"} x`},
 		{"bad UTF-8", "{\"userName\":\"a\xff\"}"},
-		{"lone surrogate", `{"userName":"\ud800"}`},
 		{"byte order mark", "\ufeff{\"userName\":\"a\"}"},
 		{"not an object", `[]`},
 		{"empty", ``},
@@ -53,6 +52,20 @@ func TestK44StrictJSON(t *testing.T) {
 		if _, _, err := scim.Decode(rt, []byte(c.body), scim.Tolerant); scimType(err) != scim.InvalidSyntax {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// K36: half a surrogate pair is no character, wherever it stands.
+func TestK36LoneSurrogate(t *testing.T) {
+	rt := userType(t)
+	for _, body := range []string{`{"userName":"\ud800"}`, `{"userName":"\ud800x","active":true}`, `{"userName":"\udc00\ud800"}`, `{"userName":"a","\udfff":1}`,
+		`{"userName":"a","name":{"givenName":"\ud83d \ude00"}}`} {
+		if _, _, err := scim.Decode(rt, []byte(body), scim.Tolerant); scimType(err) != scim.InvalidValue {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if _, _, err := scim.Decode(rt, []byte(`{"userName":"\ud83d\ude00"}`), scim.Tolerant); err != nil {
+		t.Errorf("a whole pair: %v", err)
 	}
 }
 

@@ -11,7 +11,7 @@ func (d *decoder) value(a *Attribute) (Value, error) {
 	kind := d.dec.PeekKind()
 	if kind == 'n' {
 		_, err := d.dec.ReadToken()
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	if a.MultiValued {
 		return d.list(a, kind)
@@ -25,7 +25,7 @@ func (d *decoder) value(a *Attribute) (Value, error) {
 func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 	if kind != '[' {
 		if kind == 0 {
-			return Value{}, syntax(d.peekErr())
+			return Value{}, Malformed(d.peekErr())
 		}
 		if !d.allow(SingleForList) {
 			return Value{}, Errorf(InvalidValue, "The attribute %s is multi-valued; send a list.", a.path)
@@ -37,7 +37,7 @@ func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 		return ListValue(v), nil
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	var list []Value
 	for {
@@ -47,7 +47,7 @@ func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 		}
 		if kind == 'n' {
 			if _, err := d.dec.ReadToken(); err != nil {
-				return Value{}, syntax(err)
+				return Value{}, Malformed(err)
 			}
 			continue
 		}
@@ -63,7 +63,7 @@ func (d *decoder) list(a *Attribute, kind jsontext.Kind) (Value, error) {
 		}
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	if d.stored || a.Edge {
 		return ListValue(list...), nil
@@ -119,7 +119,7 @@ func (d *decoder) listForSingle(a *Attribute) (Value, error) {
 		return Value{}, Errorf(InvalidValue, "The attribute %s is singular; send one value, not a list.", a.path)
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	var v Value
 	if d.dec.PeekKind() != ']' {
@@ -133,7 +133,7 @@ func (d *decoder) listForSingle(a *Attribute) (Value, error) {
 	}
 	tok, err := d.dec.ReadToken()
 	if err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	if tok.Kind() != ']' {
 		return Value{}, Errorf(InvalidValue, "The attribute %s is singular; send one value, not a list.", a.path)
@@ -151,7 +151,7 @@ func (d *decoder) single(a *Attribute, kind jsontext.Kind) (Value, error) {
 	}
 	tok, err := d.dec.ReadToken()
 	if err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	text := tok.String()
 	switch tok.Kind() {
@@ -228,7 +228,7 @@ func (d *decoder) complex(a *Attribute, kind jsontext.Kind) (Value, error) {
 	}
 	if kind != '{' {
 		if kind == 0 {
-			return Value{}, syntax(d.peekErr())
+			return Value{}, Malformed(d.peekErr())
 		}
 		return Value{}, Errorf(InvalidValue, "The value of %s must be a JSON object.", a.path)
 	}
@@ -259,7 +259,7 @@ func emptyText(fields []Field, a *Attribute) bool {
 func (d *decoder) scalarComplex(a *Attribute) (Value, error) {
 	tok, err := d.dec.ReadToken()
 	if err != nil {
-		return Value{}, syntax(err)
+		return Value{}, Malformed(err)
 	}
 	text, value := tok.String(), a.Value()
 	if value == nil || !value.Type.Textual() || !d.allow(ScalarComplex) {

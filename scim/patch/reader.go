@@ -54,7 +54,7 @@ func values(raw []byte, fn func(name *string, raw []byte) error) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
 	open, err := dec.ReadToken()
 	if err != nil {
-		return malformed(err)
+		return scim.Malformed(err)
 	}
 	object := open.Kind() == '{'
 	for dec.PeekKind() != '}' && dec.PeekKind() != ']' {
@@ -62,14 +62,14 @@ func values(raw []byte, fn func(name *string, raw []byte) error) error {
 		if object {
 			tok, err := dec.ReadToken()
 			if err != nil {
-				return malformed(err)
+				return scim.Malformed(err)
 			}
 			s := tok.String()
 			name = &s
 		}
 		v, err := dec.ReadValue()
 		if err != nil {
-			return malformed(err)
+			return scim.Malformed(err)
 		}
 		end := int(dec.InputOffset())
 		if err := fn(name, raw[end-len(v):end]); err != nil {
@@ -77,7 +77,7 @@ func values(raw []byte, fn func(name *string, raw []byte) error) error {
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return malformed(err)
+		return scim.Malformed(err)
 	}
 	if _, err := dec.ReadToken(); err != io.EOF {
 		return scim.Errorf(scim.InvalidSyntax, "Something follows the JSON value; send exactly one.")
@@ -131,18 +131,6 @@ func text(raw []byte) (string, bool) {
 	}
 	s, err := jsontext.AppendUnquote(nil, bytes.TrimSpace(raw))
 	return string(s), err == nil
-}
-
-// malformed turns a reader's error into one sentence without the input in it.
-func malformed(err error) error {
-	at := int64(0)
-	if se, ok := err.(*jsontext.SyntacticError); ok {
-		at = se.ByteOffset
-		if se.Err == jsontext.ErrDuplicateName {
-			return scim.Errorf(scim.InvalidSyntax, "An attribute appears twice in one object, near byte %d; send it once.", at)
-		}
-	}
-	return scim.Errorf(scim.InvalidSyntax, "The body is not well-formed JSON in UTF-8, near byte %d.", at)
 }
 
 // clip shortens what a client sent before it is shown back to it.
