@@ -74,10 +74,23 @@ func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 }
 
 func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], error) {
-	b := directory.Batch{Verb: in.Body.Verb, Options: in.Body.Options, By: callerOf(ctx).actor}
+	b, err := a.draw(ctx, in.Body.Verb, in.Body.Options, distinct(in.Body.IDs))
+	if err != nil {
+		return nil, err
+	}
+	if previewing(ctx) {
+		return nil, foretold(b)
+	}
+	err = a.keepPlan(ctx, b)
+	return one(*b, b.Version), err
+}
+
+// draw looks at everybody and makes a plan of it.
+func (a *API) draw(ctx context.Context, verb string, options directory.BatchOptions, ids []string) (*directory.Batch, error) {
+	b := &directory.Batch{Verb: verb, Options: options, By: callerOf(ctx).actor}
 	rt := a.typed(ctx, "User")
-	for _, id := range distinct(in.Body.IDs) {
-		item, err := a.forecast(ctx, &b, rt, id)
+	for _, id := range ids {
+		item, err := a.forecast(ctx, b, rt, id)
 		if err != nil {
 			return nil, err
 		}
@@ -86,15 +99,17 @@ func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], 
 			b.SeatsDelta += item.Seats()
 		}
 	}
-	if previewing(ctx) {
-		return nil, foretold(&b)
-	}
+	return b, nil
+}
+
+// keepPlan stores a new plan.
+func (a *API) keepPlan(ctx context.Context, b *directory.Batch) error {
 	_, err := a.command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
 		d.Subject = b.ID
-		return nil, directory.Save(d, d.Org, &b)
+		return nil, directory.Save(d, d.Org, b)
 	})
-	return one(b, b.Version), err
+	return err
 }
 
 // commit carries a plan out. Everybody is looked at again first; for whom something
@@ -116,8 +131,7 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	if err := matches(in.IfMatch, b.Version); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
-	if err := a.refresh(ctx, &b, rt, in.OnStale == "skip"); err != nil {
+	if err := a.refresh(ctx, &b, in.OnStale == "skip"); err != nil {
 		return nil, err
 	}
 	if err := a.roomFor(ctx, &b); err != nil {
@@ -130,6 +144,7 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	if err := a.savePlan(ctx, &b, "plan.commit"); err != nil {
 		return nil, err
 	}
+	rt := a.typed(ctx, "User")
 	for i := range b.Items {
 		if err := a.carryOut(ctx, &b, rt, &b.Items[i]); err != nil {
 			return nil, err
@@ -138,26 +153,37 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	return one(b, b.Version), a.savePlan(ctx, &b, "")
 }
 
-// refresh looks at everybody again. Those for whom something moved are left out,
-// or make the plan stale.
-func (a *API) refresh(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, skip bool) error {
+// refresh looks at everybody again. Those for whom something moved are left out, or
+// make the plan stale: then a new one is made of what is so now.
+func (a *API) refresh(ctx context.Context, b *directory.Batch, skip bool) error {
+	ids := make([]string, len(b.Items))
+	for i := range b.Items {
+		ids[i] = b.Items[i].ID
+	}
+	fresh, err := a.draw(ctx, b.Verb, b.Options, ids)
+	if err != nil {
+		return err
+	}
 	var stale []string
 	for i := range b.Items {
-		item := &b.Items[i]
-		is, err := a.forecast(ctx, b, rt, item.ID)
-		if err != nil {
-			return err
-		}
-		if is.Digest != item.Digest {
-			stale = append(stale, item.ID)
-			item.Outcome = "skipped"
+		if fresh.Items[i].Digest != b.Items[i].Digest {
+			stale = append(stale, ids[i])
+			b.Items[i].Outcome = "skipped"
 		}
 	}
-	if len(stale) > 0 && !skip {
-		return &Problem{Status: http.StatusConflict, Code: "plan.stale", Detail: "Something has changed for " + strings.Join(stale, ", ") + " since the plan was made; make a new plan, or commit it with onStale=skip."}
+	if len(stale) == 0 || skip {
+		b.Committed = now()
+		return nil
 	}
-	b.Committed = now()
-	return nil
+	p := &Problem{Status: http.StatusConflict, Code: "plan.stale",
+		Detail: "Something has changed for " + strings.Join(stale, ", ") + " since the plan was made; look at a new plan and commit that, or commit this one with onStale=skip."}
+	if !previewing(ctx) {
+		p.Plan, err = fresh, a.keepPlan(ctx, fresh)
+	}
+	if err != nil {
+		return err
+	}
+	return p
 }
 
 // roomFor refuses a plan that lets in more people than there are seats.

@@ -28,6 +28,7 @@ type Problem struct {
 	Blockers  []directory.Blocker `json:"blockers,omitempty"`
 	Seats     *directory.Seats    `json:"seats,omitempty"`
 	Contained bool                `json:"contained,omitempty"`
+	Plan      *directory.Batch    `json:"plan,omitempty" doc:"A new plan in place of one that is stale."`
 
 	challenge string
 	refusal   *directory.Refusal

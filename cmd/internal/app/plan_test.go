@@ -34,6 +34,10 @@ func TestPlans(t *testing.T) {
 	if !strings.Contains(stale.at("detail"), cyd) || h.standing(ada) != "active" {
 		t.Errorf("stale without names, or done in part: %s", stale.text)
 	}
+	fresh := stale.at("plan/id")
+	if kept := h.api(200, "GET", "/plans/"+fresh, ""); fresh == id || kept.at("items") != stale.at("plan/items") || !strings.Contains(kept.at("items/2/effects"), "subscription") {
+		t.Errorf("the new plan: %s", kept.text)
+	}
 	done := h.api(200, "POST", "/plans/"+id+"/commit?onStale=skip", "", "If-Match: "+tag)
 	for i, want := range []string{"done", "refused", "skipped", "refused"} {
 		h.same(done, "items/"+string(rune('0'+i))+"/outcome", want)
