@@ -259,7 +259,7 @@ func (c *crowd) steady(tries int64) {
 // their day. Every seat in use is held by somebody in the end.
 func (c *crowd) moving(tries int64) {
 	c.Helper()
-	var left, won, lost atomic.Int64
+	var left, won, lost, known atomic.Int64
 	late := c.waited()
 	before := c.seats().used - late
 	left.Store(tries)
@@ -279,14 +279,18 @@ func (c *crowd) moving(tries int64) {
 				continue
 			}
 			won.Add(1)
-			switch id := v.id; {
+			id, nth := v.id, int64(0)
+			if id != "" {
+				nth = known.Add(1)
+			}
+			switch {
 			case id == "":
-			case r.IntN(8) == 0:
+			case nth%8 == 1:
 				yesterday := time.Now().Add(-24 * time.Hour).Format("2006-01-02")
 				if c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+fmt.Sprintf(`[{"op":"replace","path":"%s:terminationDate","value":%q}]}`, usherUser, yesterday)).status == 200 {
 					c.dated.Store(id, true)
 				}
-			case r.IntN(2) == 0:
+			case nth%2 == 0:
 				if c.ask("PATCH", "/scim/v2/Users/"+id, patchHead+`[{"op":"replace","path":"active","value":false}]}`).status == 200 {
 					lost.Add(1)
 				}
