@@ -3,6 +3,7 @@ package admin
 import (
 	"strings"
 
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -14,7 +15,7 @@ import (
 func address(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	if directory.DomainOf(text) == "" {
-		return "", badRequest("This is not one e-mail address; send one such as name@example.com.")
+		return "", operation.BadRequest("This is not one e-mail address; send one such as name@example.com.")
 	}
 	return text, nil
 }

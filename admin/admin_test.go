@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/chosen"
@@ -54,7 +55,7 @@ func (b *bundle) want(t *testing.T, status int, method, path, body string) []byt
 	if status < 400 {
 		return w.Body.Bytes()
 	}
-	var p admin.Problem
+	var p operation.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != status || p.Title == "" || p.Detail == "" {
 		t.Errorf("%s %s: no problem document but %s", method, path, w.Body)
 	}

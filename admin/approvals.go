@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 )
 
@@ -13,35 +15,35 @@ type approvalInput struct {
 	For string `query:"for" enum:"deactivate,hold,unhold,unblock,owner" default:"deactivate" doc:"What is allowed: to deactivate the person, to set or lift a legal hold, to lift the block of their addresses, or to make them the owner where there is none."`
 }
 
-type approved = single[directory.Approval]
+type approved = operation.Single[directory.Approval]
 
 // approvals registers what the second of two people does where the organization asks
 // for two (G9, 3.6). They say what they allow as the first one does who asks for it, so
 // they allow that and nothing else. Whoever asks never counts as the second.
-func (a *API) approvals() {
+func (a handlers) approvals() {
 	const tag = "Approvals"
-	add(a, place{"approve-departure", http.MethodPut, "/users/{id}/approval", tag, "Allow what is done to a person and needs two people", BlockList, 0}, func(ctx context.Context, in *approvalInput) (*approved, error) {
+	operation.Add(a.API, operation.Place{ID: "approve-departure", Method: http.MethodPut, Path: "/users/{id}/approval", Tag: tag, Summary: "Allow what is done to a person and needs two people", Action: permission.BlockList}, func(ctx context.Context, in *approvalInput) (*approved, error) {
 		return a.approve(ctx, func(ctx context.Context, r directory.Reader, d *directory.Draft) (string, error) {
 			d.Subject = in.ID
 			if in.For == "deactivate" {
-				_, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+				_, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 				return in.ID, err
 			}
 			return directory.ApprovalID(in.For, in.ID), known(ctx, r, d.Org, in.ID)
 		})
 	})
-	add(a, place{"approve-lift", http.MethodPost, "/addresses/approve", tag, "Allow that a block is lifted, where that needs two people", BlockList, 0}, func(ctx context.Context, in *blockInput) (*approved, error) {
+	operation.Add(a.API, operation.Place{ID: "approve-lift", Method: http.MethodPost, Path: "/addresses/approve", Tag: tag, Summary: "Allow that a block is lifted, where that needs two people", Action: permission.BlockList}, func(ctx context.Context, in *blockInput) (*approved, error) {
 		return a.approve(ctx, func(ctx context.Context, r directory.Reader, d *directory.Draft) (string, error) {
-			v, err := blocked(ctx, r, typeNamed(r, "User"), d, in.Body.Email)
+			v, err := blocked(ctx, r, operation.TypeNamed(r, "User"), d, in.Body.Email)
 			return v.LiftID(), err
 		})
 	})
-	add(a, place{"approve-settings", http.MethodPut, "/settings/approval", tag, "Allow a change of the brake or of the rule of two people: the settings as they are to be", BlockList, 0}, func(ctx context.Context, in *profileInput) (*approved, error) {
+	operation.Add(a.API, operation.Place{ID: "approve-settings", Method: http.MethodPut, Path: "/settings/approval", Tag: tag, Summary: "Allow a change of the brake or of the rule of two people: the settings as they are to be", Action: permission.BlockList}, func(ctx context.Context, in *profileInput) (*approved, error) {
 		return a.approve(ctx, func(ctx context.Context, r directory.Reader, d *directory.Draft) (string, error) {
 			d.Subject = directory.ProfileID
 			was, next, err := changedSettings(ctx, r, d.Org, in)
 			if err == nil && was.Safeguards() == next.Safeguards() {
-				err = badRequest("The brake and the rule of two people are like this already; send the settings that are to be allowed.")
+				err = operation.BadRequest("The brake and the rule of two people are like this already; send the settings that are to be allowed.")
 			}
 			if err != nil {
 				return "", err
@@ -52,21 +54,21 @@ func (a *API) approvals() {
 }
 
 // approve keeps the approval of what has an id.
-func (a *API) approve(ctx context.Context, of func(ctx context.Context, r directory.Reader, d *directory.Draft) (id string, err error)) (*approved, error) {
+func (a handlers) approve(ctx context.Context, of func(ctx context.Context, r directory.Reader, d *directory.Draft) (id string, err error)) (*approved, error) {
 	var v directory.Approval
-	_, err := a.command(ctx, "approval.give", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	_, err := a.Command(ctx, "approval.give", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		id, err := of(ctx, r, d)
 		if err == nil {
 			v, err = directory.Approve(ctx, r, d, id)
 		}
 		return nil, err
 	})
-	return one(v, v.Version), err
+	return operation.One(v, v.Version), err
 }
 
 // known fails where nothing is known of a person, not even that they were removed.
 func known(ctx context.Context, r directory.Reader, org directory.OrgID, id string) error {
-	_, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
+	_, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: id})
 	if errors.Is(err, directory.ErrNotFound) {
 		_, err = directory.Load[directory.Tombstone](ctx, r, org, id)
 	}

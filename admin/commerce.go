@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
@@ -25,56 +27,56 @@ type blockInput struct {
 }
 
 // commerce registers what people buy, and the addresses that may not.
-func (a *API) commerce() {
+func (a handlers) commerce() {
 	const tag = "Commerce"
-	keep(a, nouns[directory.Subscription]{path: "/subscriptions", tag: tag, view: ViewPeople, change: Commerce, of: byUser,
-		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
-			if _, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: v.User}); err != nil || !v.Active {
-				return nil, unknownUser(err, "user")
+	operation.Keep(a.API, operation.Nouns[directory.Subscription]{Path: "/subscriptions", Tag: tag, View: permission.ViewPeople, Change: permission.Commerce, Of: operation.ByUser,
+		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Subscription) ([]directory.Finding, error) {
+			if _, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: v.User}); err != nil || !v.Active {
+				return nil, operation.UnknownUser(err, "user")
 			}
-			return nil, activeUser(ctx, r, d, v.User, "user")
+			return nil, operation.ActiveUser(ctx, r, d, v.User, "user")
 		}})
-	keep(a, nouns[directory.Purchase]{path: "/purchases", tag: tag, view: ViewPeople})
-	add(a, place{"tell-purchase", http.MethodPost, "/purchases", tag, "Tell of a purchase, or ask whether it may be", Commerce, http.StatusCreated}, func(ctx context.Context, in *newPurchase) (out *single[directory.Purchase], err error) {
+	operation.Keep(a.API, operation.Nouns[directory.Purchase]{Path: "/purchases", Tag: tag, View: permission.ViewPeople})
+	operation.Add(a.API, operation.Place{ID: "tell-purchase", Method: http.MethodPost, Path: "/purchases", Tag: tag, Summary: "Tell of a purchase, or ask whether it may be", Action: permission.Commerce, Status: http.StatusCreated}, func(ctx context.Context, in *newPurchase) (out *operation.Single[directory.Purchase], err error) {
 		if _, err := address(in.Body.Email); err != nil {
 			return nil, err
 		}
-		if _, err := a.do(ctx, directory.Sale{Type: a.typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, ""); err != nil {
+		if _, err := a.Do(ctx, directory.Sale{Type: a.Typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, ""); err != nil {
 			return nil, err
 		}
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			p, err := directory.Load[directory.Purchase](ctx, r, org, in.Body.ID)
-			out = one(p, p.Version)
+			out = operation.One(p, p.Version)
 			return err
 		})
 		return out, err
 	})
-	keep(a, nouns[directory.Address]{path: "/addresses", tag: tag, view: ViewBlocks, find: func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (directory.Address, error) {
-		return directory.FindAddress(ctx, r, typeNamed(r, "User"), org, id) // in any spelling
+	operation.Keep(a.API, operation.Nouns[directory.Address]{Path: "/addresses", Tag: tag, View: permission.ViewBlocks, Find: func(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (directory.Address, error) {
+		return directory.FindAddress(ctx, r, operation.TypeNamed(r, "User"), org, id) // in any spelling
 	}})
-	add(a, place{"block-address", http.MethodPost, "/addresses/block", tag, "Block an address", BlockList, 0}, a.block)
-	add(a, place{"lift-address", http.MethodPost, "/addresses/lift", tag, "Lift a block", BlockList, 0}, a.lift)
+	operation.Add(a.API, operation.Place{ID: "block-address", Method: http.MethodPost, Path: "/addresses/block", Tag: tag, Summary: "Block an address", Action: permission.BlockList}, a.block)
+	operation.Add(a.API, operation.Place{ID: "lift-address", Method: http.MethodPost, Path: "/addresses/lift", Tag: tag, Summary: "Lift a block", Action: permission.BlockList}, a.lift)
 }
 
 // block puts an address on the block list by hand.
-func (a *API) block(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+func (a handlers) block(ctx context.Context, in *blockInput) (*operation.Single[directory.Address], error) {
 	if _, err := address(in.Body.Email); err != nil {
 		return nil, err
 	}
 	var v directory.Address
-	_, err := a.command(ctx, "block.add", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+	_, err := a.Command(ctx, "block.add", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
 		d.Subject = directory.SecretHash(directory.MailKey(in.Body.Email)) // the audit holds no address
 		v, err = directory.Block(ctx, r, d, in.Body.Email, in.Body.Reason)
 		return nil, err
 	})
-	return one(v, v.Version), err
+	return operation.One(v, v.Version), err
 }
 
 // lift ends a block by hand.
-func (a *API) lift(ctx context.Context, in *blockInput) (*single[directory.Address], error) {
+func (a handlers) lift(ctx context.Context, in *blockInput) (*operation.Single[directory.Address], error) {
 	var v directory.Address
-	_, err := a.command(ctx, "block.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-		rt := typeNamed(r, "User")
+	_, err := a.Command(ctx, "block.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+		rt := operation.TypeNamed(r, "User")
 		if v, err = blocked(ctx, r, rt, d, in.Body.Email); err != nil {
 			return nil, err
 		}
@@ -83,7 +85,7 @@ func (a *API) lift(ctx context.Context, in *blockInput) (*single[directory.Addre
 		}
 		return found, directory.Lift(ctx, r, d, rt, &v)
 	})
-	return one(v, v.Version), err
+	return operation.One(v, v.Version), err
 }
 
 // blocked finds a block by an address in whatever spelling, and makes it what the draft

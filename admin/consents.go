@@ -4,57 +4,59 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
 
 // consents registers what external people say of themselves: that they agree to become
 // members at home, which the next conversion takes them at (T9).
-func (a *API) consents() {
+func (a handlers) consents() {
 	const tag = "People"
-	add(a, place{"get-own-consent", http.MethodGet, "/users/{id}/consent", tag, "Read one's own consent to become a member at home", OwnAccount, 0}, func(ctx context.Context, in *byID) (out *single[directory.Consent], err error) {
+	operation.Add(a.API, operation.Place{ID: "get-own-consent", Method: http.MethodGet, Path: "/users/{id}/consent", Tag: tag, Summary: "Read one's own consent to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[directory.Consent], err error) {
 		if err := themselves(ctx, in.ID); err != nil {
 			return nil, err
 		}
 		return a.consent(ctx, in.ID)
 	})
-	add(a, place{"give-consent", http.MethodPut, "/users/{id}/consent", tag, "Agree to become a member at home", OwnAccount, 0}, func(ctx context.Context, in *byID) (*single[directory.Consent], error) {
+	operation.Add(a.API, operation.Place{ID: "give-consent", Method: http.MethodPut, Path: "/users/{id}/consent", Tag: tag, Summary: "Agree to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (*operation.Single[directory.Consent], error) {
 		if err := a.says(ctx, in.ID, directory.Agree); err != nil {
 			return nil, err
 		}
 		return a.consent(ctx, in.ID)
 	})
-	add(a, place{"withdraw-consent", http.MethodDelete, "/users/{id}/consent", tag, "Take the consent back, until a conversion has used it", OwnAccount, http.StatusNoContent}, func(ctx context.Context, in *byID) (*empty, error) {
+	operation.Add(a.API, operation.Place{ID: "withdraw-consent", Method: http.MethodDelete, Path: "/users/{id}/consent", Tag: tag, Summary: "Take the consent back, until a conversion has used it", Action: permission.OwnAccount, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByID) (*operation.Empty, error) {
 		return nil, a.says(ctx, in.ID, directory.Disagree)
 	})
-	keep(a, nouns[directory.Consent]{path: "/consents", tag: tag, view: ViewPeople})
+	operation.Keep(a.API, operation.Nouns[directory.Consent]{Path: "/consents", Tag: tag, View: permission.ViewPeople})
 }
 
 // themselves refuses what nobody says for somebody else, not even with an administrator
 // token.
 func themselves(ctx context.Context, id string) error {
-	if callerOf(ctx).actor.User == id {
+	if operation.CallerOf(ctx).Actor.User == id {
 		return nil
 	}
-	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "Only the person themselves can say this; they sign in and send it with their own token."}
+	return &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "Only the person themselves can say this; they sign in and send it with their own token."}
 }
 
 // says carries out what a person says of themselves.
-func (a *API) says(ctx context.Context, id string, change func(rt *scim.ResourceType, id string) directory.SetState) error {
+func (a handlers) says(ctx context.Context, id string, change func(rt *scim.ResourceType, id string) directory.SetState) error {
 	if err := themselves(ctx, id); err != nil {
 		return err
 	}
-	req := request(ctx, change(a.typed(ctx, "User"), id))
+	req := operation.Request(ctx, change(a.Typed(ctx, "User"), id))
 	req.Actor = directory.Actor{Kind: directory.BySelf, User: id, Credential: req.Actor.Credential}
-	_, err := a.submit(ctx, req)
+	_, err := a.Submit(ctx, req)
 	return err
 }
 
 // consent reads the consent of a person.
-func (a *API) consent(ctx context.Context, id string) (out *single[directory.Consent], err error) {
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+func (a handlers) consent(ctx context.Context, id string) (out *operation.Single[directory.Consent], err error) {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		v, err := directory.Load[directory.Consent](ctx, r, org, id)
-		out = one(v, v.Version)
+		out = operation.One(v, v.Version)
 		return err
 	})
 	return out, err

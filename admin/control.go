@@ -1,5 +1,3 @@
-// Package admin is the control API for the operator's own commands: JSON over
-// the socket in the data folder, errors as problem documents (RFC 9457).
 package admin
 
 import (
@@ -10,9 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 )
 
 // Services are what the API works on.
@@ -58,7 +58,7 @@ func Handler(s Services) http.Handler {
 	mux.HandleFunc("DELETE /tokens/{id}", handle(a.revokeToken))
 	mux.HandleFunc("POST /backup", handle(a.backup))
 	mux.Handle("/scim/v2/", s.SCIM)
-	mux.Handle(Prefix+"/", s.API)
+	mux.Handle(operation.Prefix+"/", s.API)
 	mux.HandleFunc("POST /domains/assert", handle(a.assertDomain))
 	mux.HandleFunc("PUT /accounts", handle(a.putAccount))
 	mux.HandleFunc("/", handle(func(*http.Request) (any, error) { return nil, directory.ErrNotFound }))
@@ -85,12 +85,12 @@ func handle(fn func(*http.Request) (any, error)) http.HandlerFunc {
 }
 
 // controlProblem is problemOf with what the commands of the operator can meet.
-func controlProblem(err error) *Problem {
+func controlProblem(err error) *operation.Problem {
 	var limit *token.LimitError
 	if errors.As(err, &limit) || errors.Is(err, token.ErrNotLive) || errors.Is(err, token.ErrLifetime) {
-		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: err.Error()}
+		return &operation.Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: err.Error()}
 	}
-	p := problemOf(err, "")
+	p := operation.ProblemOf(err, "")
 	if p.Status == http.StatusInternalServerError {
 		p.Detail = err.Error() // the operator may see it
 	}
@@ -101,7 +101,7 @@ func read[T any](r *http.Request) (v T, err error) {
 	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
-		return v, badRequest("The call is not understood: " + err.Error() + ".")
+		return v, operation.BadRequest("The call is not understood: " + err.Error() + ".")
 	}
 	return v, nil
 }
@@ -116,9 +116,9 @@ func (a api) addOrganization(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if !validID(string(o.ID)) {
-		return nil, badRequest("An id has up to 64 lower-case letters, digits and hyphens.")
+		return nil, operation.BadRequest("An id has up to 64 lower-case letters, digits and hyphens.")
 	}
-	o.Created = now()
+	o.Created = scim.Now(time.Now)
 	return o, a.Registry.AddOrganization(r.Context(), o)
 }
 
@@ -133,31 +133,31 @@ func (a api) putConnection(r *http.Request) (any, error) {
 	}
 	c.ID = directory.ConnectionID(r.PathValue("id"))
 	if !validID(string(c.ID)) {
-		return nil, badRequest("An id has up to 64 lower-case letters, digits and hyphens.")
+		return nil, operation.BadRequest("An id has up to 64 lower-case letters, digits and hyphens.")
 	}
 	if c.ID == Operator {
-		return nil, badRequest("The id operator stands for this API in the audit log; choose another.")
+		return nil, operation.BadRequest("The id operator stands for this API in the audit log; choose another.")
 	}
 	if _, err := auth.ParseScopes(c.Scopes); err != nil {
-		return nil, badRequest(err.Error())
+		return nil, operation.BadRequest(err.Error())
 	}
 	if !slices.Contains([]directory.OnBlocked{"", directory.RefuseBlocked, directory.Contain, directory.Accept}, c.OnBlocked) ||
 		!slices.Contains([]directory.OnSeatExhausted{"", directory.RefuseSeat, directory.Waitlist}, c.OnSeatExhausted) || c.RankCeiling < 0 {
-		return nil, badRequest("A refused deactivation leads to refuse, contain or accept; a missing seat to refuse or waitlist; a rank is not negative.")
+		return nil, operation.BadRequest("A refused deactivation leads to refuse, contain or accept; a missing seat to refuse or waitlist; a rank is not negative.")
 	}
 	if c.RatePerSecond < 0 || c.Burst < 0 {
-		return nil, badRequest("A rate is a number of requests a second, 0 for no limit; neither it nor the burst is negative.")
+		return nil, operation.BadRequest("A rate is a number of requests a second, 0 for no limit; neither it nor the burst is negative.")
 	}
 	if _, err := a.Registry.Organization(r.Context(), c.Org); err != nil {
-		return nil, badRequest("There is no organization " + string(c.Org) + ".")
+		return nil, operation.BadRequest("There is no organization " + string(c.Org) + ".")
 	}
 	if have, err := a.Registry.Connection(r.Context(), c.ID); err == nil {
 		if have.Org != c.Org {
-			return nil, badRequest("The connection belongs to another organization; connections cannot move.")
+			return nil, operation.BadRequest("The connection belongs to another organization; connections cannot move.")
 		}
 		c.Created = have.Created
 	} else {
-		c.Created = now()
+		c.Created = scim.Now(time.Now)
 	}
 	err = a.Registry.PutConnection(r.Context(), c)
 	a.Changed()
@@ -215,14 +215,14 @@ func AdminConnection(ctx context.Context, reg directory.Registry, org directory.
 	have, err := reg.Connection(ctx, id)
 	if err == nil {
 		if have.Org != org || len(have.Scopes) != 1 || have.Scopes[0] != auth.Administer {
-			return "", badRequest("The connection " + string(id) + " is needed for administrator tokens, and another one has that name.")
+			return "", operation.BadRequest("The connection " + string(id) + " is needed for administrator tokens, and another one has that name.")
 		}
 		return id, nil
 	}
 	if _, err := reg.Organization(ctx, org); err != nil {
-		return "", badRequest("There is no organization " + string(org) + ".")
+		return "", operation.BadRequest("There is no organization " + string(org) + ".")
 	}
-	return id, reg.PutConnection(ctx, directory.Connection{ID: id, Org: org, Name: "Administrators", Created: now(), Scopes: []string{auth.Administer}})
+	return id, reg.PutConnection(ctx, directory.Connection{ID: id, Org: org, Name: "Administrators", Created: scim.Now(time.Now), Scopes: []string{auth.Administer}})
 }
 
 func duration(s string) (time.Duration, error) {
@@ -231,7 +231,7 @@ func duration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, badRequest("A duration looks like 24h or 30m.")
+		return 0, operation.BadRequest("A duration looks like 24h or 30m.")
 	}
 	return d, nil
 }
@@ -260,7 +260,7 @@ func (a api) backup(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if err := a.Backup(r.Context(), req.Path); err != nil {
-		return nil, badRequest(err.Error())
+		return nil, operation.BadRequest(err.Error())
 	}
 	return struct{}{}, nil
 }
@@ -285,10 +285,10 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 	}
 	name := directory.DomainOf("x@" + req.Domain)
 	if name == "" {
-		return nil, badRequest("This is not a domain; send one such as example.com.")
+		return nil, operation.BadRequest("This is not a domain; send one such as example.com.")
 	}
 	if _, err := a.Registry.Organization(r.Context(), req.Org); err != nil {
-		return nil, badRequest("There is no organization " + string(req.Org) + ".")
+		return nil, operation.BadRequest("There is no organization " + string(req.Org) + ".")
 	}
 	actor := directory.Actor{Kind: directory.Operator, Connection: Operator, Rank: directory.OwnerRank}
 	var d directory.Domain
@@ -305,7 +305,7 @@ func (a api) putAccount(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if req.Email == "" || req.State != directory.Open && req.State != directory.Spam {
-		return nil, badRequest("An account needs an email, and the state open or spam; only its owner closes it.")
+		return nil, operation.BadRequest("An account needs an email, and the state open or spam; only its owner closes it.")
 	}
 	_, err = a.Service.Execute(r.Context(), directory.Request{Org: "default", Actor: directory.Actor{Kind: directory.Operator, Connection: Operator}, Change: directory.Command{Action: "account.update", Plan: func(ctx context.Context, rd directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		have, err := directory.AccountOf(ctx, rd, req.Email)
@@ -315,7 +315,7 @@ func (a api) putAccount(r *http.Request) (any, error) {
 		case err != nil:
 			return nil, err
 		case have.State == directory.Closed:
-			return nil, badRequest("The account is closed for good.")
+			return nil, operation.BadRequest("The account is closed for good.")
 		}
 		have.Become(req.State, d.Now)
 		have.Home, d.Subject = req.Home, have.ID

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
@@ -32,7 +34,7 @@ type (
 	}
 	credentialList struct {
 		ID string `path:"id"`
-		Page
+		operation.Page
 	}
 	introspectInput struct {
 		RawBody []byte `contentType:"application/x-www-form-urlencoded"`
@@ -52,26 +54,26 @@ type (
 )
 
 // credentials registers sessions and tokens that other systems give to people.
-func (a *API) credentials() {
+func (a handlers) credentials() {
 	const tag = "Credentials"
-	add(a, place{"register-credential", http.MethodPost, "/users/{id}/credentials", tag, "Register a session or token", GiveSessions, http.StatusCreated}, a.register)
-	add(a, place{"list-credentials", http.MethodGet, "/users/{id}/credentials", tag, "List a person's sessions and tokens", ViewPeople, 0}, func(ctx context.Context, in *credentialList) (out *list[directory.Credential], err error) {
-		err = a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
-			if err := confirmed(p); err != nil {
+	operation.Add(a.API, operation.Place{ID: "register-credential", Method: http.MethodPost, Path: "/users/{id}/credentials", Tag: tag, Summary: "Register a session or token", Action: permission.GiveSessions, Status: http.StatusCreated}, a.register)
+	operation.Add(a.API, operation.Place{ID: "list-credentials", Method: http.MethodGet, Path: "/users/{id}/credentials", Tag: tag, Summary: "List a person's sessions and tokens", Action: permission.ViewPeople}, func(ctx context.Context, in *credentialList) (out *operation.List[directory.Credential], err error) {
+		err = a.Person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
+			if err := operation.Confirmed(p); err != nil {
 				return err
 			}
-			after, err := decodePlace("credential", in.After)
+			after, err := operation.DecodeCursor("credential", in.After)
 			if err != nil {
 				return err
 			}
-			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: callerOf(ctx).org, Key: "user:" + in.ID, After: after, Limit: in.Limit + 1})
-			out = pageOf("credential", all, in.Limit, func(c directory.Credential) string { return c.ID })
+			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID, After: after, Limit: in.Limit + 1})
+			out = operation.PageOf("credential", all, in.Limit, func(c directory.Credential) string { return c.ID })
 			return err
 		})
 		return out, err
 	})
-	add(a, place{"revoke-credential", http.MethodDelete, "/credentials/{id}", tag, "End a session or token", Sessions, http.StatusNoContent}, func(ctx context.Context, in *byID) (*empty, error) {
-		_, err := a.command(ctx, "token.revoke", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	operation.Add(a.API, operation.Place{ID: "revoke-credential", Method: http.MethodDelete, Path: "/credentials/{id}", Tag: tag, Summary: "End a session or token", Action: permission.Sessions, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByID) (*operation.Empty, error) {
+		_, err := a.Command(ctx, "token.revoke", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			c, err := directory.Load[directory.Credential](ctx, r, d.Org, in.ID)
 			if err != nil || !c.Revoked.IsZero() {
 				return nil, err
@@ -81,26 +83,17 @@ func (a *API) credentials() {
 		})
 		return nil, err
 	})
-	add(a, place{"introspect", http.MethodPost, "/introspect", tag, "Ask whether a token is alive (RFC 7662)", Introspect, 0}, a.introspect)
+	operation.Add(a.API, operation.Place{ID: "introspect", Method: http.MethodPost, Path: "/introspect", Tag: tag, Summary: "Ask whether a token is alive (RFC 7662)", Action: permission.Introspect}, a.introspect)
 }
 
-// confirmed refuses what is there only for who has joined, or is under a verified
-// domain (S2-5).
-func confirmed(p *scim.Resource) error {
-	if f := directory.RequireConfirmed(p); f != nil {
-		return &directory.Refusal{Findings: f}
-	}
-	return nil
-}
-
-func (a *API) register(ctx context.Context, in *newCredential) (*secret[credentialMade], error) {
+func (a handlers) register(ctx context.Context, in *newCredential) (*operation.Secret[credentialMade], error) {
 	plain := in.Body.Secret
 	if plain == "" {
 		plain = "usher_cred_" + rand.Text() + rand.Text()
 	}
 	c := directory.Credential{User: in.ID, Sort: in.Body.Kind, Client: in.Body.Client, Scope: in.Body.Scope}
-	_, err := a.command(ctx, "token.register", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+	_, err := a.Command(ctx, "token.register", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 		if err != nil {
 			return nil, err
 		}
@@ -132,17 +125,17 @@ func (a *API) register(ctx context.Context, in *newCredential) (*secret[credenti
 	if in.Body.Secret != "" {
 		plain = ""
 	}
-	return &secret[credentialMade]{c.Version.ETag(), "secret", credentialMade{c, plain}}, err
+	return &operation.Secret[credentialMade]{ETag: c.Version.ETag(), Shown: "secret", Body: credentialMade{c, plain}}, err
 }
 
 // introspect tells whether a credential is alive: one that was registered here, or
 // an access token of an issuer that is bound to the caller's organization. It is
 // asked of the directory each time, so that a deactivation acts on the next
 // request (S1-10, K59).
-func (a *API) introspect(ctx context.Context, in *introspectInput) (*single[introspection], error) {
+func (a handlers) introspect(ctx context.Context, in *introspectInput) (*operation.Single[introspection], error) {
 	form, err := url.ParseQuery(string(in.RawBody))
 	if err != nil || form.Get("token") == "" {
-		return nil, badRequest("Send the token as a form: token=….")
+		return nil, operation.BadRequest("Send the token as a form: token=….")
 	}
 	token := form.Get("token")
 	var out introspection
@@ -151,11 +144,11 @@ func (a *API) introspect(ctx context.Context, in *introspectInput) (*single[intr
 	} else {
 		out, err = a.introspectOwn(ctx, token)
 	}
-	return &single[introspection]{Body: out}, err
+	return &operation.Single[introspection]{Body: out}, err
 }
 
-func (a *API) introspectOwn(ctx context.Context, token string) (out introspection, err error) {
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+func (a handlers) introspectOwn(ctx context.Context, token string) (out introspection, err error) {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		c, err := directory.Load[directory.Credential](ctx, r, org, directory.SecretHash(token))
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil
@@ -163,10 +156,10 @@ func (a *API) introspectOwn(ctx context.Context, token string) (out introspectio
 		if err != nil {
 			return err
 		}
-		if !c.Revoked.IsZero() || !c.Expires.IsZero() && !now().Before(c.Expires) {
+		if !c.Revoked.IsZero() || !c.Expires.IsZero() && !scim.Now(time.Now).Before(c.Expires) {
 			return nil
 		}
-		p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: c.User})
+		p, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: c.User})
 		if err == nil {
 			err = directory.Admit(ctx, r, p, c.Issued)
 		}
@@ -185,7 +178,7 @@ func (a *API) introspectOwn(ctx context.Context, token string) (out introspectio
 	return out, err
 }
 
-func (a *API) introspectJWT(ctx context.Context, token string) (out introspection, err error) {
+func (a handlers) introspectJWT(ctx context.Context, token string) (out introspection, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		return out, err
@@ -193,13 +186,13 @@ func (a *API) introspectJWT(ctx context.Context, token string) (out introspectio
 	r.Header.Set("Authorization", "Bearer "+token)
 	p, err := a.Authn.Authenticate(r)
 	var denied *auth.Error
-	if errors.As(err, &denied) && denied.Status != http.StatusServiceUnavailable || err == nil && p.Org != callerOf(ctx).org {
+	if errors.As(err, &denied) && denied.Status != http.StatusServiceUnavailable || err == nil && p.Org != operation.CallerOf(ctx).Org {
 		return out, nil
 	}
 	if err != nil {
 		return out, err
 	}
-	err = a.read(ctx, func(rd directory.Reader, _ directory.OrgID) error {
+	err = a.Read(ctx, func(rd directory.Reader, _ directory.OrgID) error {
 		person, err := p.Resolve(ctx, rd)
 		if err == nil {
 			err = directory.Admit(ctx, rd, person, p.Issued)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
@@ -33,32 +36,32 @@ type undoInput struct {
 
 // departures registers what can be done about deactivations: see what they took
 // away, undo them in time, restore parts (C1), and see those that wait.
-func (a *API) departures() {
+func (a handlers) departures() {
 	const tag = "Departures"
-	add(a, place{"list-departures", http.MethodGet, "/users/{id}/departures", tag, "What deactivations took away from a person", ViewPeople, 0}, func(ctx context.Context, in *byID) (out *list[loss], err error) {
-		err = a.person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
-			all, err := directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: callerOf(ctx).org, Key: "user:" + in.ID})
-			out = &list[loss]{}
+	operation.Add(a.API, operation.Place{ID: "list-departures", Method: http.MethodGet, Path: "/users/{id}/departures", Tag: tag, Summary: "What deactivations took away from a person", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.List[loss], err error) {
+		err = a.Person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
+			all, err := directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID})
+			out = &operation.List[loss]{}
 			out.Body.Items = []loss{}
 			for _, d := range all {
-				out.Body.Items = append(out.Body.Items, loss{d, d.Undone.IsZero() && now().Before(d.UndoUntil)})
+				out.Body.Items = append(out.Body.Items, loss{d, d.Undone.IsZero() && scim.Now(time.Now).Before(d.UndoUntil)})
 			}
 			return err
 		})
 		return out, err
 	})
-	add(a, place{"undo-departure", http.MethodPost, "/users/{id}/departures/{departure}/undo", tag, "Undo a deactivation in time", AccessPeople, 0}, func(ctx context.Context, in *undoInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, nil))
+	operation.Add(a.API, operation.Place{ID: "undo-departure", Method: http.MethodPost, Path: "/users/{id}/departures/{departure}/undo", Tag: tag, Summary: "Undo a deactivation in time", Action: permission.AccessPeople}, func(ctx context.Context, in *undoInput) (*operation.Decided, error) {
+		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, directory.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, nil))
 	})
-	add(a, place{"restore-departure", http.MethodPost, "/users/{id}/departures/{departure}/restore", tag, "Restore parts of what was lost", AccessPeople, 0}, func(ctx context.Context, in *restoreInput) (*decided, error) {
-		return a.verb(ctx, &VerbInput{ID: in.ID}, directory.Undo(a.typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
+	operation.Add(a.API, operation.Place{ID: "restore-departure", Method: http.MethodPost, Path: "/users/{id}/departures/{departure}/restore", Tag: tag, Summary: "Restore parts of what was lost", Action: permission.AccessPeople}, func(ctx context.Context, in *restoreInput) (*operation.Decided, error) {
+		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, directory.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
-	keep(a, nouns[directory.Case]{path: "/cases", tag: tag, view: ViewPeople})
-	keep(a, nouns[directory.Schedule]{path: "/schedules", tag: tag, view: ViewPeople})
-	keep(a, nouns[directory.Tombstone]{path: "/tombstones", tag: tag, view: ViewPeople})
-	add(a, place{"unhold-tombstone", http.MethodPost, "/tombstones/{id}/unhold", tag, "Lift the legal hold of somebody who was removed", AccessPeople, 0}, func(ctx context.Context, in *byID) (*single[directory.Tombstone], error) {
+	operation.Keep(a.API, operation.Nouns[directory.Case]{Path: "/cases", Tag: tag, View: permission.ViewPeople})
+	operation.Keep(a.API, operation.Nouns[directory.Schedule]{Path: "/schedules", Tag: tag, View: permission.ViewPeople})
+	operation.Keep(a.API, operation.Nouns[directory.Tombstone]{Path: "/tombstones", Tag: tag, View: permission.ViewPeople})
+	operation.Add(a.API, operation.Place{ID: "unhold-tombstone", Method: http.MethodPost, Path: "/tombstones/{id}/unhold", Tag: tag, Summary: "Lift the legal hold of somebody who was removed", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.ByID) (*operation.Single[directory.Tombstone], error) {
 		var v directory.Tombstone
-		_, err := a.command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+		_, err := a.Command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 			if v, err = directory.Load[directory.Tombstone](ctx, r, d.Org, in.ID); err != nil {
 				return nil, err
 			}
@@ -70,13 +73,13 @@ func (a *API) departures() {
 			v.LegalHold, d.Subject = false, in.ID
 			return found, directory.Save(d, d.Org, &v)
 		})
-		return one(v, v.Version), err
+		return operation.One(v, v.Version), err
 	})
-	keep(a, nouns[directory.Waiting]{path: "/waitlist", tag: tag, view: ViewPeople, queue: "since:"})
-	keep(a, nouns[directory.Release]{path: "/brake-releases", tag: tag, view: ViewSettings, change: BlockList, named: true, check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Waiting]{Path: "/waitlist", Tag: tag, View: permission.ViewPeople, Queue: "since:"})
+	operation.Keep(a.API, operation.Nouns[directory.Release]{Path: "/brake-releases", Tag: tag, View: permission.ViewSettings, Change: permission.BlockList, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
 		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
 		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {
-			return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}
+			return nil, &operation.Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}
 		}
 		if err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 )
 
@@ -34,12 +36,12 @@ type (
 )
 
 // domains registers the operations on verified domains (S2-1).
-func (a *API) domains() {
+func (a handlers) domains() {
 	const tag = "Domains"
-	add(a, place{"list-domains", http.MethodGet, "/domains", tag, "List domains", Domains, 0}, func(ctx context.Context, _ *empty) (out *list[domainView], err error) {
-		out = &list[domainView]{}
+	operation.Add(a.API, operation.Place{ID: "list-domains", Method: http.MethodGet, Path: "/domains", Tag: tag, Summary: "List domains", Action: permission.Domains}, func(ctx context.Context, _ *operation.Empty) (out *operation.List[domainView], err error) {
+		out = &operation.List[domainView]{}
 		out.Body.Items = []domainView{}
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			verified, err := directory.All[directory.Domain](ctx, r, directory.DocumentQuery{Key: "org:" + string(org)})
 			if err != nil {
 				return err
@@ -57,13 +59,13 @@ func (a *API) domains() {
 		})
 		return out, err
 	})
-	add(a, place{"claim-domain", http.MethodPost, "/domains", tag, "Claim a domain and get the record that proves it", Domains, http.StatusCreated}, func(ctx context.Context, in *newDomain) (*single[domainView], error) {
+	operation.Add(a.API, operation.Place{ID: "claim-domain", Method: http.MethodPost, Path: "/domains", Tag: tag, Summary: "Claim a domain and get the record that proves it", Action: permission.Domains, Status: http.StatusCreated}, func(ctx context.Context, in *newDomain) (*operation.Single[domainView], error) {
 		name := directory.DomainOf("x@" + in.Body.Domain)
 		if name == "" {
-			return nil, badRequest("This is not a domain; send one such as example.com.")
+			return nil, operation.BadRequest("This is not a domain; send one such as example.com.")
 		}
 		challenge := rand.Text()
-		_, err := a.command(ctx, "domain.claim", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		_, err := a.Command(ctx, "domain.claim", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			claim, err := directory.LoadOr[directory.Claim](ctx, r, d.Org, name)
 			if err != nil {
 				return nil, err
@@ -74,16 +76,16 @@ func (a *API) domains() {
 			claim.Challenge, d.Subject = challenge, name
 			return nil, directory.Save(d, d.Org, &claim)
 		})
-		return one(domainView{Domain: name, Record: challengePrefix + challenge}, 1), err
+		return operation.One(domainView{Domain: name, Record: challengePrefix + challenge}, 1), err
 	})
-	add(a, place{"verify-domain", http.MethodPost, "/domains/{domain}/verify", tag, "Look the record up", Domains, 0}, func(ctx context.Context, in *domainInput) (*single[domainView], error) {
+	operation.Add(a.API, operation.Place{ID: "verify-domain", Method: http.MethodPost, Path: "/domains/{domain}/verify", Tag: tag, Summary: "Look the record up", Action: permission.Domains}, func(ctx context.Context, in *domainInput) (*operation.Single[domainView], error) {
 		return a.verify(ctx, in.Domain)
 	})
-	add(a, place{"release-domain", http.MethodDelete, "/domains/{domain}", tag, "Give a domain up", Domains, http.StatusNoContent}, func(ctx context.Context, in *domainInput) (*empty, error) {
+	operation.Add(a.API, operation.Place{ID: "release-domain", Method: http.MethodDelete, Path: "/domains/{domain}", Tag: tag, Summary: "Give a domain up", Action: permission.Domains, Status: http.StatusNoContent}, func(ctx context.Context, in *domainInput) (*operation.Empty, error) {
 		name := directory.DomainOf("x@" + in.Domain) // however it is written
-		_, err := a.command(ctx, "domain.release", directory.ReleaseDomain(name))
+		_, err := a.Command(ctx, "domain.release", directory.ReleaseDomain(name))
 		if err == nil {
-			err = a.reclassify(ctx, callerOf(ctx), name)
+			err = a.reclassify(ctx, operation.CallerOf(ctx), name)
 		}
 		return nil, err
 	})
@@ -94,10 +96,10 @@ func viewDomain(d directory.Domain) domainView {
 }
 
 // verify looks for the challenge in the domain's TXT records.
-func (a *API) verify(ctx context.Context, name string) (*single[domainView], error) {
+func (a handlers) verify(ctx context.Context, name string) (*operation.Single[domainView], error) {
 	name = directory.DomainOf("x@" + name)
 	var claim directory.Claim
-	err := a.read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
+	err := a.Read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
 		claim, err = directory.Load[directory.Claim](ctx, r, org, name)
 		return err
 	})
@@ -106,20 +108,20 @@ func (a *API) verify(ctx context.Context, name string) (*single[domainView], err
 	}
 	records, err := a.Resolver.LookupTXT(ctx, name)
 	if err != nil || !slices.Contains(records, challengePrefix+claim.Challenge) {
-		return nil, &Problem{Status: http.StatusConflict, Title: "Conflict", Code: "domain.not_proved",
+		return nil, &operation.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "domain.not_proved",
 			Detail: "The TXT record " + challengePrefix + claim.Challenge + " was not found at " + name + "; add it, wait until it is published, and try again."}
 	}
 	var d directory.Domain
-	if _, err := a.command(ctx, "domain.verify", directory.VerifyDomain(name, "dns", &d)); err != nil {
+	if _, err := a.Command(ctx, "domain.verify", directory.VerifyDomain(name, "dns", &d)); err != nil {
 		return nil, err
 	}
-	return one(viewDomain(d), d.Version), a.reclassify(ctx, callerOf(ctx), name)
+	return operation.One(viewDomain(d), d.Version), a.reclassify(ctx, operation.CallerOf(ctx), name)
 }
 
 // reclassify works out anew who has not joined, after a domain changed hands
 // (S2-26).
-func (a *API) reclassify(ctx context.Context, c caller, domain string) error {
-	return ReclassifyAll(ctx, a.Service, c.org, c.actor, domain)
+func (a handlers) reclassify(ctx context.Context, c operation.Caller, domain string) error {
+	return ReclassifyAll(ctx, a.Service, c.Org, c.Actor, domain)
 }
 
 // ReclassifyAll goes through the people of a domain who have not joined.
@@ -127,7 +129,7 @@ func ReclassifyAll(ctx context.Context, svc *directory.Service, org directory.Or
 	ids, rt, err := directory.PeopleOf(ctx, svc, org, domain)
 	for _, id := range ids {
 		if err == nil {
-			_, err = svc.Execute(ctx, directory.Request{Org: org, Actor: actor, RequestID: requestID(ctx), Change: directory.Reclassify(rt, id)})
+			_, err = svc.Execute(ctx, directory.Request{Org: org, Actor: actor, RequestID: operation.RequestID(ctx), Change: directory.Reclassify(rt, id)})
 		}
 		if errors.Is(err, directory.ErrNotFound) {
 			err = nil

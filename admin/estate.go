@@ -2,9 +2,10 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
@@ -29,78 +30,58 @@ type integrationVerb struct {
 }
 
 // estate registers applications, who has them, and the integrations between them.
-func (a *API) estate() {
+func (a handlers) estate() {
 	const tag = "Applications"
-	keep(a, nouns[directory.Application]{path: "/applications", tag: tag, view: ViewPeople, change: Records, named: true, check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Application) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Application]{Path: "/applications", Tag: tag, View: permission.ViewPeople, Change: permission.Records, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Application) ([]directory.Finding, error) {
 		if v.MinAdmins < 0 {
-			return nil, badRequest("minAdmins cannot be negative.")
+			return nil, operation.BadRequest("minAdmins cannot be negative.")
 		}
-		return nil, activeUser(ctx, r, d, v.Owner, "owner")
+		return nil, operation.ActiveUser(ctx, r, d, v.Owner, "owner")
 	}})
-	keep(a, nouns[directory.Assignment]{path: "/assignments", tag: tag, view: ViewPeople, of: byUser})
-	add(a, place{"put-app-assignment", http.MethodPut, "/applications/{app}/assignments/{user}", tag, "Give an application, or enable, disable or change the role", Apps, 0}, a.assign)
-	keep(a, nouns[directory.Integration]{path: "/integrations", tag: "Integrations", view: ViewPeople, change: Records, of: byOwner,
-		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Integration) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Assignment]{Path: "/assignments", Tag: tag, View: permission.ViewPeople, Of: operation.ByUser})
+	operation.Add(a.API, operation.Place{ID: "put-app-assignment", Method: http.MethodPut, Path: "/applications/{app}/assignments/{user}", Tag: tag, Summary: "Give an application, or enable, disable or change the role", Action: permission.Apps}, a.assign)
+	operation.Keep(a.API, operation.Nouns[directory.Integration]{Path: "/integrations", Tag: "Integrations", View: permission.ViewPeople, Change: permission.Records, Of: byOwner,
+		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Integration) ([]directory.Finding, error) {
 			if v.App == "" || v.PeerApp == "" || v.Owner == "" {
-				return nil, badRequest("An integration needs app, peerApp and owner.")
+				return nil, operation.BadRequest("An integration needs app, peerApp and owner.")
 			}
 			if before != nil {
 				if found, err := lacksRole(ctx, r, d, before); err != nil || found != nil {
 					return found, err
 				}
 			}
-			return nil, activeUser(ctx, r, d, v.Owner, "owner")
-		}, drop: lacksRole})
-	add(a, place{"disable-integration", http.MethodPost, "/integrations/{id}/disable", "Integrations", "Switch an integration off", Integrations, 0}, func(ctx context.Context, in *integrationVerb) (*single[directory.Integration], error) {
+			return nil, operation.ActiveUser(ctx, r, d, v.Owner, "owner")
+		}, Drop: lacksRole})
+	operation.Add(a.API, operation.Place{ID: "disable-integration", Method: http.MethodPost, Path: "/integrations/{id}/disable", Tag: "Integrations", Summary: "Switch an integration off", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[directory.Integration], error) {
 		return a.integrate(ctx, in, "integration.disable", func(_ context.Context, _ directory.Reader, _ *directory.Draft, i *directory.Integration) error {
 			i.Enabled = false
 			return nil
 		})
 	})
-	add(a, place{"take-integration", http.MethodPost, "/integrations/{id}/take-ownership", "Integrations", "Take an integration over", Integrations, 0}, func(ctx context.Context, in *integrationVerb) (*single[directory.Integration], error) {
+	operation.Add(a.API, operation.Place{ID: "take-integration", Method: http.MethodPost, Path: "/integrations/{id}/take-ownership", Tag: "Integrations", Summary: "Take an integration over", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[directory.Integration], error) {
 		return a.integrate(ctx, in, "integration.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft, i *directory.Integration) error {
 			i.Owner = in.Body.Owner
 			if i.Owner == "" {
-				i.Owner = callerOf(ctx).actor.User
+				i.Owner = operation.CallerOf(ctx).Actor.User
 			}
 			if i.Owner == "" {
-				return badRequest("An administrator token is nobody; name the new owner.")
+				return operation.BadRequest("An administrator token is nobody; name the new owner.")
 			}
 			i.SyncState, i.LastSync = "pending", d.Now
-			return activeUser(ctx, r, d, i.Owner, "owner")
+			return operation.ActiveUser(ctx, r, d, i.Owner, "owner")
 		})
 	})
-	keep(a, nouns[directory.Record]{path: "/records", tag: "Records", view: ViewPeople, change: Records, of: directory.RecordsOf,
-		check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Record) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Record]{Path: "/records", Tag: "Records", View: permission.ViewPeople, Change: permission.Records, Of: directory.RecordsOf,
+		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Record) ([]directory.Finding, error) {
 			if before != nil && before.Owner == v.Owner && !v.Open {
 				return nil, nil
 			}
-			return policy.OwnRecord(v), activeUser(ctx, r, d, v.Owner, "owner")
+			return policy.OwnRecord(v), operation.ActiveUser(ctx, r, d, v.Owner, "owner")
 		}})
-}
-
-func byUser(org directory.OrgID, user string) directory.DocumentQuery {
-	return directory.DocumentQuery{Org: org, Key: "user:" + user}
 }
 
 func byOwner(org directory.OrgID, user string) directory.DocumentQuery {
 	return directory.DocumentQuery{Org: org, Key: "owner:" + user}
-}
-
-// activeUser refuses to give something to somebody who is not an active person of
-// the organization: nothing may be left with who is gone.
-func activeUser(ctx context.Context, r directory.Reader, d *directory.Draft, id, attribute string) error {
-	if id == "" {
-		return nil
-	}
-	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: id})
-	if err != nil {
-		return unknownUser(err, attribute)
-	}
-	if directory.StatusOf(p) == directory.Inactive {
-		return &Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: fmt.Sprintf("%s is inactive and cannot be %s; name somebody who is active.", directory.DisplayOf(p), attribute)}
-	}
-	return nil
 }
 
 // holdsRole reports whether a member has a role in an application, as app.role.
@@ -115,22 +96,22 @@ func holdsRole(ctx context.Context, r directory.Reader, org directory.OrgID, use
 
 // assign changes what a person has of an application (T13, S0-15). Who administers
 // the application may do so, as owners and admins may.
-func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[directory.Assignment], error) {
+func (a handlers) assign(ctx context.Context, in *assignmentInput) (*operation.Single[directory.Assignment], error) {
 	var v directory.Assignment
-	c := callerOf(ctx)
+	c := operation.CallerOf(ctx)
 	change := directory.Command{Action: "app.assign", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		d.Subject = in.User
-		if c.role == AsSelf {
-			ok, err := holdsRole(ctx, r, d.Org, c.actor.User, in.App+"."+directory.AppAdmin)
+		if c.Role == permission.AsSelf {
+			ok, err := holdsRole(ctx, r, d.Org, c.Actor.User, in.App+"."+directory.AppAdmin)
 			if err != nil || !ok {
-				return nil, or(err, forbidden(Apps, c.role))
+				return nil, or(err, operation.Forbidden(permission.Apps, c.Role))
 			}
 		}
 		app, err := directory.Load[directory.Application](ctx, r, d.Org, in.App)
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.User})
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.User})
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +119,7 @@ func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[director
 		if err != nil {
 			return nil, err
 		}
-		if err := matches(in.IfMatch, was.Version); err != nil {
+		if err := operation.Matches(in.IfMatch, was.Version); err != nil {
 			return nil, err
 		}
 		var found []directory.Finding
@@ -147,8 +128,8 @@ func (a *API) assign(ctx context.Context, in *assignmentInput) (*single[director
 		d.Rewrite(p, func(next *scim.Resource) { policy.ShowAssigned(next, v) })
 		return found, err
 	}}
-	_, err := a.do(ctx, change, "")
-	return one(v, v.Version), err
+	_, err := a.Do(ctx, change, "")
+	return operation.One(v, v.Version), err
 }
 
 func assignVerb(was, is directory.Assignment) string {
@@ -161,7 +142,7 @@ func assignVerb(was, is directory.Assignment) string {
 	return "app.assign"
 }
 
-func or(err error, p *Problem) error {
+func or(err error, p *operation.Problem) error {
 	if err != nil {
 		return err
 	}
@@ -187,19 +168,19 @@ func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *d
 }
 
 // integrate changes an integration, if the caller has the role that it takes.
-func (a *API) integrate(ctx context.Context, in *integrationVerb, action string, change func(context.Context, directory.Reader, *directory.Draft, *directory.Integration) error) (*single[directory.Integration], error) {
+func (a handlers) integrate(ctx context.Context, in *integrationVerb, action string, change func(context.Context, directory.Reader, *directory.Draft, *directory.Integration) error) (*operation.Single[directory.Integration], error) {
 	var i directory.Integration
-	c := callerOf(ctx)
-	_, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+	c := operation.CallerOf(ctx)
+	_, err := a.Command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 		d.Subject = in.ID
 		if i, err = directory.Load[directory.Integration](ctx, r, d.Org, in.ID); err != nil {
 			return nil, err
 		}
-		if err := matches(in.IfMatch, i.Version); err != nil {
+		if err := operation.Matches(in.IfMatch, i.Version); err != nil {
 			return nil, err
 		}
-		if c.role == AsSelf && i.Fix.RoleNeeded == "" {
-			return nil, forbidden(Integrations, c.role)
+		if c.Role == permission.AsSelf && i.Fix.RoleNeeded == "" {
+			return nil, operation.Forbidden(permission.Integrations, c.Role)
 		}
 		if found, err := lacksRole(ctx, r, d, &i); err != nil || found != nil {
 			return found, err
@@ -209,5 +190,16 @@ func (a *API) integrate(ctx context.Context, in *integrationVerb, action string,
 		}
 		return nil, directory.Save(d, d.Org, &i)
 	})
-	return one(i, i.Version), err
+	return operation.One(i, i.Version), err
+}
+
+// administers refuses a member who is no administrator of the application.
+func (a handlers) administers(ctx context.Context, c operation.Caller, app string, need permission.Action) error {
+	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		ok, err := holdsRole(ctx, r, org, c.Actor.User, app+"."+directory.AppAdmin)
+		if err != nil || ok {
+			return err
+		}
+		return operation.Forbidden(need, c.Role)
+	})
 }

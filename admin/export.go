@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -15,7 +16,7 @@ import (
 type export struct {
 	Exported   time.Time                `json:"exportedAt"`
 	Person     json.RawMessage          `json:"person"`
-	Names      []NamedID                `json:"externalIds,omitempty"`
+	Names      []operation.NamedID      `json:"externalIds,omitempty"`
 	Standing   *directory.Standing      `json:"standing,omitempty"`
 	Invitation *directory.Invitation    `json:"invitation,omitempty"`
 	Consent    *directory.Consent       `json:"consent,omitempty"`
@@ -61,17 +62,17 @@ type (
 )
 
 // export gives a person all that is kept about them (S3-20).
-func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
+func (a handlers) export(ctx context.Context, in *operation.ByID) (*operation.Single[export], error) {
 	if err := own(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
-	if _, err := a.do(ctx, directory.NoteExport(rt, in.ID), ""); err != nil {
+	rt := a.Typed(ctx, "User")
+	if _, err := a.Do(ctx, directory.NoteExport(rt, in.ID), ""); err != nil {
 		return nil, err
 	}
-	out := export{Exported: now(), Audit: []directory.Entry{}}
-	err := a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
-		return out.read(ctx, r, callerOf(ctx).org, p)
+	out := export{Exported: scim.Now(time.Now), Audit: []directory.Entry{}}
+	err := a.Person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
+		return out.read(ctx, r, operation.CallerOf(ctx).Org, p)
 	})
 	for err == nil {
 		var after int64
@@ -79,19 +80,19 @@ func (a *API) export(ctx context.Context, in *byID) (*single[export], error) {
 			after = out.Audit[n-1].Seq
 		}
 		var page []directory.Entry
-		page, err = a.Trail.Trail(ctx, directory.TrailQuery{Org: callerOf(ctx).org, About: in.ID, After: after, Limit: 1000})
+		page, err = a.Trail.Trail(ctx, directory.TrailQuery{Org: operation.CallerOf(ctx).Org, About: in.ID, After: after, Limit: 1000})
 		out.Audit = append(out.Audit, page...)
 		if len(page) < 1000 {
 			break
 		}
 	}
-	return &single[export]{Body: out}, err
+	return &operation.Single[export]{Body: out}, err
 }
 
 // read collects what is kept in one snapshot.
 func (out *export) read(ctx context.Context, r directory.Reader, org directory.OrgID, p *scim.Resource) error {
-	out.Person, out.Names = p.AppendJSON(nil, nil, "", nil), namedIDs(p)
-	mine := byUser(org, p.ID)
+	out.Person, out.Names = p.AppendJSON(nil, nil, "", nil), operation.NamedIDs(p)
+	mine := operation.ByUser(org, p.ID)
 	var tokens []directory.Credential
 	err := errors.Join(
 		collect(ctx, r, &out.Records, directory.RecordsOf(org, p.ID)), collect(ctx, r, &out.Orders, mine), collect(ctx, r, &out.Apps, mine),
@@ -110,7 +111,7 @@ func (out *export) read(ctx context.Context, r directory.Reader, org directory.O
 
 // readAddresses collects purchases and blocks, which are known by address.
 func (out *export) readAddresses(ctx context.Context, r directory.Reader, org directory.OrgID, p *scim.Resource) error {
-	err := errors.Join(collect(ctx, r, &out.Purchases, byUser(org, p.ID)), collect(ctx, r, &out.Blocks, byUser(org, p.ID)))
+	err := errors.Join(collect(ctx, r, &out.Purchases, operation.ByUser(org, p.ID)), collect(ctx, r, &out.Blocks, operation.ByUser(org, p.ID)))
 	for _, address := range directory.AddressesOf(p) {
 		if err != nil {
 			return err

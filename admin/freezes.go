@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/scim"
 )
 
 // freezeRequest is the request of a leader to freeze a member of their team.
@@ -25,22 +28,22 @@ func freezeRequestOf(ctx context.Context, r directory.Reader, org directory.OrgI
 
 // freezes registers how the leader of a team asks that a member be frozen, and how that
 // is decided on (3.6, T4).
-func (a *API) freezes() {
+func (a handlers) freezes() {
 	const tag = "People"
-	add(a, place{"list-freeze-requests", http.MethodGet, "/freeze-requests", tag, "List requests to freeze somebody; members see their own", Freezes, 0}, a.listFreezes)
-	add(a, place{"request-freeze", http.MethodPut, "/users/{id}/freeze-request", tag, "Ask that a member of one's team be frozen", Freezes, 0}, a.askFreeze)
-	add(a, place{"approve-freeze", http.MethodPost, "/users/{id}/freeze-request/approve", tag, "Freeze a person whose leader has asked for it", AccessPeople, 0}, func(ctx context.Context, in *VerbInput) (*decided, error) {
-		return a.verb(ctx, in, directory.ApproveFreeze(a.typed(ctx, "User"), in.ID))
+	operation.Add(a.API, operation.Place{ID: "list-freeze-requests", Method: http.MethodGet, Path: "/freeze-requests", Tag: tag, Summary: "List requests to freeze somebody; members see their own", Action: permission.Freezes}, a.listFreezes)
+	operation.Add(a.API, operation.Place{ID: "request-freeze", Method: http.MethodPut, Path: "/users/{id}/freeze-request", Tag: tag, Summary: "Ask that a member of one's team be frozen", Action: permission.Freezes}, a.askFreeze)
+	operation.Add(a.API, operation.Place{ID: "approve-freeze", Method: http.MethodPost, Path: "/users/{id}/freeze-request/approve", Tag: tag, Summary: "Freeze a person whose leader has asked for it", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
+		return a.Verb(ctx, in, directory.ApproveFreeze(a.Typed(ctx, "User"), in.ID))
 	})
-	add(a, place{"refuse-freeze", http.MethodPost, "/users/{id}/freeze-request/refuse", tag, "Refuse a freeze, or take one's own request back", Freezes, 0}, a.refuseFreeze)
+	operation.Add(a.API, operation.Place{ID: "refuse-freeze", Method: http.MethodPost, Path: "/users/{id}/freeze-request/refuse", Tag: tag, Summary: "Refuse a freeze, or take one's own request back", Action: permission.Freezes}, a.refuseFreeze)
 }
 
 // askFreeze is for leaders of the person's team alone.
-func (a *API) askFreeze(ctx context.Context, in *byID) (*single[freezeRequest], error) {
+func (a handlers) askFreeze(ctx context.Context, in *operation.ByID) (*operation.Single[freezeRequest], error) {
 	var v directory.Approval
 	var out freezeRequest
-	_, err := a.command(ctx, "freeze.request", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+	_, err := a.Command(ctx, "freeze.request", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 		if err == nil {
 			err = p.Load()
 		}
@@ -48,37 +51,40 @@ func (a *API) askFreeze(ctx context.Context, in *byID) (*single[freezeRequest], 
 			return nil, err
 		}
 		leads, err := directory.LeadsMember(ctx, r, d.Org, d.Actor.User, in.ID)
-		if err != nil || !leads {
-			return nil, or(err, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "Only who leads a team of this person can ask that they be frozen; owners and administrators freeze them directly."})
+		if err != nil {
+			return nil, err
+		}
+		if !leads {
+			return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "Only who leads a team of this person can ask that they be frozen; owners and administrators freeze them directly."}
 		}
 		if v, found, err = directory.AskFreeze(ctx, r, d, p); err == nil {
 			out, err = freezeRequestOf(ctx, r, d.Org, v)
 		}
 		return found, err
 	})
-	return one(out, v.Version), err
+	return operation.One(out, v.Version), err
 }
 
-func (a *API) listFreezes(ctx context.Context, in *Page) (out *list[freezeRequest], err error) {
-	after, err := decodePlace("freeze-request", in.After)
+func (a handlers) listFreezes(ctx context.Context, in *operation.Page) (out *operation.List[freezeRequest], err error) {
+	after, err := operation.DecodeCursor("freeze-request", in.After)
 	if err != nil {
 		return nil, err
 	}
-	c := callerOf(ctx)
-	q := directory.DocumentQuery{Org: c.org, Key: directory.FreezeRequests, After: after, Limit: in.Limit + 1}
-	if c.role == AsSelf {
-		q.Key = directory.FreezeRequests + ":" + c.actor.User
+	c := operation.CallerOf(ctx)
+	q := directory.DocumentQuery{Org: c.Org, Key: directory.FreezeRequests, After: after, Limit: in.Limit + 1}
+	if c.Role == permission.AsSelf {
+		q.Key = directory.FreezeRequests + ":" + c.Actor.User
 	}
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		all, err := directory.All[directory.Approval](ctx, r, q)
 		if err != nil {
 			return err
 		}
-		page := pageOf("freeze-request", all, in.Limit, func(v directory.Approval) string { return v.ID })
-		out = &list[freezeRequest]{}
+		page := operation.PageOf("freeze-request", all, in.Limit, func(v directory.Approval) string { return v.ID })
+		out = &operation.List[freezeRequest]{}
 		out.Body.Items, out.Body.Next = []freezeRequest{}, page.Body.Next
 		for _, v := range page.Body.Items {
-			if !v.Holds(now()) {
+			if !v.Holds(scim.Now(time.Now)) {
 				continue
 			}
 			one, err := freezeRequestOf(ctx, r, org, v)
@@ -93,18 +99,18 @@ func (a *API) listFreezes(ctx context.Context, in *Page) (out *list[freezeReques
 }
 
 // refuseFreeze is for who has the rank to freeze the person, and for who asked.
-func (a *API) refuseFreeze(ctx context.Context, in *VerbInput) (*decided, error) {
-	c := callerOf(ctx)
-	p, err := a.command(ctx, "freeze.refuse", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+func (a handlers) refuseFreeze(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
+	c := operation.CallerOf(ctx)
+	p, err := a.Command(ctx, "freeze.refuse", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		v, err := directory.Load[directory.Approval](ctx, r, d.Org, directory.FreezeID(in.ID))
-		if err == nil && v.By != d.Actor.Signature() && !Allowed(AccessPeople, c.role) {
-			err = forbidden(AccessPeople, c.role)
+		if err == nil && v.By != d.Actor.Signature() && !permission.Allowed(permission.AccessPeople, c.Role) {
+			err = operation.Forbidden(permission.AccessPeople, c.Role)
 		}
 		if err == nil && !v.Holds(d.Now) {
 			err = directory.ErrNotFound
 		}
 		if err == nil {
-			err = matches(in.IfMatch, v.Version)
+			err = operation.Matches(in.IfMatch, v.Version)
 		}
 		if err != nil {
 			return nil, err
@@ -122,15 +128,15 @@ func (a *API) refuseFreeze(ctx context.Context, in *VerbInput) (*decided, error)
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true, a.language(ctx)), 0), nil
+	return operation.One(operation.DecisionOf(p, true, a.Language(ctx)), 0), nil
 }
 
 // mayRefuse wants the rank that the freeze would take.
-func (a *API) mayRefuse(ctx context.Context, r directory.Reader, d *directory.Draft, id string) ([]directory.Finding, error) {
+func (a handlers) mayRefuse(ctx context.Context, r directory.Reader, d *directory.Draft, id string) ([]directory.Finding, error) {
 	if found := directory.DecidesOwnFreeze(d, id); found != nil {
 		return found, nil
 	}
-	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: id})
+	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: id})
 	if err == nil {
 		err = p.Load()
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -12,7 +14,7 @@ import (
 // Invited is an invitation just sent. The token is shown this once: it goes to the
 // person, and whoever has it joins in their name.
 type Invited struct {
-	Decision
+	operation.Decision
 	Token string `json:"token,omitempty"`
 }
 
@@ -34,18 +36,18 @@ type acceptInput struct {
 }
 
 // invitations registers what concerns joining (T2, T3).
-func (a *API) invitations() {
+func (a handlers) invitations() {
 	const tag = "Invitations"
-	add(a, place{"invite-person", http.MethodPost, "/users/{id}/invite", tag, "Send an invitation, or another one", AddPeople, 0}, func(ctx context.Context, in *VerbInput) (*secret[Invited], error) {
+	operation.Add(a.API, operation.Place{ID: "invite-person", Method: http.MethodPost, Path: "/users/{id}/invite", Tag: tag, Summary: "Send an invitation, or another one", Action: permission.AddPeople}, func(ctx context.Context, in *operation.VerbInput) (*operation.Secret[Invited], error) {
 		out, v, err := a.invite(ctx, in.ID, in.IfMatch)
-		return &secret[Invited]{v.ETag(), "token", out}, err
+		return &operation.Secret[Invited]{ETag: v.ETag(), Shown: "token", Body: out}, err
 	})
-	add(a, place{"invite-people", http.MethodPost, "/users/invite", tag, "Send invitations to many", AddPeople, 0}, func(ctx context.Context, in *manyInput) (*secret[manyOut], error) {
-		out := &secret[manyOut]{Shown: "token"}
+	operation.Add(a.API, operation.Place{ID: "invite-people", Method: http.MethodPost, Path: "/users/invite", Tag: tag, Summary: "Send invitations to many", Action: permission.AddPeople}, func(ctx context.Context, in *manyInput) (*operation.Secret[manyOut], error) {
+		out := &operation.Secret[manyOut]{Shown: "token"}
 		for _, id := range distinct(in.Body.IDs) {
 			one, _, err := a.invite(ctx, id, "")
 			if err != nil {
-				if one.Decision, err = a.decisionOn(ctx, nil, err); err != nil {
+				if one.Decision, err = a.DecisionOn(ctx, nil, err); err != nil {
 					return nil, err
 				}
 			}
@@ -53,26 +55,26 @@ func (a *API) invitations() {
 		}
 		return out, nil
 	})
-	keep(a, nouns[directory.Invitation]{path: "/invitations", tag: tag, view: ViewPeople})
-	add(a, place{"accept-invitation", http.MethodPost, "/invitations/accept", tag, "Join with the token of an invitation", Public, 0}, a.accept)
+	operation.Keep(a.API, operation.Nouns[directory.Invitation]{Path: "/invitations", Tag: tag, View: permission.ViewPeople})
+	operation.Add(a.API, operation.Place{ID: "accept-invitation", Method: http.MethodPost, Path: "/invitations/accept", Tag: tag, Summary: "Join with the token of an invitation", Action: permission.Public}, a.accept)
 }
 
-func (a *API) invite(ctx context.Context, id, ifMatch string) (Invited, scim.Version, error) {
+func (a handlers) invite(ctx context.Context, id, ifMatch string) (Invited, scim.Version, error) {
 	token := "usher_inv_" + rand.Text()
-	p, err := a.do(ctx, directory.Invite(a.typed(ctx, "User"), id, directory.SecretHash(token)), ifMatch)
+	p, err := a.Do(ctx, directory.Invite(a.Typed(ctx, "User"), id, directory.SecretHash(token)), ifMatch)
 	if err != nil {
 		return Invited{}, 0, err
 	}
-	return Invited{decisionOf(p, true, a.language(ctx)), token}, p.After.Version, nil
+	return Invited{operation.DecisionOf(p, true, a.Language(ctx)), token}, p.After.Version, nil
 }
 
 // accept joins. The token is the proof, so there is no other credential.
-func (a *API) accept(ctx context.Context, in *acceptInput) (*decided, error) {
+func (a handlers) accept(ctx context.Context, in *acceptInput) (*operation.Decided, error) {
 	hash := directory.SecretHash(in.Body.Token)
 	org, user := in.Body.Organization, ""
 	var rt *scim.ResourceType
 	err := a.Service.Read(ctx, func(r directory.Reader) error {
-		rt = typeNamed(r, "User")
+		rt = operation.TypeNamed(r, "User")
 		for i, err := range directory.Each[directory.Invitation](ctx, r, directory.DocumentQuery{Org: org, Key: "hash:" + hash, Limit: 1}) {
 			user = i.ID
 			return err
@@ -83,12 +85,12 @@ func (a *API) accept(ctx context.Context, in *acceptInput) (*decided, error) {
 		return nil, err
 	}
 	if user == "" {
-		return nil, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleInvitation), Detail: "The invitation is not valid any more; ask who invited you for a new one."}
+		return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleInvitation), Detail: "The invitation is not valid any more; ask who invited you for a new one."}
 	}
-	p, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: requestID(ctx), Change: directory.Join(rt, user, hash, in.Body.Email),
+	p, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: operation.RequestID(ctx), Change: directory.Join(rt, user, hash, in.Body.Email),
 		Actor: directory.Actor{Kind: directory.BySelf, User: user}})
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true, a.language(ctx)), p.After.Version), nil
+	return operation.One(operation.DecisionOf(p, true, a.Language(ctx)), p.After.Version), nil
 }

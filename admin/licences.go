@@ -3,7 +3,10 @@ package admin
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
@@ -37,49 +40,49 @@ type (
 )
 
 // licences registers the operations on licences and reservations.
-func (a *API) licences() {
+func (a handlers) licences() {
 	const tag = "Licences"
-	add(a, place{"get-licence", http.MethodGet, "/licences/{id}", tag, "How a licence stands; an application's is the one of its key, which its administrators see too", OwnLicence, 0}, func(ctx context.Context, in *byID) (out *single[licence], err error) {
-		if c := callerOf(ctx); c.role == AsSelf {
-			if err := a.administers(ctx, c, in.ID, OwnLicence); err != nil {
+	operation.Add(a.API, operation.Place{ID: "get-licence", Method: http.MethodGet, Path: "/licences/{id}", Tag: tag, Summary: "How a licence stands; an application's is the one of its key, which its administrators see too", Action: permission.OwnLicence}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[licence], err error) {
+		if c := operation.CallerOf(ctx); c.Role == permission.AsSelf {
+			if err := a.administers(ctx, c, in.ID, permission.OwnLicence); err != nil {
 				return nil, err
 			}
 		}
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			out, err = readLicence(ctx, r, org, in.ID)
 			return err
 		})
 		return out, err
 	})
-	add(a, place{"list-licences", http.MethodGet, "/licences", tag, "List licences", Licences, 0}, func(ctx context.Context, in *Page) (out *list[licence], err error) {
-		after, err := decodePlace("pool", in.After)
+	operation.Add(a.API, operation.Place{ID: "list-licences", Method: http.MethodGet, Path: "/licences", Tag: tag, Summary: "List licences", Action: permission.Licences}, func(ctx context.Context, in *operation.Page) (out *operation.List[licence], err error) {
+		after, err := operation.DecodeCursor("pool", in.After)
 		if err != nil {
 			return nil, err
 		}
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			pools, err := directory.All[directory.Pool](ctx, r, directory.DocumentQuery{Org: org, After: after, Limit: in.Limit + 1})
 			if err != nil {
 				return err
 			}
 			var all []licence
 			for _, p := range pools {
-				seats, err := directory.SeatsOf(ctx, r, org, p.ID, now())
+				seats, err := directory.SeatsOf(ctx, r, org, p.ID, scim.Now(time.Now))
 				if err != nil {
 					return err
 				}
 				all = append(all, licence{p, seats})
 			}
-			out = pageOf("pool", all, in.Limit, func(l licence) string { return l.ID })
+			out = operation.PageOf("pool", all, in.Limit, func(l licence) string { return l.ID })
 			return nil
 		})
 		return out, err
 	})
-	add(a, place{"put-licence", http.MethodPut, "/licences/{id}", tag, "Say how many seats are bought", Buy, 0}, a.putPool)
-	add(a, place{"delete-licence", http.MethodDelete, "/licences/{id}", tag, "Lift the limit", Buy, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
-		_, err := a.command(ctx, "pool.delete", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	operation.Add(a.API, operation.Place{ID: "put-licence", Method: http.MethodPut, Path: "/licences/{id}", Tag: tag, Summary: "Say how many seats are bought", Action: permission.Buy}, a.putPool)
+	operation.Add(a.API, operation.Place{ID: "delete-licence", Method: http.MethodDelete, Path: "/licences/{id}", Tag: tag, Summary: "Lift the limit", Action: permission.Buy, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
+		_, err := a.Command(ctx, "pool.delete", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			p, err := directory.Load[directory.Pool](ctx, r, d.Org, in.ID)
 			if err == nil {
-				err = matches(in.IfMatch, p.Version)
+				err = operation.Matches(in.IfMatch, p.Version)
 			}
 			if err == nil {
 				d.Subject = in.ID
@@ -89,13 +92,13 @@ func (a *API) licences() {
 		})
 		return nil, err
 	})
-	keep(a, nouns[directory.Reservation]{path: "/reservations", tag: tag, view: Licences})
-	add(a, place{"create-reservation", http.MethodPost, "/reservations", tag, "Reserve seats", AddPeople, http.StatusCreated}, a.reserve)
-	add(a, place{"release-reservation", http.MethodDelete, "/reservations/{id}", tag, "Give reserved seats back", AddPeople, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
-		_, err := a.command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Reservation]{Path: "/reservations", Tag: tag, View: permission.Licences})
+	operation.Add(a.API, operation.Place{ID: "create-reservation", Method: http.MethodPost, Path: "/reservations", Tag: tag, Summary: "Reserve seats", Action: permission.AddPeople, Status: http.StatusCreated}, a.reserve)
+	operation.Add(a.API, operation.Place{ID: "release-reservation", Method: http.MethodDelete, Path: "/reservations/{id}", Tag: tag, Summary: "Give reserved seats back", Action: permission.AddPeople, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
+		_, err := a.Command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			v, err := directory.Load[directory.Reservation](ctx, r, d.Org, in.ID)
 			if err == nil {
-				err = matches(in.IfMatch, v.Version)
+				err = operation.Matches(in.IfMatch, v.Version)
 			}
 			if err == nil {
 				d.Subject = in.ID
@@ -105,9 +108,9 @@ func (a *API) licences() {
 		})
 		return nil, err
 	})
-	keep(a, nouns[directory.Grant]{path: "/extension-grants", tag: tag, view: Licences, change: Buy, of: byUser, check: grantExtension, drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[directory.Grant]{Path: "/extension-grants", Tag: tag, View: permission.Licences, Change: permission.Buy, Of: operation.ByUser, Check: grantExtension, Drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
 		directory.FreeSeat(d, g.Extension)
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: g.User})
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: g.User})
 		if err != nil {
 			return nil, err
 		}
@@ -118,22 +121,22 @@ func (a *API) licences() {
 	}})
 }
 
-func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, sku string) (*single[licence], error) {
+func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, sku string) (*operation.Single[licence], error) {
 	pool, err := directory.Load[directory.Pool](ctx, r, org, sku)
 	if err != nil {
 		return nil, err
 	}
-	seats, err := directory.SeatsOf(ctx, r, org, sku, now())
-	return one(licence{pool, seats}, pool.Version), err
+	seats, err := directory.SeatsOf(ctx, r, org, sku, scim.Now(time.Now))
+	return operation.One(licence{pool, seats}, pool.Version), err
 }
 
-func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], err error) {
-	_, err = a.command(ctx, "pool.update", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		pool, err := loadNoun[directory.Pool](ctx, r, d.Org, in.ID)
+func (a handlers) putPool(ctx context.Context, in *putPool) (out *operation.Single[licence], err error) {
+	_, err = a.Command(ctx, "pool.update", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		pool, err := operation.LoadNoun[directory.Pool](ctx, r, d.Org, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		if err := matches(in.IfMatch, pool.Version); err != nil {
+		if err := operation.Matches(in.IfMatch, pool.Version); err != nil {
 			return nil, err
 		}
 		d.Subject = in.ID
@@ -155,20 +158,20 @@ func (a *API) putPool(ctx context.Context, in *putPool) (out *single[licence], e
 	if err != nil {
 		return nil, err
 	}
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		out, err = readLicence(ctx, r, org, in.ID)
 		return err
 	})
 	return out, err
 }
 
-func (a *API) reserve(ctx context.Context, in *newReservation) (*single[directory.Reservation], error) {
+func (a handlers) reserve(ctx context.Context, in *newReservation) (*operation.Single[directory.Reservation], error) {
 	var v directory.Reservation
-	_, err := a.command(ctx, "seat.reserve", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
+	_, err := a.Command(ctx, "seat.reserve", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 		v, found, err = directory.Reserve(ctx, r, d, in.Body.SKU, in.Body.Seats, in.Body.Minutes, in.Body.Purpose)
 		return found, err
 	})
-	return one(v, v.Version), err
+	return operation.One(v, v.Version), err
 }
 
 // grantExtension takes a seat of the extension's own pool (S3-28).
@@ -177,13 +180,13 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 		return nil, nil
 	}
 	if before != nil {
-		return nil, badRequest("A grant is not moved; remove it and make another one.")
+		return nil, operation.BadRequest("A grant is not moved; remove it and make another one.")
 	}
-	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: g.User})
+	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: g.User})
 	if err != nil {
-		return nil, unknownUser(err, "user")
+		return nil, operation.UnknownUser(err, "user")
 	}
-	for have, err := range directory.Each[directory.Grant](ctx, r, byUser(d.Org, g.User)) {
+	for have, err := range directory.Each[directory.Grant](ctx, r, operation.ByUser(d.Org, g.User)) {
 		if err != nil {
 			return nil, err
 		}
@@ -196,12 +199,4 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 		directory.Extensions.Put(next, func(string) bool { return false }, g.Extension)
 	})
 	return found, err
-}
-
-// unknownUser says that a body names somebody who does not exist here.
-func unknownUser(err error, attribute string) error {
-	if err == directory.ErrNotFound {
-		return scim.Errorf(scim.InvalidValue, "The value of %s names a user that does not exist here; send the id of one that does.", attribute)
-	}
-	return err
 }

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
 )
 
 // outcome is what became of one person of many.
 type outcome struct {
-	ID       string   `json:"id"`
-	Decision Decision `json:"decision"`
+	ID       string             `json:"id"`
+	Decision operation.Decision `json:"decision"`
 }
 
 type (
@@ -41,19 +45,19 @@ type (
 // many registers what is done to many people at once, with a report for each
 // (S3-9, S3-11, S3-27). A batch for which there are not enough seats is refused
 // whole, before anybody is let in.
-func (a *API) many() {
+func (a handlers) many() {
 	const tag = "People"
-	add(a, place{"deactivate-people", http.MethodPost, "/users/deactivate", tag, "End the access of many", AccessPeople, 0}, func(ctx context.Context, in *manyLeave) (*list[outcome], error) {
-		rt := a.typed(ctx, "User")
+	operation.Add(a.API, operation.Place{ID: "deactivate-people", Method: http.MethodPost, Path: "/users/deactivate", Tag: tag, Summary: "End the access of many", Action: permission.AccessPeople}, func(ctx context.Context, in *manyLeave) (*operation.List[outcome], error) {
+		rt := a.Typed(ctx, "User")
 		return a.each(ctx, in.Body.IDs, func(id string) directory.Change {
 			return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo}
 		})
 	})
-	add(a, place{"activate-people", http.MethodPost, "/users/activate", tag, "Let many in again", AccessPeople, 0}, func(ctx context.Context, in *manyReturn) (*list[outcome], error) {
+	operation.Add(a.API, operation.Place{ID: "activate-people", Method: http.MethodPost, Path: "/users/activate", Tag: tag, Summary: "Let many in again", Action: permission.AccessPeople}, func(ctx context.Context, in *manyReturn) (*operation.List[outcome], error) {
 		if err := a.enoughSeats(ctx, in.Body.IDs); err != nil {
 			return nil, err
 		}
-		rt := a.typed(ctx, "User")
+		rt := a.Typed(ctx, "User")
 		return a.each(ctx, in.Body.IDs, func(id string) directory.Change {
 			return directory.Activate{Type: rt, ID: id, Invite: in.Body.SendInvitation}
 		})
@@ -71,11 +75,11 @@ func distinct(ids []string) (all []string) {
 	return all
 }
 
-func (a *API) each(ctx context.Context, ids []string, change func(id string) directory.Change) (*list[outcome], error) {
-	out := &list[outcome]{}
+func (a handlers) each(ctx context.Context, ids []string, change func(id string) directory.Change) (*operation.List[outcome], error) {
+	out := &operation.List[outcome]{}
 	for _, id := range distinct(ids) {
-		p, err := a.do(ctx, change(id), "")
-		decision, err := a.decisionOn(ctx, p, err)
+		p, err := a.Do(ctx, change(id), "")
+		decision, err := a.DecisionOn(ctx, p, err)
 		if err != nil {
 			return nil, err
 		}
@@ -85,15 +89,15 @@ func (a *API) each(ctx context.Context, ids []string, change func(id string) dir
 }
 
 // enoughSeats refuses a batch that the licence has no room for.
-func (a *API) enoughSeats(ctx context.Context, ids []string) error {
-	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, now())
+func (a handlers) enoughSeats(ctx context.Context, ids []string) error {
+	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, scim.Now(time.Now))
 		if err != nil || !seats.Limited {
 			return err
 		}
 		need := int64(0)
 		for _, id := range distinct(ids) {
-			p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
+			p, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: id})
 			if errors.Is(err, directory.ErrNotFound) {
 				continue
 			}
@@ -104,6 +108,6 @@ func (a *API) enoughSeats(ctx context.Context, ids []string) error {
 				need++
 			}
 		}
-		return directory.RoomFor(ctx, r, org, need, now())
+		return directory.RoomFor(ctx, r, org, need, scim.Now(time.Now))
 	})
 }

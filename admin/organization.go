@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
@@ -42,35 +44,35 @@ type (
 
 // organization registers the settings, who has which role, ownership and what
 // people do with their own account.
-func (a *API) organization() {
+func (a handlers) organization() {
 	const tag = "Organization"
-	add(a, place{"get-settings", http.MethodGet, "/settings", tag, "Read the settings", ViewSettings, 0}, func(ctx context.Context, _ *empty) (out *single[directory.Profile], err error) {
-		err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+	operation.Add(a.API, operation.Place{ID: "get-settings", Method: http.MethodGet, Path: "/settings", Tag: tag, Summary: "Read the settings", Action: permission.ViewSettings}, func(ctx context.Context, _ *operation.Empty) (out *operation.Single[directory.Profile], err error) {
+		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 			p, err := directory.ProfileOf(ctx, r, org)
-			out = one(p, p.Version)
+			out = operation.One(p, p.Version)
 			return err
 		})
 		return out, err
 	})
-	add(a, place{"put-settings", http.MethodPut, "/settings", tag, "Change the settings; what is left out stays as it is", Settings, 0}, a.putSettings)
-	add(a, place{"get-standing", http.MethodGet, "/users/{id}/standing", tag, "A person's role and rank", ViewPeople, 0}, func(ctx context.Context, in *byID) (out *single[directory.Standing], err error) {
-		err = a.person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
-			s, err := directory.LoadOr[directory.Standing](ctx, r, callerOf(ctx).org, in.ID)
-			out = one(s, s.Version)
+	operation.Add(a.API, operation.Place{ID: "put-settings", Method: http.MethodPut, Path: "/settings", Tag: tag, Summary: "Change the settings; what is left out stays as it is", Action: permission.Settings}, a.putSettings)
+	operation.Add(a.API, operation.Place{ID: "get-standing", Method: http.MethodGet, Path: "/users/{id}/standing", Tag: tag, Summary: "A person's role and rank", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[directory.Standing], err error) {
+		err = a.Person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
+			s, err := directory.LoadOr[directory.Standing](ctx, r, operation.CallerOf(ctx).Org, in.ID)
+			out = operation.One(s, s.Version)
 			return err
 		})
 		return out, err
 	})
-	add(a, place{"put-standing", http.MethodPut, "/users/{id}/standing", tag, "Give a person a role and a rank", Standings, 0}, a.putStanding)
-	add(a, place{"transfer-ownership", http.MethodPost, "/organization/owner", tag, "Make somebody the owner", Ownership, 0}, a.transfer)
-	add(a, place{"export-person", http.MethodGet, "/users/{id}/export", tag, "All data that is kept about a person", OwnAccount, 0}, a.export)
-	add(a, place{"close-account", http.MethodPost, "/users/{id}/close", tag, "Close an account for good and erase its data", OwnAccount, 0}, a.closeAccount)
+	operation.Add(a.API, operation.Place{ID: "put-standing", Method: http.MethodPut, Path: "/users/{id}/standing", Tag: tag, Summary: "Give a person a role and a rank", Action: permission.Standings}, a.putStanding)
+	operation.Add(a.API, operation.Place{ID: "transfer-ownership", Method: http.MethodPost, Path: "/organization/owner", Tag: tag, Summary: "Make somebody the owner", Action: permission.Ownership}, a.transfer)
+	operation.Add(a.API, operation.Place{ID: "export-person", Method: http.MethodGet, Path: "/users/{id}/export", Tag: tag, Summary: "All data that is kept about a person", Action: permission.OwnAccount}, a.export)
+	operation.Add(a.API, operation.Place{ID: "close-account", Method: http.MethodPost, Path: "/users/{id}/close", Tag: tag, Summary: "Close an account for good and erase its data", Action: permission.OwnAccount}, a.closeAccount)
 }
 
 // putSettings changes the settings that the body names.
-func (a *API) putSettings(ctx context.Context, in *profileInput) (*single[directory.Profile], error) {
+func (a handlers) putSettings(ctx context.Context, in *profileInput) (*operation.Single[directory.Profile], error) {
 	var v directory.Profile
-	_, err := a.command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	_, err := a.Command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		d.Subject = directory.ProfileID
 		was, next, err := changedSettings(ctx, r, d.Org, in)
 		if err != nil {
@@ -83,7 +85,7 @@ func (a *API) putSettings(ctx context.Context, in *profileInput) (*single[direct
 		v = next
 		return found, directory.Save(d, d.Org, &v)
 	})
-	return one(v, v.Version), err
+	return operation.One(v, v.Version), err
 }
 
 // changedSettings are the settings before and after a change: one that the body leaves
@@ -91,41 +93,41 @@ func (a *API) putSettings(ctx context.Context, in *profileInput) (*single[direct
 // once.
 func changedSettings(ctx context.Context, r directory.Reader, org directory.OrgID, in *profileInput) (was, next directory.Profile, err error) {
 	if was, err = directory.ProfileOf(ctx, r, org); err == nil {
-		err = matches(in.IfMatch, was.Version)
+		err = operation.Matches(in.IfMatch, was.Version)
 	}
 	if err != nil {
 		return was, next, err
 	}
 	next = was
 	if err := json.Unmarshal(in.RawBody, &next); err != nil {
-		return was, next, badRequest("The body is not one of settings.")
+		return was, next, operation.BadRequest("The body is not one of settings.")
 	}
 	next.Head = was.Head
 	if b := next.Brake; b.Percent < 0 || b.Percent > 100 || b.Count < 0 || b.Minutes < 0 || next.UndoMinutes < 0 || next.UndoMinutes > 7*24*60 || next.RetentionDays < 0 || next.RetentionDays > 3660 {
-		return was, next, badRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
+		return was, next, operation.BadRequest("A setting is out of its range: percentages are 0 to 100, undoMinutes up to a week, retentionDays up to ten years.")
 	}
 	return was, next, nil
 }
 
 // putStanding gives roles and ranks, never above the giver's own.
-func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[directory.Standing], error) {
+func (a handlers) putStanding(ctx context.Context, in *standingInput) (*operation.Single[directory.Standing], error) {
 	var s directory.Standing
-	c := callerOf(ctx)
-	_, err := a.command(ctx, "user.standing", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.ID})
+	c := operation.CallerOf(ctx)
+	_, err := a.Command(ctx, "user.standing", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 		if err != nil {
 			return nil, err
 		}
-		if err := confirmed(p); in.Body.Role != "" && err != nil {
+		if err := operation.Confirmed(p); in.Body.Role != "" && err != nil {
 			return nil, err
 		}
 		if s, err = directory.LoadOr[directory.Standing](ctx, r, d.Org, in.ID); err != nil {
 			return nil, err
 		}
-		if err := matches(in.IfMatch, s.Version); err != nil {
+		if err := operation.Matches(in.IfMatch, s.Version); err != nil {
 			return nil, err
 		}
-		if s.Height() > c.actor.Rank || in.Body.Rank > c.actor.Rank || s.Role == directory.Owner {
+		if s.Height() > c.Actor.Rank || in.Body.Rank > c.Actor.Rank || s.Role == directory.Owner {
 			return []directory.Finding{directory.Refused("standing.higher_role", directory.Authority, "You can change the role and rank only of people who are not above you, and not above your own; the owner's changes with the ownership.")}, nil
 		}
 		if s.Role == directory.Admin && in.Body.Role != string(directory.Admin) {
@@ -140,7 +142,7 @@ func (a *API) putStanding(ctx context.Context, in *standingInput) (*single[direc
 		s.Role, s.Rank, s.PrimaryTeam = directory.Role(in.Body.Role), in.Body.Rank, in.Body.PrimaryTeam
 		return nil, directory.Save(d, d.Org, &s)
 	})
-	return one(s, s.Version), err
+	return operation.One(s, s.Version), err
 }
 
 // isTeam refuses what is not the id of a team.
@@ -148,38 +150,38 @@ func isTeam(ctx context.Context, r directory.Reader, org directory.OrgID, id str
 	if id == "" {
 		return nil
 	}
-	g, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "Group"), ID: id})
+	g, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "Group"), ID: id})
 	if err == nil && g.Text(schemas.UsherGroup.Kind) == directory.Team {
 		return nil
 	}
 	if err == nil || errors.Is(err, directory.ErrNotFound) {
-		return badRequest("The value of primaryTeam is not a team of this organization; send the id of one that is.")
+		return operation.BadRequest("The value of primaryTeam is not a team of this organization; send the id of one that is.")
 	}
 	return err
 }
 
 // transfer makes somebody the one owner (S2-17). Only the owner may, or an
 // administrator while there is none, and where two people are needed, two of them.
-func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.Standing], error) {
+func (a handlers) transfer(ctx context.Context, in *ownerInput) (*operation.Single[directory.Standing], error) {
 	var to directory.Standing
-	c := callerOf(ctx)
-	_, err := a.command(ctx, "organization.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: typeNamed(r, "User"), ID: in.Body.To})
+	c := operation.CallerOf(ctx)
+	_, err := a.Command(ctx, "organization.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
+		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.Body.To})
 		if err != nil {
-			return nil, unknownUser(err, "to")
+			return nil, operation.UnknownUser(err, "to")
 		}
 		if directory.StatusOf(p) != directory.Active || directory.IsExternal(p) {
-			return nil, &Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: "The owner must be an active member at home; choose another person."}
+			return nil, &operation.Problem{Status: http.StatusConflict, Code: "person.inactive", Detail: "The owner must be an active member at home; choose another person."}
 		}
-		if err := confirmed(p); err != nil {
+		if err := operation.Confirmed(p); err != nil {
 			return nil, err
 		}
 		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(directory.Owner)}) {
 			if err != nil {
 				return nil, err
 			}
-			if c.role != AsOwner {
-				return nil, forbidden(Ownership, c.role)
+			if c.Role != permission.AsOwner {
+				return nil, operation.Forbidden(permission.Ownership, c.Role)
 			}
 			if s.ID == in.Body.To {
 				to = s
@@ -200,32 +202,32 @@ func (a *API) transfer(ctx context.Context, in *ownerInput) (*single[directory.S
 		}
 		return found, directory.Save(d, d.Org, &to)
 	})
-	return one(to, to.Version), err
+	return operation.One(to, to.Version), err
 }
 
 // own refuses what only the person in question may do; an administrator token
 // stands for the sign-in page that has asked the person again (T11).
 func own(ctx context.Context, id string) error {
-	if c := callerOf(ctx); c.actor.User != "" && c.actor.User != id {
-		return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "This is for the person alone whose account it is."}
+	if c := operation.CallerOf(ctx); c.Actor.User != "" && c.Actor.User != id {
+		return &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "This is for the person alone whose account it is."}
 	}
 	return nil
 }
 
 // closeAccount ends an account, here and everywhere.
-func (a *API) closeAccount(ctx context.Context, in *closeInput) (*decided, error) {
+func (a handlers) closeAccount(ctx context.Context, in *closeInput) (*operation.Decided, error) {
 	if err := own(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	c := callerOf(ctx)
-	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.actor.Credential}
-	req := directory.Request{Org: c.org, Actor: self, RequestID: requestID(ctx)}
-	p, err := a.Service.Close(ctx, a.Registry, req, a.typed(ctx, "User"), in.ID, in.Body.Confirm, previewing(ctx))
-	if previewing(ctx) && p != nil {
-		return nil, &previewed{decisionOf(p, false, a.language(ctx))}
+	c := operation.CallerOf(ctx)
+	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.Actor.Credential}
+	req := directory.Request{Org: c.Org, Actor: self, RequestID: operation.RequestID(ctx)}
+	p, err := a.Service.Close(ctx, a.Registry, req, a.Typed(ctx, "User"), in.ID, in.Body.Confirm, operation.Previewing(ctx))
+	if operation.Previewing(ctx) && p != nil {
+		return nil, &operation.Previewed{Decision: operation.DecisionOf(p, false, a.Language(ctx))}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true, a.language(ctx)), 0), nil
+	return operation.One(operation.DecisionOf(p, true, a.Language(ctx)), 0), nil
 }

@@ -5,86 +5,18 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
-	"github.com/usher-scim/usher/scim/patch"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// Person is a member of the organization as the API shows them.
-type Person struct {
-	ID                   string    `json:"id"`
-	Version              string    `json:"version"`
-	UserName             string    `json:"userName"`
-	ExternalID           string    `json:"externalId,omitempty" doc:"Of the organization's main connection."`
-	ExternalIDs          []NamedID `json:"externalIds,omitempty" doc:"Those of its other connections."`
-	DisplayName          string    `json:"displayName,omitempty"`
-	GivenName            string    `json:"givenName,omitempty"`
-	FamilyName           string    `json:"familyName,omitempty"`
-	Email                string    `json:"email,omitempty"`
-	UserType             string    `json:"userType,omitempty"`
-	Active               bool      `json:"active"`
-	Classification       string    `json:"classification"`
-	InvitationState      string    `json:"invitationState"`
-	Status               string    `json:"status"`
-	SeatState            string    `json:"seatState"`
-	HomeOrganizationID   string    `json:"homeOrganizationId,omitempty"`
-	DeactivatedAt        string    `json:"deactivatedAt,omitempty"`
-	BlockListed          bool      `json:"blockListed,omitempty"`
-	ReactivateOnPurchase bool      `json:"reactivateOnPurchase,omitempty"`
-	LegalHold            bool      `json:"legalHold,omitempty"`
-	Created              time.Time `json:"created"`
-	Modified             time.Time `json:"modified"`
-}
-
-func personOf(r *scim.Resource) Person {
-	flag := func(a *scim.Attribute) bool { on, _ := r.Bool(a); return on }
-	text := func(a *scim.Attribute) string { return r.Text(a) }
-	on, set := r.Bool(schemas.User.Active)
-	return Person{ID: r.ID, Version: r.Version.ETag(), UserName: text(schemas.User.UserName), ExternalID: text(scim.ExternalID), ExternalIDs: namedIDs(r),
-		DisplayName: text(schemas.User.DisplayName), GivenName: text(schemas.User.GivenName), FamilyName: text(schemas.User.FamilyName),
-		Email: directory.PrimaryAddress(r), UserType: text(schemas.User.UserType), Active: on || !set,
-		Classification: text(schemas.Usher.Classification), InvitationState: text(schemas.Usher.InvitationState), Status: string(directory.StatusOf(r)),
-		SeatState: text(schemas.Usher.SeatState), HomeOrganizationID: text(schemas.Usher.HomeOrganizationID), DeactivatedAt: text(schemas.Usher.DeactivatedAt),
-		BlockListed: flag(schemas.Usher.BlockListed), ReactivateOnPurchase: flag(schemas.Usher.ReactivateOnPurchase), LegalHold: flag(schemas.Usher.LegalHold),
-		Created: r.Created, Modified: r.Modified}
-}
-
-// Decision is what came, or would come, of a change: the same plan either way.
-type Decision struct {
-	Allowed  bool                `json:"allowed" doc:"Whether the change may be made."`
-	Done     bool                `json:"done" doc:"Whether it was made."`
-	Code     string              `json:"code,omitempty"`
-	Detail   string              `json:"detail,omitempty" doc:"Why it may not."`
-	Blockers []directory.Blocker `json:"blockers"`
-	Effects  []directory.Effect  `json:"effects"`
-	Person   *Person             `json:"person,omitempty"`
-}
-
-func decisionOf(p *directory.Plan, done bool, l directory.Language) Decision {
-	d := Decision{Allowed: true, Done: done, Blockers: p.BlockersIn(l), Effects: p.Effects}
-	if d.Effects == nil {
-		d.Effects = []directory.Effect{}
-	}
-	if err := p.Err(); err != nil {
-		d.Allowed, d.Done = false, false
-		pr := problemOf(err, "")
-		pr.tell(l)
-		d.Code, d.Detail = pr.Code, pr.Detail
-	}
-	if p.After != nil && directory.IsPerson(p.After.Type) {
-		v := personOf(p.After)
-		d.Person = &v
-	}
-	return d
-}
-
 type (
 	personList struct {
-		Page
+		operation.Page
 		Filter          string `query:"filter" doc:"A SCIM filter."`
 		Status          string `query:"status" enum:"active,suspended,inactive"`
 		Classification  string `query:"classification" enum:"pending,confirmed,external"`
@@ -119,87 +51,53 @@ type (
 			ContractEndDate      *string `json:"contractEndDate,omitempty"`
 		}
 	}
-	// VerbInput names whom a verb is about.
-	VerbInput struct {
-		ID             string `path:"id"`
-		IfMatch        string `header:"If-Match"`
-		IdempotencyKey string `header:"Idempotency-Key"`
-	}
 	leaveInput struct {
-		VerbInput
+		operation.VerbInput
 		Body struct {
 			ReactivateOnPurchase *bool  `json:"reactivateOnPurchase,omitempty" doc:"Allow contact to be reactivated with future purchases. Default false: the addresses are blocked."`
 			TransferTo           string `json:"transferTo,omitempty" doc:"Who receives the open records."`
 		} `required:"false"`
 	}
-	decided = single[Decision]
 )
 
 // people registers the operations on people.
-func (a *API) people() {
+func (a handlers) people() {
 	const tag = "People"
-	add(a, place{"list-people", http.MethodGet, "/users", tag, "List people", ViewPeople, 0}, a.listPeople)
-	add(a, place{"get-person", http.MethodGet, "/users/{id}", tag, "Read a person", ViewPeople, 0}, func(ctx context.Context, in *byID) (out *single[Person], err error) {
-		err = a.person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
-			out = one(personOf(p), p.Version)
+	operation.Add(a.API, operation.Place{ID: "list-people", Method: http.MethodGet, Path: "/users", Tag: tag, Summary: "List people", Action: permission.ViewPeople}, a.listPeople)
+	operation.Add(a.API, operation.Place{ID: "get-person", Method: http.MethodGet, Path: "/users/{id}", Tag: tag, Summary: "Read a person", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[operation.Person], err error) {
+		err = a.Person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
+			out = operation.One(operation.PersonOf(p), p.Version)
 			return nil
 		})
 		return out, err
 	})
-	add(a, place{"add-person", http.MethodPost, "/users", tag, "Add a person", AddPeople, http.StatusCreated}, a.addPerson)
-	add(a, place{"edit-person", http.MethodPatch, "/users/{id}", tag, "Change a person's account", EditPeople, 0}, a.editPerson)
-	add(a, place{"remove-person", http.MethodDelete, "/users/{id}", tag, "Deactivate and remove a person", AccessPeople, 0}, func(ctx context.Context, in *VerbInput) (*decided, error) {
-		return a.verb(ctx, in, directory.Delete{Type: a.typed(ctx, "User"), ID: in.ID})
+	operation.Add(a.API, operation.Place{ID: "add-person", Method: http.MethodPost, Path: "/users", Tag: tag, Summary: "Add a person", Action: permission.AddPeople, Status: http.StatusCreated}, a.addPerson)
+	operation.Add(a.API, operation.Place{ID: "edit-person", Method: http.MethodPatch, Path: "/users/{id}", Tag: tag, Summary: "Change a person's account", Action: permission.EditPeople}, a.editPerson)
+	operation.Add(a.API, operation.Place{ID: "remove-person", Method: http.MethodDelete, Path: "/users/{id}", Tag: tag, Summary: "Deactivate and remove a person", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
+		return a.Verb(ctx, in, directory.Delete{Type: a.Typed(ctx, "User"), ID: in.ID})
 	})
-	add(a, place{"deactivate-person", http.MethodPost, "/users/{id}/deactivate", tag, "End a person's access", AccessPeople, 0}, func(ctx context.Context, in *leaveInput) (*decided, error) {
-		return a.verb(ctx, &in.VerbInput, directory.Deactivate{Type: a.typed(ctx, "User"), ID: in.ID, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo})
+	operation.Add(a.API, operation.Place{ID: "deactivate-person", Method: http.MethodPost, Path: "/users/{id}/deactivate", Tag: tag, Summary: "End a person's access", Action: permission.AccessPeople}, func(ctx context.Context, in *leaveInput) (*operation.Decided, error) {
+		return a.Verb(ctx, &in.VerbInput, directory.Deactivate{Type: a.Typed(ctx, "User"), ID: in.ID, ReactivateOnPurchase: in.Body.ReactivateOnPurchase, TransferTo: in.Body.TransferTo})
 	})
 	for path, verb := range map[string]struct {
 		summary string
-		action  Action
+		action  permission.Action
 		change  func(rt *scim.ResourceType, id string) directory.Change
 	}{
-		"suspend":  {"Freeze a person, who keeps seat, teams and integrations", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} }},
-		"resume":   {"End a freeze", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} }},
-		"withdraw": {"Withdraw an invitation", AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) }},
-		"hold":     {"Put a person's data under a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
-		"unhold":   {"Lift a legal hold", AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
+		"suspend":  {"Freeze a person, who keeps seat, teams and integrations", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} }},
+		"resume":   {"End a freeze", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} }},
+		"withdraw": {"Withdraw an invitation", permission.AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) }},
+		"hold":     {"Put a person's data under a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
+		"unhold":   {"Lift a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
 	} {
-		add(a, place{path + "-person", http.MethodPost, "/users/{id}/" + path, tag, verb.summary, verb.action, 0}, func(ctx context.Context, in *VerbInput) (*decided, error) {
-			return a.verb(ctx, in, verb.change(a.typed(ctx, "User"), in.ID))
+		operation.Add(a.API, operation.Place{ID: path + "-person", Method: http.MethodPost, Path: "/users/{id}/" + path, Tag: tag, Summary: verb.summary, Action: verb.action}, func(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
+			return a.Verb(ctx, in, verb.change(a.Typed(ctx, "User"), in.ID))
 		})
 	}
 	a.returns()
 	a.consents()
 	a.many()
 	a.invitations()
-}
-
-// person reads one person.
-func (a *API) person(ctx context.Context, id string, fn func(directory.Reader, *scim.Resource) error) error {
-	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
-		if err == nil {
-			err = p.Load()
-		}
-		if err != nil {
-			return err
-		}
-		return fn(r, p)
-	})
-}
-
-// verb carries out a change of one person.
-func (a *API) verb(ctx context.Context, in *VerbInput, change directory.Change) (*decided, error) {
-	p, err := a.do(ctx, change, in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	var v scim.Version
-	if p.After != nil {
-		v = p.After.Version
-	}
-	return one(decisionOf(p, true, a.language(ctx)), v), nil
 }
 
 // wanted is the filter that the parameters of a list come to; "" is everybody.
@@ -225,21 +123,21 @@ func (in *personList) wanted() string {
 // listPeople lists people. Inactive ones, who are hidden unless asked for, are left
 // out of a page as it is read: that costs nothing where a filter would look at
 // everybody, and leaves some pages shorter.
-func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person], err error) {
+func (a handlers) listPeople(ctx context.Context, in *personList) (out *operation.List[operation.Person], err error) {
 	hide := in.View == "active" && in.Status == ""
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		q := directory.Query{Org: org, Type: typeNamed(r, "User"), Start: 1, Count: in.Limit}
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		q := directory.Query{Org: org, Type: operation.TypeNamed(r, "User"), Start: 1, Count: in.Limit}
 		if text := in.wanted(); text != "" {
 			if q.Filter, _, err = filter.Compile(text, q.Type, scim.Strict); err != nil {
 				return err
 			}
 			q.Filter = directory.AnyExternalID(q.Filter)
 		}
-		if q.After, err = position("User", in.After); err != nil {
+		if q.After, err = operation.Position("User", in.After); err != nil {
 			return err
 		}
-		out = &list[Person]{}
-		out.Body.Items = []Person{}
+		out = &operation.List[operation.Person]{}
+		out.Body.Items = []operation.Person{}
 		for {
 			found, err := r.Find(ctx, q)
 			if err != nil {
@@ -247,11 +145,11 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 			}
 			for _, p := range found.Resources {
 				if !hide || directory.StatusOf(p) != directory.Inactive {
-					out.Body.Items = append(out.Body.Items, personOf(p))
+					out.Body.Items = append(out.Body.Items, operation.PersonOf(p))
 				}
 			}
 			if found.More {
-				q.After, out.Body.Next = found.Last, encodePlace("User", string(found.Last))
+				q.After, out.Body.Next = found.Last, operation.EncodeCursor("User", string(found.Last))
 			} else {
 				out.Body.Next = ""
 			}
@@ -263,8 +161,8 @@ func (a *API) listPeople(ctx context.Context, in *personList) (out *list[Person]
 	return out, err
 }
 
-func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
-	rt, b := a.typed(ctx, "User"), in.Body
+func (a handlers) addPerson(ctx context.Context, in *newPerson) (*operation.Decided, error) {
+	rt, b := a.Typed(ctx, "User"), in.Body
 	var err error
 	if b.Email, err = address(b.Email); err != nil {
 		return nil, err
@@ -286,18 +184,18 @@ func (a *API) addPerson(ctx context.Context, in *newPerson) (*decided, error) {
 	r.Set(schemas.User.Emails, emails(b.Email))
 	invite := b.SendInvitation == nil || *b.SendInvitation
 	r.SetPath(schemas.Usher.SendInvitation, scim.BoolValue(invite))
-	req := request(ctx, directory.Create{Resource: r})
+	req := operation.Request(ctx, directory.Create{Resource: r})
 	req.Reservation = in.Reservation
-	p, err := a.submit(ctx, req)
+	p, err := a.Submit(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true, a.language(ctx)), p.After.Version), nil
+	return operation.One(operation.DecisionOf(p, true, a.Language(ctx)), p.After.Version), nil
 }
 
 // editPerson changes attributes through the same door as a PATCH of a client.
-func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) {
-	rt, b := a.typed(ctx, "User"), in.Body
+func (a handlers) editPerson(ctx context.Context, in *editPerson) (*operation.Decided, error) {
+	rt, b := a.Typed(ctx, "User"), in.Body
 	var ops []string
 	put := func(path string, value *string) {
 		switch {
@@ -327,16 +225,11 @@ func (a *API) editPerson(ctx context.Context, in *editPerson) (*decided, error) 
 		ops = append(ops, `{"op":"replace","path":"`+schemas.Usher.ReactivateOnPurchase.Path()+`","value":`+strconv.FormatBool(*b.ReactivateOnPurchase)+`}`)
 	}
 	if len(ops) == 0 {
-		return nil, badRequest("The body changes nothing; name at least one attribute with its new value.")
+		return nil, operation.BadRequest("The body changes nothing; name at least one attribute with its new value.")
 	}
-	p, err := decodePatch(rt, ops)
+	p, err := operation.DecodePatch(rt, ops)
 	if err != nil {
 		return nil, err
 	}
-	return a.verb(ctx, &VerbInput{ID: in.ID, IfMatch: in.IfMatch}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
-}
-
-func decodePatch(rt *scim.ResourceType, ops []string) (*patch.Patch, error) {
-	p, _, err := patch.Decode(rt, []byte(`{"schemas":["`+scim.PatchOpURN+`"],"Operations":[`+strings.Join(ops, ",")+`]}`), scim.Strict)
-	return p, err
+	return a.Verb(ctx, &operation.VerbInput{ID: in.ID, IfMatch: in.IfMatch}, directory.Patch{Type: rt, ID: in.ID, Patch: p})
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -28,11 +31,11 @@ type (
 
 // plans registers stored plans: made without changing anybody, looked at, and
 // committed once.
-func (a *API) plans() {
+func (a handlers) plans() {
 	const tag = "Plans"
-	keep(a, nouns[directory.Batch]{path: "/plans", tag: tag, view: AccessPeople})
-	add(a, place{"create-plan", http.MethodPost, "/plans", tag, "Plan a change of many people", AccessPeople, http.StatusCreated}, a.plan)
-	add(a, place{"commit-plan", http.MethodPost, "/plans/{id}/commit", tag, "Carry a plan out, once", AccessPeople, 0}, a.commit)
+	operation.Keep(a.API, operation.Nouns[directory.Batch]{Path: "/plans", Tag: tag, View: permission.AccessPeople})
+	operation.Add(a.API, operation.Place{ID: "create-plan", Method: http.MethodPost, Path: "/plans", Tag: tag, Summary: "Plan a change of many people", Action: permission.AccessPeople, Status: http.StatusCreated}, a.plan)
+	operation.Add(a.API, operation.Place{ID: "commit-plan", Method: http.MethodPost, Path: "/plans/{id}/commit", Tag: tag, Summary: "Carry a plan out, once", Action: permission.AccessPeople}, a.commit)
 }
 
 // planned is what a plan does to one person.
@@ -51,18 +54,18 @@ func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Cha
 }
 
 // forecast previews the change of one person.
-func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
+func (a handlers) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
 	item := directory.BatchItem{ID: id}
-	p, err := a.Service.Preview(ctx, request(ctx, planned(b, rt, id)))
+	p, err := a.Service.Preview(ctx, operation.Request(ctx, planned(b, rt, id)))
 	if err == nil {
-		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.language(ctx))
+		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.Language(ctx))
 		if p.Before != nil {
 			item.Name = directory.DisplayOf(p.Before)
 		}
 		err = p.Err()
 	}
 	if err != nil {
-		pr := a.problemFor(ctx, err)
+		pr := a.ProblemFor(ctx, err)
 		if pr.Status >= 500 {
 			return item, err
 		}
@@ -73,22 +76,22 @@ func (a *API) forecast(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 	return item, nil
 }
 
-func (a *API) plan(ctx context.Context, in *newPlan) (*single[directory.Batch], error) {
+func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[directory.Batch], error) {
 	b, err := a.draw(ctx, in.Body.Verb, in.Body.Options, distinct(in.Body.IDs))
 	if err != nil {
 		return nil, err
 	}
-	if previewing(ctx) {
+	if operation.Previewing(ctx) {
 		return nil, foretold(b)
 	}
 	err = a.keepPlan(ctx, b)
-	return one(*b, b.Version), err
+	return operation.One(*b, b.Version), err
 }
 
 // draw looks at everybody and makes a plan of it.
-func (a *API) draw(ctx context.Context, verb string, options directory.BatchOptions, ids []string) (*directory.Batch, error) {
-	b := &directory.Batch{Verb: verb, Options: options, By: callerOf(ctx).actor}
-	rt := a.typed(ctx, "User")
+func (a handlers) draw(ctx context.Context, verb string, options directory.BatchOptions, ids []string) (*directory.Batch, error) {
+	b := &directory.Batch{Verb: verb, Options: options, By: operation.CallerOf(ctx).Actor}
+	rt := a.Typed(ctx, "User")
 	for _, id := range ids {
 		item, err := a.forecast(ctx, b, rt, id)
 		if err != nil {
@@ -103,8 +106,8 @@ func (a *API) draw(ctx context.Context, verb string, options directory.BatchOpti
 }
 
 // keepPlan stores a new plan.
-func (a *API) keepPlan(ctx context.Context, b *directory.Batch) error {
-	_, err := a.command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+func (a handlers) keepPlan(ctx context.Context, b *directory.Batch) error {
+	_, err := a.Command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
 		d.Subject = b.ID
 		return nil, directory.Save(d, d.Org, b)
@@ -114,9 +117,9 @@ func (a *API) keepPlan(ctx context.Context, b *directory.Batch) error {
 
 // commit carries a plan out. Everybody is looked at again first; for whom something
 // has moved, the plan is stale. Committing again gives the same summary.
-func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Batch], error) {
+func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Single[directory.Batch], error) {
 	var b directory.Batch
-	err := a.read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
+	err := a.Read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
 		b, err = directory.Load[directory.Batch](ctx, r, org, in.ID)
 		return err
 	})
@@ -124,11 +127,11 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	case err != nil:
 		return nil, err
 	case !b.Committed.IsZero():
-		return one(b, b.Version), nil
-	case !now().Before(b.Expires):
-		return nil, &Problem{Status: http.StatusConflict, Code: "plan.expired", Detail: "The plan has expired; make a new one."}
+		return operation.One(b, b.Version), nil
+	case !scim.Now(time.Now).Before(b.Expires):
+		return nil, &operation.Problem{Status: http.StatusConflict, Code: "plan.expired", Detail: "The plan has expired; make a new one."}
 	}
-	if err := matches(in.IfMatch, b.Version); err != nil {
+	if err := operation.Matches(in.IfMatch, b.Version); err != nil {
 		return nil, err
 	}
 	if err := a.refresh(ctx, &b, in.OnStale == "skip"); err != nil {
@@ -137,25 +140,25 @@ func (a *API) commit(ctx context.Context, in *commitInput) (*single[directory.Ba
 	if err := a.roomFor(ctx, &b); err != nil {
 		return nil, err
 	}
-	if previewing(ctx) {
+	if operation.Previewing(ctx) {
 		return nil, foretold(&b)
 	}
 	// The plan is taken first, so that it is carried out by one caller alone.
 	if err := a.savePlan(ctx, &b, "plan.commit"); err != nil {
 		return nil, err
 	}
-	rt := a.typed(ctx, "User")
+	rt := a.Typed(ctx, "User")
 	for i := range b.Items {
 		if err := a.carryOut(ctx, &b, rt, &b.Items[i]); err != nil {
 			return nil, err
 		}
 	}
-	return one(b, b.Version), a.savePlan(ctx, &b, "")
+	return operation.One(b, b.Version), a.savePlan(ctx, &b, "")
 }
 
 // refresh looks at everybody again. Those for whom something moved are left out, or
 // make the plan stale: then a new one is made of what is so now.
-func (a *API) refresh(ctx context.Context, b *directory.Batch, skip bool) error {
+func (a handlers) refresh(ctx context.Context, b *directory.Batch, skip bool) error {
 	ids := make([]string, len(b.Items))
 	for i := range b.Items {
 		ids[i] = b.Items[i].ID
@@ -172,12 +175,12 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, skip bool) error 
 		}
 	}
 	if len(stale) == 0 || skip {
-		b.Committed = now()
+		b.Committed = scim.Now(time.Now)
 		return nil
 	}
-	p := &Problem{Status: http.StatusConflict, Code: "plan.stale",
+	p := &operation.Problem{Status: http.StatusConflict, Code: "plan.stale",
 		Detail: "Something has changed for " + strings.Join(stale, ", ") + " since the plan was made; look at a new plan and commit that, or commit this one with onStale=skip."}
-	if !previewing(ctx) {
+	if !operation.Previewing(ctx) {
 		p.Plan, err = fresh, a.keepPlan(ctx, fresh)
 	}
 	if err != nil {
@@ -187,31 +190,31 @@ func (a *API) refresh(ctx context.Context, b *directory.Batch, skip bool) error 
 }
 
 // roomFor refuses a plan that lets in more people than there are seats.
-func (a *API) roomFor(ctx context.Context, b *directory.Batch) error {
+func (a handlers) roomFor(ctx context.Context, b *directory.Batch) error {
 	if b.Verb != "activate" && b.Verb != "convert" {
 		return nil
 	}
-	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), now())
+	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), scim.Now(time.Now))
 	})
 }
 
 // foretold is what a plan would do to those whom it may change.
-func foretold(b *directory.Batch) *previewed {
-	d := Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
+func foretold(b *directory.Batch) *operation.Previewed {
+	d := operation.Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
 	for _, item := range b.Items {
 		d.Blockers = append(d.Blockers, item.Blockers...)
 		if item.Allowed && item.Outcome == "" {
 			d.Effects = append(d.Effects, item.Effects...)
 		}
 	}
-	return &previewed{d}
+	return &operation.Previewed{Decision: d}
 }
 
 // savePlan keeps the plan; without an action it leaves no event.
-func (a *API) savePlan(ctx context.Context, b *directory.Batch, action string) error {
+func (a handlers) savePlan(ctx context.Context, b *directory.Batch, action string) error {
 	var next directory.Batch
-	_, err := a.do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+	_, err := a.Do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		next, d.Subject = *b, b.ID
 		return nil, directory.Save(d, d.Org, &next)
 	}}, "")
@@ -222,7 +225,7 @@ func (a *API) savePlan(ctx context.Context, b *directory.Batch, action string) e
 }
 
 // carryOut changes one person and notes the outcome.
-func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, item *directory.BatchItem) error {
+func (a handlers) carryOut(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, item *directory.BatchItem) error {
 	switch {
 	case item.Outcome != "":
 		return nil
@@ -230,11 +233,11 @@ func (a *API) carryOut(ctx context.Context, b *directory.Batch, rt *scim.Resourc
 		item.Outcome = "refused"
 		return nil
 	}
-	p, err := a.do(ctx, planned(b, rt, item.ID), "")
+	p, err := a.Do(ctx, planned(b, rt, item.ID), "")
 	var refused *directory.Refusal
 	switch {
 	case errors.As(err, &refused):
-		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.In(a.language(ctx))
+		item.Outcome, item.Code, item.Detail = "refused", string(refused.Code()), refused.In(a.Language(ctx))
 	case errors.Is(err, directory.ErrNotFound):
 		item.Outcome = "skipped"
 	case err != nil:

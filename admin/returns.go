@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
 
 type joinInput struct {
-	VerbInput
+	operation.VerbInput
 	Body struct {
 		SendInvitation *bool `json:"sendInvitation,omitempty" doc:"Whether to send an invitation to who has not joined. Default: to who was invited before and, at a conversion, to whose consent is wanted."`
 	} `required:"false"`
@@ -17,13 +19,13 @@ type joinInput struct {
 
 // returns registers what makes somebody a member of the organization again, who may
 // have to be asked whether they want that (T7, T9).
-func (a *API) returns() {
+func (a handlers) returns() {
 	const tag = "People"
-	add(a, place{"activate-person", http.MethodPost, "/users/{id}/activate", tag, "Let a person in again", AccessPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
-		return a.verb(ctx, &in.VerbInput, directory.Activate{Type: a.typed(ctx, "User"), ID: in.ID, Invite: in.Body.SendInvitation})
+	operation.Add(a.API, operation.Place{ID: "activate-person", Method: http.MethodPost, Path: "/users/{id}/activate", Tag: tag, Summary: "Let a person in again", Action: permission.AccessPeople}, func(ctx context.Context, in *joinInput) (*operation.Decided, error) {
+		return a.Verb(ctx, &in.VerbInput, directory.Activate{Type: a.Typed(ctx, "User"), ID: in.ID, Invite: in.Body.SendInvitation})
 	})
-	add(a, place{"convert-person", http.MethodPost, "/users/{id}/convert", tag, "Make an external person a member at home", AddPeople, 0}, func(ctx context.Context, in *joinInput) (*decided, error) {
-		return a.verb(ctx, &in.VerbInput, converted(a.typed(ctx, "User"), in.ID, in.Body.SendInvitation))
+	operation.Add(a.API, operation.Place{ID: "convert-person", Method: http.MethodPost, Path: "/users/{id}/convert", Tag: tag, Summary: "Make an external person a member at home", Action: permission.AddPeople}, func(ctx context.Context, in *joinInput) (*operation.Decided, error) {
+		return a.Verb(ctx, &in.VerbInput, converted(a.Typed(ctx, "User"), in.ID, in.Body.SendInvitation))
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
@@ -50,49 +52,49 @@ type (
 
 // groups registers the operations on teams. Their leaders may change the members
 // of their own (3.6).
-func (a *API) groups() {
+func (a handlers) groups() {
 	const tag = "Teams"
-	add(a, place{"list-teams", http.MethodGet, "/teams", tag, "List teams", ViewPeople, 0}, a.listTeams)
-	add(a, place{"create-team", http.MethodPost, "/teams", tag, "Make a team", Records, http.StatusCreated}, a.createTeam)
-	add(a, place{"get-team", http.MethodGet, "/teams/{id}", tag, "Read a team", ViewPeople, 0}, a.getTeam)
-	add(a, place{"edit-team", http.MethodPatch, "/teams/{id}", tag, "Change a team or its leader", Records, 0}, a.editTeam)
-	add(a, place{"delete-team", http.MethodDelete, "/teams/{id}", tag, "Remove a team", Records, http.StatusNoContent}, func(ctx context.Context, in *nounDrop) (*empty, error) {
-		_, err := a.do(ctx, directory.Delete{Type: a.typed(ctx, "Group"), ID: in.ID}, in.IfMatch)
+	operation.Add(a.API, operation.Place{ID: "list-teams", Method: http.MethodGet, Path: "/teams", Tag: tag, Summary: "List teams", Action: permission.ViewPeople}, a.listTeams)
+	operation.Add(a.API, operation.Place{ID: "create-team", Method: http.MethodPost, Path: "/teams", Tag: tag, Summary: "Make a team", Action: permission.Records, Status: http.StatusCreated}, a.createTeam)
+	operation.Add(a.API, operation.Place{ID: "get-team", Method: http.MethodGet, Path: "/teams/{id}", Tag: tag, Summary: "Read a team", Action: permission.ViewPeople}, a.getTeam)
+	operation.Add(a.API, operation.Place{ID: "edit-team", Method: http.MethodPatch, Path: "/teams/{id}", Tag: tag, Summary: "Change a team or its leader", Action: permission.Records}, a.editTeam)
+	operation.Add(a.API, operation.Place{ID: "delete-team", Method: http.MethodDelete, Path: "/teams/{id}", Tag: tag, Summary: "Remove a team", Action: permission.Records, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
+		_, err := a.Do(ctx, directory.Delete{Type: a.Typed(ctx, "Group"), ID: in.ID}, in.IfMatch)
 		return nil, err
 	})
-	add(a, place{"add-team-member", http.MethodPut, "/teams/{id}/members/{user}", tag, "Put a person into a team", Teams, http.StatusNoContent}, func(ctx context.Context, in *seatInTeam) (*empty, error) {
+	operation.Add(a.API, operation.Place{ID: "add-team-member", Method: http.MethodPut, Path: "/teams/{id}/members/{user}", Tag: tag, Summary: "Put a person into a team", Action: permission.Teams, Status: http.StatusNoContent}, func(ctx context.Context, in *seatInTeam) (*operation.Empty, error) {
 		return nil, a.changeMember(ctx, in, `{"op":"add","path":"members","value":[{"value":`+string(scim.AppendString(nil, in.User))+`}]}`)
 	})
-	add(a, place{"remove-team-member", http.MethodDelete, "/teams/{id}/members/{user}", tag, "Take a person out of a team", Teams, http.StatusNoContent}, func(ctx context.Context, in *seatInTeam) (*empty, error) {
+	operation.Add(a.API, operation.Place{ID: "remove-team-member", Method: http.MethodDelete, Path: "/teams/{id}/members/{user}", Tag: tag, Summary: "Take a person out of a team", Action: permission.Teams, Status: http.StatusNoContent}, func(ctx context.Context, in *seatInTeam) (*operation.Empty, error) {
 		return nil, a.changeMember(ctx, in, `{"op":"remove","path":`+string(scim.AppendString(nil, `members[value eq `+string(scim.AppendString(nil, in.User))+`]`))+`}`)
 	})
 }
 
-func (a *API) listTeams(ctx context.Context, in *Page) (out *list[team], err error) {
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		q := directory.Query{Org: org, Type: typeNamed(r, "Group"), Start: 1, Count: in.Limit}
+func (a handlers) listTeams(ctx context.Context, in *operation.Page) (out *operation.List[team], err error) {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		q := directory.Query{Org: org, Type: operation.TypeNamed(r, "Group"), Start: 1, Count: in.Limit}
 		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+directory.Team+`"`, q.Type, scim.Strict); err != nil {
 			return err
 		}
-		if q.After, err = position("Group", in.After); err != nil {
+		if q.After, err = operation.Position("Group", in.After); err != nil {
 			return err
 		}
 		found, err := r.Find(ctx, q)
-		out = &list[team]{}
+		out = &operation.List[team]{}
 		out.Body.Items = []team{}
 		for _, g := range found.Resources {
 			out.Body.Items = append(out.Body.Items, teamOf(g))
 		}
 		if found.More {
-			out.Body.Next = encodePlace("Group", string(found.Last))
+			out.Body.Next = operation.EncodeCursor("Group", string(found.Last))
 		}
 		return err
 	})
 	return out, err
 }
 
-func (a *API) createTeam(ctx context.Context, in *newTeam) (*single[team], error) {
-	r := scim.New(a.typed(ctx, "Group"))
+func (a handlers) createTeam(ctx context.Context, in *newTeam) (*operation.Single[team], error) {
+	r := scim.New(a.Typed(ctx, "Group"))
 	r.Set(schemas.Group.DisplayName, scim.TextValue(in.Body.Name))
 	r.SetPath(schemas.UsherGroup.Kind, scim.TextValue(directory.Team))
 	if in.Body.Leader != "" {
@@ -108,18 +110,18 @@ func (a *API) createTeam(ctx context.Context, in *newTeam) (*single[team], error
 	if members != nil {
 		r.Set(schemas.Group.Members, scim.ListValue(members...))
 	}
-	p, err := a.do(ctx, directory.Create{Resource: r}, "")
+	p, err := a.Do(ctx, directory.Create{Resource: r}, "")
 	if err != nil {
 		return nil, err
 	}
 	t := teamOf(p.After)
 	t.Members = in.Body.Members
-	return one(t, p.After.Version), nil
+	return operation.One(t, p.After.Version), nil
 }
 
-func (a *API) getTeam(ctx context.Context, in *byID) (out *single[team], err error) {
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		ref := directory.Ref{Org: org, Type: typeNamed(r, "Group"), ID: in.ID}
+func (a handlers) getTeam(ctx context.Context, in *operation.ByID) (out *operation.Single[team], err error) {
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+		ref := directory.Ref{Org: org, Type: operation.TypeNamed(r, "Group"), ID: in.ID}
 		g, err := r.Get(ctx, ref)
 		if err == nil {
 			err = g.Load()
@@ -134,13 +136,13 @@ func (a *API) getTeam(ctx context.Context, in *byID) (out *single[team], err err
 			}
 			t.Members = append(t.Members, m.ID)
 		}
-		out = one(t, g.Version)
+		out = operation.One(t, g.Version)
 		return nil
 	})
 	return out, err
 }
 
-func (a *API) editTeam(ctx context.Context, in *editTeam) (*single[team], error) {
+func (a handlers) editTeam(ctx context.Context, in *editTeam) (*operation.Single[team], error) {
 	var ops []string
 	put := func(path, value string) {
 		ops = append(ops, `{"op":"replace","path":"`+path+`","value":`+value+`}`)
@@ -160,29 +162,29 @@ func (a *API) editTeam(ctx context.Context, in *editTeam) (*single[team], error)
 	if err != nil {
 		return nil, err
 	}
-	return one(teamOf(p.After), p.After.Version), nil
+	return operation.One(teamOf(p.After), p.After.Version), nil
 }
 
 // patch changes a resource through the same door as a PATCH of a client.
-func (a *API) patch(ctx context.Context, kind, id, ifMatch string, ops []string) (*directory.Plan, error) {
-	rt := a.typed(ctx, kind)
+func (a handlers) patch(ctx context.Context, kind, id, ifMatch string, ops []string) (*directory.Plan, error) {
+	rt := a.Typed(ctx, kind)
 	if len(ops) == 0 {
-		return nil, badRequest("The body changes nothing; name at least one attribute with its new value.")
+		return nil, operation.BadRequest("The body changes nothing; name at least one attribute with its new value.")
 	}
-	p, err := decodePatch(rt, ops)
+	p, err := operation.DecodePatch(rt, ops)
 	if err != nil {
 		return nil, err
 	}
-	return a.do(ctx, directory.Patch{Type: rt, ID: id, Patch: p}, ifMatch)
+	return a.Do(ctx, directory.Patch{Type: rt, ID: id, Patch: p}, ifMatch)
 }
 
 // changeMember changes one member of a team: an owner or admin may, and who leads it.
-func (a *API) changeMember(ctx context.Context, in *seatInTeam, op string) error {
-	if c := callerOf(ctx); c.role == AsSelf {
-		err := a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			g, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "Group"), ID: in.ID})
-			if err == nil && directory.ReferenceID(g.Text(schemas.UsherGroup.Leader)) != c.actor.User {
-				err = forbidden(Teams, c.role)
+func (a handlers) changeMember(ctx context.Context, in *seatInTeam, op string) error {
+	if c := operation.CallerOf(ctx); c.Role == permission.AsSelf {
+		err := a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
+			g, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "Group"), ID: in.ID})
+			if err == nil && directory.ReferenceID(g.Text(schemas.UsherGroup.Leader)) != c.Actor.User {
+				err = operation.Forbidden(permission.Teams, c.Role)
 			}
 			return err
 		})

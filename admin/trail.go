@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
 
 type trailInput struct {
-	Page
+	operation.Page
 	Resource string `query:"resource" doc:"Only about this one."`
 	Action   string `query:"action" doc:"Only of this kind, such as user.deactivate."`
 	App      string `query:"app" doc:"Only what concerns this application. Members see what concerns themselves, and its administrators what concerns it; a provisioning client sees what it did itself."`
@@ -25,58 +27,47 @@ type trouble struct {
 }
 
 // trail registers the audit log, the outbox and the pages about refusals.
-func (a *API) trail() {
+func (a handlers) trail() {
 	const tag = "Audit"
-	add(a, place{"list-audit", http.MethodGet, "/audit", tag, "List events, oldest first", OwnAudit, 0}, func(ctx context.Context, in *trailInput) (*list[directory.Entry], error) {
+	operation.Add(a.API, operation.Place{ID: "list-audit", Method: http.MethodGet, Path: "/audit", Tag: tag, Summary: "List events, oldest first", Action: permission.OwnAudit}, func(ctx context.Context, in *trailInput) (*operation.List[directory.Entry], error) {
 		return a.events(ctx, in, false)
 	})
-	add(a, place{"list-outbox", http.MethodGet, "/outbox", tag, "List events that are not delivered, oldest first", Audit, 0}, func(ctx context.Context, in *trailInput) (*list[directory.Entry], error) {
+	operation.Add(a.API, operation.Place{ID: "list-outbox", Method: http.MethodGet, Path: "/outbox", Tag: tag, Summary: "List events that are not delivered, oldest first", Action: permission.Audit}, func(ctx context.Context, in *trailInput) (*operation.List[directory.Entry], error) {
 		return a.events(ctx, in, true)
 	})
-	add(a, place{"get-problem", http.MethodGet, "/problems/{id}", tag, "A refusal, and whether it still holds", Audit, 0}, a.problem)
+	operation.Add(a.API, operation.Place{ID: "get-problem", Method: http.MethodGet, Path: "/problems/{id}", Tag: tag, Summary: "A refusal, and whether it still holds", Action: permission.Audit}, a.problem)
 }
 
-func (a *API) events(ctx context.Context, in *trailInput, waiting bool) (*list[directory.Entry], error) {
-	from, err := decodePlace("event", in.After)
+func (a handlers) events(ctx context.Context, in *trailInput, waiting bool) (*operation.List[directory.Entry], error) {
+	from, err := operation.DecodeCursor("event", in.After)
 	after := int64(0)
 	if err == nil && from != "" {
 		after, err = strconv.ParseInt(from, 10, 64)
 	}
 	if err != nil {
-		return nil, errCursor
+		return nil, operation.ErrCursor
 	}
-	c := callerOf(ctx)
+	c := operation.CallerOf(ctx)
 	about := in.App
-	if c.role == AsSelf {
+	if c.Role == permission.AsSelf {
 		if in.App == "" {
-			about = c.actor.User
-		} else if err := a.administers(ctx, c, in.App, OwnAudit); err != nil {
+			about = c.Actor.User
+		} else if err := a.administers(ctx, c, in.App, permission.OwnAudit); err != nil {
 			return nil, err
 		}
 	}
-	q := directory.TrailQuery{Org: c.org, After: after, Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting}
-	if c.role == AsClient {
-		q.Client = c.conn.ID
+	q := directory.TrailQuery{Org: c.Org, After: after, Limit: in.Limit + 1, Resource: in.Resource, Action: in.Action, About: about, Waiting: waiting}
+	if c.Role == permission.AsClient {
+		q.Client = c.Connection.ID
 	}
 	items, err := a.Trail.Trail(ctx, q)
-	return pageOf("event", items, in.Limit, func(e directory.Entry) string { return strconv.FormatInt(e.Seq, 10) }), err
-}
-
-// administers refuses a member who is no administrator of the application.
-func (a *API) administers(ctx context.Context, c caller, app string, need Action) error {
-	return a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		ok, err := holdsRole(ctx, r, org, c.actor.User, app+"."+directory.AppAdmin)
-		if err != nil || ok {
-			return err
-		}
-		return forbidden(need, c.role)
-	})
+	return operation.PageOf("event", items, in.Limit, func(e directory.Entry) string { return strconv.FormatInt(e.Seq, 10) }), err
 }
 
 // problem decides on the refused change again, without making it.
-func (a *API) problem(ctx context.Context, in *byID) (*single[trouble], error) {
-	c := callerOf(ctx)
-	e, err := a.Trail.Event(ctx, c.org, in.ID)
+func (a handlers) problem(ctx context.Context, in *operation.ByID) (*operation.Single[trouble], error) {
+	c := operation.CallerOf(ctx)
+	e, err := a.Trail.Event(ctx, c.Org, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,18 +77,18 @@ func (a *API) problem(ctx context.Context, in *byID) (*single[trouble], error) {
 	out := trouble{Event: e, Blockers: []directory.Blocker{}}
 	again, ok := retold[e.Action]
 	if !ok {
-		return &single[trouble]{Body: out}, nil
+		return &operation.Single[trouble]{Body: out}, nil
 	}
-	p, err := a.Service.Preview(ctx, request(ctx, again(a.typed(ctx, "User"), e.Resource)))
+	p, err := a.Service.Preview(ctx, operation.Request(ctx, again(a.Typed(ctx, "User"), e.Resource)))
 	if errors.Is(err, directory.ErrNotFound) {
-		return &single[trouble]{Body: out}, nil // the person is gone, and what was to be done to them
+		return &operation.Single[trouble]{Body: out}, nil // the person is gone, and what was to be done to them
 	}
 	if err != nil {
 		return nil, err
 	}
 	gone := p.Err() == nil
-	out.Gone, out.Blockers = &gone, p.BlockersIn(a.language(ctx))
-	return &single[trouble]{Body: out}, nil
+	out.Gone, out.Blockers = &gone, p.BlockersIn(a.Language(ctx))
+	return &operation.Single[trouble]{Body: out}, nil
 }
 
 // retold are the refused changes that can be decided on again: whose event tells all

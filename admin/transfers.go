@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/usher-scim/usher/admin/operation"
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -29,7 +31,7 @@ type received struct {
 
 type (
 	receivedList struct {
-		Page
+		operation.Page
 		User  string `query:"user" doc:"Only what this person left or received."`
 		State string `query:"state" enum:"awaiting,declined,overdue,any" default:"any" doc:"overdue: those awaiting an answer after the last reminder."`
 	}
@@ -51,17 +53,17 @@ type transferPlan func(ctx context.Context, r directory.Reader, d *directory.Dra
 
 // transfers registers what the leader of a team answers who received records of
 // somebody who left (3.6), and what an administrator does where nobody will have them.
-func (a *API) transfers() {
+func (a handlers) transfers() {
 	const tag = "Records"
-	add(a, place{"list-transfer", http.MethodGet, "/transfers", tag, "List records received of who left and not settled; members see their own", Received, 0}, a.listReceived)
-	add(a, place{"get-transfer", http.MethodGet, "/transfers/{id}", tag, "Read one, with its records", Received, 0}, a.getReceived)
-	add(a, place{"accept-transfer", http.MethodPost, "/transfers/{id}/accept", tag, "Keep the records that one received", Received, 0}, func(ctx context.Context, in *TransferVerb) (*decided, error) {
+	operation.Add(a.API, operation.Place{ID: "list-transfer", Method: http.MethodGet, Path: "/transfers", Tag: tag, Summary: "List records received of who left and not settled; members see their own", Action: permission.Received}, a.listReceived)
+	operation.Add(a.API, operation.Place{ID: "get-transfer", Method: http.MethodGet, Path: "/transfers/{id}", Tag: tag, Summary: "Read one, with its records", Action: permission.Received}, a.getReceived)
+	operation.Add(a.API, operation.Place{ID: "accept-transfer", Method: http.MethodPost, Path: "/transfers/{id}/accept", Tag: tag, Summary: "Keep the records that one received", Action: permission.Received}, func(ctx context.Context, in *TransferVerb) (*operation.Decided, error) {
 		return a.settle(ctx, in, "transfer.accept", answering((*directory.Transfer).Accept))
 	})
-	add(a, place{"decline-transfer", http.MethodPost, "/transfers/{id}/decline", tag, "Pass the records that one received on to the next leader", Received, 0}, func(ctx context.Context, in *TransferVerb) (*decided, error) {
+	operation.Add(a.API, operation.Place{ID: "decline-transfer", Method: http.MethodPost, Path: "/transfers/{id}/decline", Tag: tag, Summary: "Pass the records that one received on to the next leader", Action: permission.Received}, func(ctx context.Context, in *TransferVerb) (*operation.Decided, error) {
 		return a.settle(ctx, in, "transfer.decline", answering((*directory.Transfer).Decline))
 	})
-	add(a, place{"give-transfer", http.MethodPost, "/transfers/{id}/give", tag, "Name somebody else to have the records", Records, 0}, func(ctx context.Context, in *transferGift) (*decided, error) {
+	operation.Add(a.API, operation.Place{ID: "give-transfer", Method: http.MethodPost, Path: "/transfers/{id}/give", Tag: tag, Summary: "Name somebody else to have the records", Action: permission.Records}, func(ctx context.Context, in *transferGift) (*operation.Decided, error) {
 		return a.settle(ctx, &in.TransferVerb, "transfer.give", func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
 			return t.Give(ctx, r, d, in.Body.To)
 		})
@@ -72,19 +74,19 @@ func (a *API) transfers() {
 func answering(answer func(*directory.Transfer, context.Context, directory.Reader, *directory.Draft) error) transferPlan {
 	return func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
 		if d.Actor.User == "" || d.Actor.User != t.To {
-			return nil, &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied, Detail: "This is for the person alone who received the records; an owner or administrator can give them to somebody else."}
+			return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "This is for the person alone who received the records; an owner or administrator can give them to somebody else."}
 		}
 		return nil, answer(t, ctx, r, d)
 	}
 }
 
 // settle carries out what is decided about a transfer.
-func (a *API) settle(ctx context.Context, in *TransferVerb, action string, plan transferPlan) (*decided, error) {
-	p, err := a.command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+func (a handlers) settle(ctx context.Context, in *TransferVerb, action string, plan transferPlan) (*operation.Decided, error) {
+	p, err := a.Command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		d.Subject = in.ID
 		t, err := directory.Load[directory.Transfer](ctx, r, d.Org, in.ID)
 		if err == nil {
-			err = matches(in.IfMatch, t.Version)
+			err = operation.Matches(in.IfMatch, t.Version)
 		}
 		if err != nil {
 			return nil, err
@@ -94,14 +96,14 @@ func (a *API) settle(ctx context.Context, in *TransferVerb, action string, plan 
 	if err != nil {
 		return nil, err
 	}
-	return one(decisionOf(p, true, a.language(ctx)), 0), nil
+	return operation.One(operation.DecisionOf(p, true, a.Language(ctx)), 0), nil
 }
 
 // key is what the list is found by.
-func (in *receivedList) key(c caller) string {
+func (in *receivedList) key(c operation.Caller) string {
 	switch {
-	case c.role == AsSelf:
-		return "to:" + c.actor.User
+	case c.Role == permission.AsSelf:
+		return "to:" + c.Actor.User
 	case in.User != "":
 		return "user:" + in.User
 	case in.State == "declined":
@@ -118,20 +120,20 @@ func (in *receivedList) shows(v received) bool {
 }
 
 // listReceived may leave pages shorter, as transfers that are over are left out.
-func (a *API) listReceived(ctx context.Context, in *receivedList) (out *list[received], err error) {
-	after, err := decodePlace("transfer", in.After)
+func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *operation.List[received], err error) {
+	after, err := operation.DecodeCursor("transfer", in.After)
 	if err != nil {
 		return nil, err
 	}
-	q := directory.DocumentQuery{After: after, Limit: in.Limit + 1, Key: in.key(callerOf(ctx))}
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+	q := directory.DocumentQuery{After: after, Limit: in.Limit + 1, Key: in.key(operation.CallerOf(ctx))}
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q.Org = org
 		all, err := directory.All[directory.Transfer](ctx, r, q)
 		if err != nil {
 			return err
 		}
-		page := pageOf("transfer", all, in.Limit, func(t directory.Transfer) string { return t.ID })
-		out = &list[received]{}
+		page := operation.PageOf("transfer", all, in.Limit, func(t directory.Transfer) string { return t.ID })
+		out = &operation.List[received]{}
 		out.Body.Items, out.Body.Next = []received{}, page.Body.Next
 		open := map[string][]directory.Record{} // by whose they are
 		for _, t := range page.Body.Items {
@@ -153,12 +155,12 @@ func (a *API) listReceived(ctx context.Context, in *receivedList) (out *list[rec
 	return out, err
 }
 
-func (a *API) getReceived(ctx context.Context, in *byID) (out *single[received], err error) {
-	c := callerOf(ctx)
-	err = a.read(ctx, func(r directory.Reader, org directory.OrgID) error {
+func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *operation.Single[received], err error) {
+	c := operation.CallerOf(ctx)
+	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		t, err := directory.Load[directory.Transfer](ctx, r, org, in.ID)
-		if err == nil && c.role == AsSelf && t.To != c.actor.User {
-			err = forbidden(Received, c.role)
+		if err == nil && c.Role == permission.AsSelf && t.To != c.Actor.User {
+			err = operation.Forbidden(permission.Received, c.Role)
 		}
 		if err != nil {
 			return err
@@ -171,14 +173,14 @@ func (a *API) getReceived(ctx context.Context, in *byID) (out *single[received],
 		if err == nil && v.Open == 0 {
 			err = directory.ErrNotFound // it is over
 		}
-		out = one(v, t.Version)
+		out = operation.One(v, t.Version)
 		return err
 	})
 	return out, err
 }
 
 // receivedOf shows a transfer, of the open records of who has it.
-func (a *API) receivedOf(ctx context.Context, r directory.Reader, t *directory.Transfer, open []directory.Record) (received, error) {
+func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *directory.Transfer, open []directory.Record) (received, error) {
 	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined,
 		Reminded: t.Reminded, Overdue: t.Overdue(), Blockers: []directory.Blocker{}}
 	v.Open = len(v.Records)
@@ -190,18 +192,18 @@ func (a *API) receivedOf(ctx context.Context, r directory.Reader, t *directory.T
 		f = directory.Refused(directory.RuleTransferee, directory.State, "Who received these records has not said whether they keep them, and was reminded; name somebody to have them, who may be the same person.")
 	}
 	if t.Stuck() || t.Overdue() {
-		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.language(ctx)), OwnerID: t.To,
-			Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin), Href: Prefix + "/transfers/" + t.ID + "/give"}})
+		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.Language(ctx)), OwnerID: t.To,
+			Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin), Href: operation.Prefix + "/transfers/" + t.ID + "/give"}})
 	}
 	var err error
-	v.FromName, err = nameOf(ctx, r, callerOf(ctx).org, t.From)
+	v.FromName, err = nameOf(ctx, r, operation.CallerOf(ctx).Org, t.From)
 	return v, err
 }
 
 // nameOf is how a person is named who is or was here; "" where that is not known any
 // more.
 func nameOf(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (string, error) {
-	p, err := r.Get(ctx, directory.Ref{Org: org, Type: typeNamed(r, "User"), ID: id})
+	p, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: id})
 	if errors.Is(err, directory.ErrNotFound) {
 		stone, err := directory.LoadOr[directory.Tombstone](ctx, r, org, id)
 		return stone.Name, err

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -114,7 +114,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		var p admin.Problem
+		var p operation.Problem
 		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil {
 			return fmt.Errorf("the server answered %s", answer.Status)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -114,7 +115,7 @@ func (d *demo) person(name, address, more string) {
 
 // tell prints what a shell needs to go on.
 func (d *demo) tell(out io.Writer, base string) error {
-	for _, pair := range [][2]string{{"SCIM", base + "/scim/v2"}, {"API", base + admin.Prefix}, {"TOKEN", d.tokens[0]}, {"ADMIN", d.tokens[1]},
+	for _, pair := range [][2]string{{"SCIM", base + "/scim/v2"}, {"API", base + operation.Prefix}, {"TOKEN", d.tokens[0]}, {"ADMIN", d.tokens[1]},
 		{"ADA", d.ids["ada"]}, {"BOB", d.ids["bob"]}, {"CYD", d.ids["cyd"]}, {"DAN", d.ids["dan"]}, {"EVE", d.ids["eve"]}, {"TEAM", d.ids["team"]}, {"INTEGRATION", d.ids["integration"]}} {
 		if _, err := fmt.Fprintf(out, "export %s=%s\n", pair[0], pair[1]); err != nil {
 			return err

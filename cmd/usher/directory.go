@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 )
 
@@ -26,7 +27,7 @@ func (c *client) api(ctx context.Context, org, method, path string, in, out any)
 		}
 		body = string(data)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+admin.Prefix+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+operation.Prefix+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (c *client) api(ctx context.Context, org, method, path string, in, out any)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode >= 300 {
-		var p admin.Problem
+		var p operation.Problem
 		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil {
 			return fmt.Errorf("the server answered %s", answer.Status)
 		}

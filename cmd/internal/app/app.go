@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/oidc"
 	"github.com/usher-scim/usher/auth/token"
@@ -156,7 +157,7 @@ func (a *App) buildSCIM(ctx context.Context) error {
 		return err
 	}
 	a.metrics = server.NewMetrics(a.registry)
-	a.handler = doors{server.New(a.service, a.types, chain, a.scimOptions()), admin.NewAPI(a.ports(chain))}
+	a.handler = doors{server.New(a.service, a.types, chain, a.scimOptions()), admin.New(a.ports(chain))}
 	a.loops = append(a.loops, a.clock)
 	if s, ok := a.store.(refresher); ok {
 		a.loops = append(a.loops, func(ctx context.Context) error { return a.refresh(ctx, s) })
@@ -181,7 +182,7 @@ type doors struct{ scim, api http.Handler }
 // ServeHTTP sends a request to its protocol. SCIM answers for whatever is not the
 // admin API's.
 func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.EscapedPath(), admin.Prefix+"/") {
+	if strings.HasPrefix(r.URL.EscapedPath(), operation.Prefix+"/") {
 		d.api.ServeHTTP(w, r)
 		return
 	}

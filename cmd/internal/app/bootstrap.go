@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/config"
@@ -55,7 +56,7 @@ func (a *App) Welcome(ctx context.Context, out io.Writer) error {
 	}
 	plain, err = a.firstToken(ctx, admins, a.cfg.BootstrapAdminToken, "bootstrap-admin-token")
 	if err == nil && plain != "" {
-		fmt.Fprintf(&text, "Administrator token (shown this once): %s\n\nTry it:\n  curl -H 'Authorization: Bearer %s' '%s/users'\n\n", plain, plain, a.cfg.PublicURL()+admin.Prefix)
+		fmt.Fprintf(&text, "Administrator token (shown this once): %s\n\nTry it:\n  curl -H 'Authorization: Bearer %s' '%s/users'\n\n", plain, plain, a.cfg.PublicURL()+operation.Prefix)
 	}
 	if err != nil {
 		return err

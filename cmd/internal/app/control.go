@@ -21,7 +21,7 @@ import (
 func (a *App) buildControl(context.Context) error {
 	protocol := server.New(a.service, a.types, operator{a.store}, server.Options{BaseURL: a.BaseURL(), CursorKey: a.cursor,
 		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize, Logger: a.log})
-	a.control = admin.Handler(admin.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.NewAPI(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
+	a.control = admin.Handler(admin.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.New(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
 	return nil
 }
 

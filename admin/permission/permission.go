@@ -1,8 +1,8 @@
-package admin
+// Package permission is the table of the admin API: who may do what (domain 3.6).
+package permission
 
 import (
-	"net/http"
-	"time"
+	"slices"
 
 	"github.com/usher-scim/usher/directory"
 )
@@ -62,7 +62,8 @@ var whoNames = [...]string{"nobody", "owner", "admin", "auditor", "member", "cli
 
 func (w Who) String() string { return whoNames[w] }
 
-func roleOf(r directory.Role) Who {
+// RoleOf is the column of a member with a role, or with none.
+func RoleOf(r directory.Role) Who {
 	switch r {
 	case directory.Owner:
 		return AsOwner
@@ -119,30 +120,8 @@ func Allowed(a Action, w Who) bool {
 	return false
 }
 
-// fresh are the actions that give somebody a credential or a power over others: a
-// member does them only soon after signing in (K17).
+// fresh are the actions that give somebody a credential or a power over others.
 var fresh = []Action{GiveSessions, Passwords, Standings, Ownership}
 
-// freshFor is how long after signing in.
-const freshFor = 10 * time.Minute
-
-// signInAgain asks a member for a newer sign-in (RFC 9470 section 3).
-func signInAgain() *Problem {
-	return &Problem{Status: http.StatusUnauthorized, Title: "Unauthorized", Code: "reauthentication.required",
-		Detail:    "This needs a sign-in of the last ten minutes; sign in again and repeat the request with the new token.",
-		challenge: `Bearer error="insufficient_user_authentication", error_description="sign in again", max_age="600"`}
-}
-
-func forbidden(a Action, w Who) *Problem {
-	if w == AsClient {
-		return notForClients()
-	}
-	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "permission.denied",
-		Detail: "Your role (" + w.String() + ") does not allow this; an owner or administrator of the organization can do it, or give you the role."}
-}
-
-// notForClients turns a provisioning client away (K17).
-func notForClients() *Problem {
-	return &Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: permissionDenied,
-		Detail: "A provisioning token cannot be used here; make an administrator token with usher token create --admin."}
-}
+// Fresh reports whether a member does something only soon after signing in (K17).
+func Fresh(a Action) bool { return slices.Contains(fresh, a) }

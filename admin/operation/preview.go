@@ -1,8 +1,7 @@
-package admin
+package operation
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
-	"github.com/usher-scim/usher/directory"
 )
 
 // unforeseen are the operations that have no preview: they give out a secret, or
@@ -25,27 +22,27 @@ const previewParam = "preview"
 
 // previews reports whether an operation can be previewed: all that make a change of
 // the directory can.
-func (p place) previews() bool {
-	return p.method != http.MethodGet && !slices.Contains(unforeseen, p.id)
+func (p Place) previews() bool {
+	return p.Method != http.MethodGet && !slices.Contains(unforeseen, p.ID)
 }
 
 type previewKey struct{}
 
-// previewing reports whether the request asks what would come of the change.
-func previewing(ctx context.Context) bool {
+// Previewing reports whether the request asks what would come of the change.
+func Previewing(ctx context.Context) bool {
 	on, _ := ctx.Value(previewKey{}).(bool)
 	return on
 }
 
-// previewed is the outcome of a preview. It ends an operation as an error does, at
+// Previewed is the outcome of a preview. It ends an operation as an error does, at
 // the place where the change would be made, and is answered with 200.
-type previewed struct{ Decision }
+type Previewed struct{ Decision }
 
 // Error says that nothing happened.
-func (*previewed) Error() string { return "a preview, which changes nothing" }
+func (*Previewed) Error() string { return "a preview, which changes nothing" }
 
 // GetStatus is the HTTP status.
-func (*previewed) GetStatus() int { return http.StatusOK }
+func (*Previewed) GetStatus() int { return http.StatusOK }
 
 // asksPreview reads the parameter.
 func asksPreview(q url.Values) (bool, error) {
@@ -54,7 +51,7 @@ func asksPreview(q url.Values) (bool, error) {
 	}
 	on, err := strconv.ParseBool(q.Get(previewParam))
 	if err != nil || len(q[previewParam]) > 1 {
-		return false, badRequest("The query parameter preview is true or false, once.")
+		return false, BadRequest("The query parameter preview is true or false, once.")
 	}
 	return on, nil
 }
@@ -65,7 +62,7 @@ func (a *API) asked(ctx huma.Context, next func(huma.Context)) {
 	u := ctx.URL()
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		err = badRequest("The query of the address is not understood; percent-encode its values.")
+		err = BadRequest("The query of the address is not understood; percent-encode its values.")
 	} else {
 		err = unknownParams(ctx.Operation(), q)
 	}
@@ -75,7 +72,7 @@ func (a *API) asked(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err != nil {
 		_, w := humago.Unwrap(ctx)
-		writeProblem(w, problemOf(err, requestID(ctx.Context())))
+		writeProblem(w, ProblemOf(err, RequestID(ctx.Context())))
 		return
 	}
 	next(huma.WithValue(ctx, previewKey{}, on))
@@ -98,10 +95,10 @@ func unknownParams(op *huma.Operation, q url.Values) error {
 	case len(unknown) == 0:
 		return nil
 	case len(known) == 0:
-		return badRequest("This operation has no query parameters; leave out " + strings.Join(unknown, ", ") + ".")
+		return BadRequest("This operation has no query parameters; leave out " + strings.Join(unknown, ", ") + ".")
 	}
 	slices.Sort(known)
-	return badRequest("This operation does not have the query parameters " + strings.Join(unknown, ", ") + "; it has " + strings.Join(known, ", ") + ".")
+	return BadRequest("This operation does not have the query parameters " + strings.Join(unknown, ", ") + "; it has " + strings.Join(known, ", ") + ".")
 }
 
 // describe tells of the preview in the document, before the operation is registered.
@@ -123,45 +120,6 @@ func (a *API) describePreview(answers map[string]*huma.Response) {
 	if media := own.Content[kind]; media.Schema.Ref != decision.Ref {
 		media.Schema = &huma.Schema{AnyOf: []*huma.Schema{media.Schema, decision}}
 	}
-}
-
-// submit carries a change out. Where a preview is asked for it decides only, and the
-// decision comes as an error, which ends the operation.
-func (a *API) submit(ctx context.Context, req directory.Request) (*directory.Plan, error) {
-	if !previewing(ctx) {
-		return a.Service.Execute(ctx, req)
-	}
-	p, err := a.Service.Preview(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	return nil, &previewed{decisionOf(p, false, a.language(ctx))}
-}
-
-// decisionOn is what came of one change, or would: the decision, or the error where
-// that is no decision but a failure.
-func (a *API) decisionOn(ctx context.Context, p *directory.Plan, err error) (Decision, error) {
-	var seen *previewed
-	switch {
-	case err == nil:
-		return decisionOf(p, true, a.language(ctx)), nil
-	case errors.As(err, &seen):
-		return seen.Decision, nil
-	}
-	pr := a.problemFor(ctx, err)
-	if pr.Status >= http.StatusInternalServerError {
-		return Decision{}, err
-	}
-	return pr.decision(), nil
-}
-
-// decision is a problem as the decision that it comes to.
-func (p *Problem) decision() Decision {
-	d := Decision{Code: p.Code, Detail: p.Detail, Blockers: p.Blockers, Effects: []directory.Effect{}}
-	if d.Blockers == nil {
-		d.Blockers = []directory.Blocker{}
-	}
-	return d
 }
 
 // refuses reports whether the problem is a refusal of what is asked, by the rules or

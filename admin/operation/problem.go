@@ -1,4 +1,4 @@
-package admin
+package operation
 
 import (
 	"context"
@@ -43,14 +43,14 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType is that of problems.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// badRequest is a mistake in a call.
-type badRequest string
+// BadRequest is a mistake in a call.
+type BadRequest string
 
-func (b badRequest) Error() string { return string(b) }
+func (b BadRequest) Error() string { return string(b) }
 
-// problemOf is the one mapping from errors to problems. Nothing that is not
+// ProblemOf is the one mapping from errors to problems. Nothing that is not
 // listed is ever shown to a caller.
-func problemOf(err error, requestID string) *Problem {
+func ProblemOf(err error, requestID string) *Problem {
 	p := &Problem{Status: http.StatusInternalServerError, RequestID: requestID,
 		Detail: "Something went wrong in the server; tell its operator the request id " + requestID + "."}
 	var own *Problem
@@ -58,7 +58,7 @@ func problemOf(err error, requestID string) *Problem {
 	var denied *auth.Error
 	var unique *directory.UniqueError
 	var mistake *scim.Error
-	var bad badRequest
+	var bad BadRequest
 	put := func(status int, code, detail string) { p.Status, p.Code, p.Detail = status, code, detail }
 	switch {
 	case errors.As(err, &own):
@@ -159,7 +159,7 @@ var useProblems = sync.OnceFunc(func() {
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		p := frameworkProblem(status, msg, errs...)
-		p.RequestID = requestID(ctx.Context())
+		p.RequestID = RequestID(ctx.Context())
 		return p
 	}
 })
@@ -174,7 +174,7 @@ func versions(header string) (p directory.Precondition, err error) {
 		}
 		n, err := strconv.ParseUint(strings.Trim(strings.TrimPrefix(one, "W/"), `"`), 10, 64)
 		if err != nil {
-			return p, badRequest("If-Match must hold the ETag of an earlier answer, or *.")
+			return p, BadRequest("If-Match must hold the ETag of an earlier answer, or *.")
 		}
 		p.Versions = append(p.Versions, scim.Version(n))
 	}

@@ -1,4 +1,4 @@
-package admin
+package operation
 
 import (
 	"bytes"
@@ -85,10 +85,10 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 		a.mux.ServeHTTP(w, r) // which says what is wrong
 		return
 	}
-	id := requestID(r.Context())
+	id := RequestID(r.Context())
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil || len(key) > 255 {
-		writeProblem(w, problemOf(badRequest("The body is larger than 1 MiB, or the Idempotency-Key longer than 255 characters."), id))
+		writeProblem(w, ProblemOf(BadRequest("The body is larger than 1 MiB, or the Idempotency-Key longer than 255 characters."), id))
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -96,7 +96,7 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	before, err := a.begin(r.Context(), p.Org, m)
 	switch {
 	case err != nil:
-		writeProblem(w, problemOf(err, id))
+		writeProblem(w, ProblemOf(err, id))
 	case before != nil:
 		replay(w, before, m.Fingerprint, id)
 	default:
@@ -156,13 +156,13 @@ func (a *API) end(ctx context.Context, org directory.OrgID, m *remembered, rec *
 		return nil, directory.Save(d, org, &next)
 	})
 	if err != nil {
-		a.Logger.Error("the answer to a request with Idempotency-Key was not kept", "request_id", requestID(ctx), "error", err.Error())
+		a.Logger.Error("the answer to a request with Idempotency-Key was not kept", "request_id", RequestID(ctx), "error", err.Error())
 	}
 }
 
 // quietly changes what is no business of the audit.
 func (a *API) quietly(ctx context.Context, org directory.OrgID, plan func(context.Context, directory.Reader, *directory.Draft) ([]directory.Finding, error)) error {
-	_, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: requestID(ctx), Change: directory.Command{Quiet: true, Plan: plan}})
+	_, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: RequestID(ctx), Change: directory.Command{Quiet: true, Plan: plan}})
 	return err
 }
 
