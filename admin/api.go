@@ -4,18 +4,15 @@
 package admin
 
 import (
-	"context"
 	"log/slog"
+	"net/http"
 
+	"github.com/usher-scim/usher/admin/credential"
+	"github.com/usher-scim/usher/admin/estate"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
 )
-
-// Resolver looks up TXT records; net.Resolver is one.
-type Resolver interface {
-	LookupTXT(ctx context.Context, name string) ([]string, error)
-}
 
 // Ports are what the admin API works on.
 type Ports struct {
@@ -23,7 +20,7 @@ type Ports struct {
 	Registry directory.Registry
 	Trail    directory.Trail
 	Authn    auth.Authenticator
-	Resolver Resolver
+	Resolver estate.Resolver
 	Version  string
 	Logger   *slog.Logger
 }
@@ -33,26 +30,21 @@ type handlers struct {
 	*operation.API
 	Registry directory.Registry
 	Trail    directory.Trail
-	Resolver Resolver
 }
 
 // New makes the admin API.
-func New(p Ports) *operation.API {
-	a := handlers{operation.New(operation.Ports{Service: p.Service, Authn: p.Authn, Version: p.Version, Logger: p.Logger}), p.Registry, p.Trail, p.Resolver}
+func New(p Ports) http.Handler {
+	a := handlers{operation.New(operation.Ports{Service: p.Service, Authn: p.Authn, Version: p.Version, Logger: p.Logger}), p.Registry, p.Trail}
 	a.people()
 	a.departures()
 	a.transfers()
 	a.freezes()
 	a.approvals()
 	a.plans()
-	a.groups()
-	a.licences()
-	a.domains()
-	a.estate()
 	a.commerce()
-	a.credentials()
-	a.passwords()
 	a.organization()
 	a.trail()
+	estate.Register(a.API, p.Resolver)
+	credential.Register(a.API)
 	return a.API
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
@@ -51,8 +51,8 @@ type demo struct {
 func (d *demo) load() {
 	d.control("POST", "/organizations", directory.Organization{ID: directory.OrgID(d.org), Name: "Demo Inc."}, nil)
 	d.control("PUT", "/connections/"+d.org, directory.Connection{Org: directory.OrgID(d.org), Name: "Identity provider", Dialect: scim.Tolerant, Scopes: []string{"*"}}, nil)
-	for i, req := range []admin.NewToken{{Connection: directory.ConnectionID(d.org)}, {Admin: true, Org: directory.OrgID(d.org)}} {
-		var made admin.Secret
+	for i, req := range []control.NewToken{{Connection: directory.ConnectionID(d.org)}, {Admin: true, Org: directory.OrgID(d.org)}} {
+		var made control.Secret
 		d.control("POST", "/tokens", req, &made)
 		d.tokens[i] = made.Plain
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
 )
@@ -31,7 +31,7 @@ func (c *client) api(ctx context.Context, org, method, path string, in, out any)
 	if err != nil {
 		return err
 	}
-	r.Header.Set(admin.OrganizationHeader, org)
+	r.Header.Set(control.OrganizationHeader, org)
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

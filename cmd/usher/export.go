@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -267,9 +267,9 @@ func (c *client) scim(ctx context.Context, org, method, path string, body []byte
 	if err != nil {
 		return 0, err
 	}
-	r.Header.Set(admin.OrganizationHeader, org)
+	r.Header.Set(control.OrganizationHeader, org)
 	if c.naming != "" {
-		r.Header.Set(admin.ConnectionHeader, c.naming)
+		r.Header.Set(control.ConnectionHeader, c.naming)
 	}
 	if c.reservation != "" {
 		r.Header.Set("Usher-Reservation", c.reservation)

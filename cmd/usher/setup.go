@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
 )
@@ -166,11 +166,11 @@ func tokenCommand(o *options) *cobra.Command {
 
 func tokenCreate(o *options) *cobra.Command {
 	var conn string
-	var req admin.NewToken
+	var req control.NewToken
 	cmd := &cobra.Command{Use: "create", Short: "Make a token; it alone is printed, this once", Args: noArgs, Example: "  usher token create --connection okta --ttl 8760h\n  usher token create --admin --org acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			req.Connection = directory.ConnectionID(conn)
-			var made admin.Secret
+			var made control.Secret
 			err := o.making(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/tokens", req, &made) })
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
@@ -227,7 +227,7 @@ func tokenRotate(o *options) *cobra.Command {
 	overlap := ""
 	cmd := &cobra.Command{Use: "rotate ID", Short: "Make a token in place of another, which lives on for a while", Args: oneArg("the id of the token"), Example: "  usher token rotate ID --overlap 24h",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var made admin.Secret
+			var made control.Secret
 			err := o.with(cmd.Context(), func(c *client) error {
 				return c.call(cmd.Context(), "POST", "/tokens/"+url.PathEscape(args[0])+"/rotate?overlap="+url.QueryEscape(overlap), nil, &made)
 			})

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
@@ -43,7 +43,7 @@ func (a *App) Prepare(ctx context.Context) error {
 func (a *App) Welcome(ctx context.Context, out io.Writer) error {
 	var text strings.Builder // written at once: who reads only the beginning and goes does no harm
 	fmt.Fprintf(&text, "SCIM base URL: %s\n", a.BaseURL())
-	admins, err := admin.AdminConnection(ctx, a.store, DefaultOrg)
+	admins, err := control.AdminConnection(ctx, a.store, DefaultOrg)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/config"
 	"github.com/usher-scim/usher/directory"
@@ -21,7 +22,7 @@ import (
 func (a *App) buildControl(context.Context) error {
 	protocol := server.New(a.service, a.types, operator{a.store}, server.Options{BaseURL: a.BaseURL(), CursorKey: a.cursor,
 		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize, Logger: a.log})
-	a.control = admin.Handler(admin.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.New(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
+	a.control = control.Handler(control.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.New(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
 	return nil
 }
 
@@ -34,14 +35,14 @@ type operator struct{ known directory.Registry }
 
 // Authenticate returns the operator's principal.
 func (o operator) Authenticate(r *http.Request) (auth.Principal, error) {
-	org := directory.OrgID(r.Header.Get(admin.OrganizationHeader))
+	org := directory.OrgID(r.Header.Get(control.OrganizationHeader))
 	switch _, err := o.known.Organization(r.Context(), org); {
 	case errors.Is(err, directory.ErrNotFound):
 		return auth.Principal{}, &auth.Error{Status: http.StatusForbidden, Cause: err, Detail: fmt.Sprintf("There is no organization %q; usher org list names those there are.", org)}
 	case err != nil:
 		return auth.Principal{}, auth.Unavailable(err)
 	}
-	client := directory.ConnectionID(r.Header.Get(admin.ConnectionHeader))
+	client := directory.ConnectionID(r.Header.Get(control.ConnectionHeader))
 	if client != "" {
 		c, err := o.known.Connection(r.Context(), client)
 		switch {
@@ -52,7 +53,7 @@ func (o operator) Authenticate(r *http.Request) (auth.Principal, error) {
 		}
 	}
 	return auth.Principal{Org: org, Operator: true, For: client, Scopes: auth.Scopes{auth.All},
-		Connection: directory.Connection{ID: admin.Operator, Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
+		Connection: directory.Connection{ID: control.Operator, Org: org, Dialect: ^directory.Connection{}.Dialect}}, nil
 }
 
 const socket = "control.sock"

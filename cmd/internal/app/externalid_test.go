@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 )
 
 // clients is a house with two provisioning clients: an identity provider, which came
@@ -26,7 +26,7 @@ func newClients(t *testing.T) *clients {
 func (c *clients) client(id string) string {
 	c.Helper()
 	c.control(c.T, "PUT", "/connections/"+id, `{"organization":"default","scopes":["*"],"dialect":"tolerant"}`, &struct{}{})
-	var made admin.Secret
+	var made control.Secret
 	c.control(c.T, "POST", "/tokens", `{"connection":"`+id+`"}`, &made)
 	return made.Plain
 }

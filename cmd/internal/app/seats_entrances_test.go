@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/cmd/internal/app"
 )
 
@@ -167,7 +167,7 @@ func (c *crowd) leavesHome(v visitor) bool {
 
 // row creates somebody as `usher import` does, with the reserved seats if any.
 func (c *crowd) row(reservation string) reply {
-	return c.socket("POST", "/scim/v2/Users", c.newcomer(), admin.OrganizationHeader+": default", "Usher-Reservation: "+reservation)
+	return c.socket("POST", "/scim/v2/Users", c.newcomer(), control.OrganizationHeader+": default", "Usher-Reservation: "+reservation)
 }
 
 // socket sends a request through the control socket of one of the processes.

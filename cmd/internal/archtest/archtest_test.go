@@ -48,7 +48,10 @@ var rules = []rule{
 	{"scim/scimtest", 5, nil, append([]string{"testing", module + "config", module + "directory", module + "auth"}, stores...), "the suite is black-box, and part of the program"},
 	{"admin/permission", 5, nil, append([]string{"net/http", module + "config"}, stores...), "the table knows no protocol"},
 	{"admin/operation", 5, []string{"admin/permission"}, append([]string{module + "config"}, stores...), "operations are made with it, and it knows none"},
-	{"admin", 5, []string{"admin"}, append([]string{module + "config"}, stores...), "the control API works on the domain, never on storage"},
+	{"admin/credential", 5, []string{"admin/operation", "admin/permission"}, append([]string{module + "config"}, stores...), "its operations are those of no other package"},
+	{"admin/estate", 5, []string{"admin/operation", "admin/permission"}, append([]string{module + "config"}, stores...), "its operations are those of no other package"},
+	{"admin/control", 5, []string{"admin/operation", "admin/estate"}, append([]string{module + "config"}, stores...), "the control API is for the operator, and has the admin API behind it as a handler"},
+	{"admin", 5, []string{"admin"}, append([]string{module + "config"}, stores...), "the admin API works on the domain, never on storage"},
 	{"cmd", 6, []string{"cmd"}, nil, "the wiring knows everything"},
 	{"deploy", 6, nil, []string{module + "directory", module + "scim"}, "what is deployed is judged from outside"},
 }
@@ -139,6 +142,8 @@ func TestRules(t *testing.T) {
 		{"admin/operation", module + "admin/permission", true},
 		{"admin/operation", module + "admin", false},
 		{"admin/permission", module + "admin/operation", false},
+		{"admin/estate", module + "admin/credential", false},
+		{"admin/control", module + "admin", false},
 		{"cmd/usher", module + "cmd/internal/app", true},
 		{"somewhere", "fmt", false},
 	} {

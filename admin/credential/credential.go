@@ -1,4 +1,6 @@
-package admin
+// Package credential has the operations on what people sign in with: sessions and tokens
+// that other systems give them, and passwords.
+package credential
 
 import (
 	"context"
@@ -52,6 +54,16 @@ type (
 		Iss       string `json:"iss,omitempty"`
 	}
 )
+
+// handlers are the operations of this package.
+type handlers struct{ *operation.API }
+
+// Register adds the operations of this package.
+func Register(a *operation.API) {
+	h := handlers{a}
+	h.credentials()
+	h.passwords()
+}
 
 // credentials registers sessions and tokens that other systems give to people.
 func (a handlers) credentials() {

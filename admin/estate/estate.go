@@ -1,4 +1,6 @@
-package admin
+// Package estate has the operations on what an organization has: applications and who
+// has them, integrations, records, teams, licences and domains.
+package estate
 
 import (
 	"context"
@@ -27,6 +29,21 @@ type integrationVerb struct {
 	Body    struct {
 		Owner string `json:"owner,omitempty" doc:"Who takes it over; you, when it is absent."`
 	} `required:"false"`
+}
+
+// handlers are the operations of this package.
+type handlers struct {
+	*operation.API
+	Resolver Resolver
+}
+
+// Register adds the operations of this package.
+func Register(a *operation.API, r Resolver) {
+	h := handlers{a, r}
+	h.groups()
+	h.licences()
+	h.domains()
+	h.estate()
 }
 
 // estate registers applications, who has them, and the integrations between them.
@@ -193,8 +210,9 @@ func (a handlers) integrate(ctx context.Context, in *integrationVerb, action str
 	return operation.One(i, i.Version), err
 }
 
-// administers refuses a member who is no administrator of the application.
-func (a handlers) administers(ctx context.Context, c operation.Caller, app string, need permission.Action) error {
+// Administers refuses a caller who is no administrator of the application.
+func Administers(ctx context.Context, a *operation.API, app string, need permission.Action) error {
+	c := operation.CallerOf(ctx)
 	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		ok, err := holdsRole(ctx, r, org, c.Actor.User, app+"."+directory.AppAdmin)
 		if err != nil || ok {

@@ -1,4 +1,4 @@
-package admin
+package estate
 
 import (
 	"context"
@@ -11,6 +11,11 @@ import (
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 )
+
+// Resolver looks up TXT records; net.Resolver is one.
+type Resolver interface {
+	LookupTXT(ctx context.Context, name string) ([]string, error)
+}
 
 // domainView is a domain that the organization claims or has verified.
 type domainView struct {

@@ -1,4 +1,7 @@
-package admin
+// Package control is the control API for the operator's own commands: JSON over the
+// socket in the data folder, errors as problem documents (RFC 9457). Behind it are also
+// SCIM and the admin API with the operator's rights.
+package control
 
 import (
 	"context"
@@ -8,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/usher-scim/usher/admin/estate"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
@@ -295,7 +299,7 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 	if _, err := a.Service.Execute(r.Context(), directory.Request{Org: req.Org, Actor: actor, Change: directory.Command{Action: "domain.verify", Plan: directory.VerifyDomain(name, "operator", &d)}}); err != nil {
 		return nil, err
 	}
-	return d, ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
+	return d, estate.ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
 }
 
 // putAccount makes an account or changes its home or state.

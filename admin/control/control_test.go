@@ -1,4 +1,4 @@
-package admin_test
+package control_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/usher-scim/usher/admin"
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
@@ -33,7 +33,7 @@ func setup(t *testing.T) *bundle {
 	store := chosen.Open(t)
 	b := &bundle{store: store}
 	tokens := token.NewManager(store, store, token.ManagerOptions{Changed: func(id string) { b.touched = append(b.touched, id) }})
-	b.Handler = admin.Handler(admin.Services{Registry: store, Tokens: tokens, Used: func(context.Context) error { return nil },
+	b.Handler = control.Handler(control.Services{Registry: store, Tokens: tokens, Used: func(context.Context) error { return nil },
 		Backup:  func(_ context.Context, path string) error { b.backedUp = path; return nil },
 		API:     http.NotFoundHandler(),
 		SCIM:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }),
@@ -123,7 +123,7 @@ func TestConnectionsCannotMove(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	create := func(method, path, body string) (s admin.Secret) {
+	create := func(method, path, body string) (s control.Secret) {
 		t.Helper()
 		if err := json.Unmarshal(b.want(t, 200, method, path, body), &s); err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestTokens(t *testing.T) {
 	b.want(t, 409, "POST", "/tokens", `{"connection":"okta"}`) // two are live
 	third := create("POST", "/tokens/"+second.Token.ID+"/rotate?overlap=0s", "")
 	list := b.want(t, 200, "GET", "/tokens?connection=okta", "")
-	for _, s := range []admin.Secret{first, second, third} {
+	for _, s := range []control.Secret{first, second, third} {
 		if strings.Contains(string(list), s.Plain) {
 			t.Error("the list shows a secret")
 		}

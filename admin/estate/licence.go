@@ -1,4 +1,4 @@
-package admin
+package estate
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func (a handlers) licences() {
 	const tag = "Licences"
 	operation.Add(a.API, operation.Place{ID: "get-licence", Method: http.MethodGet, Path: "/licences/{id}", Tag: tag, Summary: "How a licence stands; an application's is the one of its key, which its administrators see too", Action: permission.OwnLicence}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[licence], err error) {
 		if c := operation.CallerOf(ctx); c.Role == permission.AsSelf {
-			if err := a.administers(ctx, c, in.ID, permission.OwnLicence); err != nil {
+			if err := Administers(ctx, a.API, in.ID, permission.OwnLicence); err != nil {
 				return nil, err
 			}
 		}
