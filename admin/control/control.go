@@ -88,7 +88,7 @@ func handle(fn func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// controlProblem is problemOf with what the commands of the operator can meet.
+// controlProblem is operation.ProblemOf with what the commands of the operator can meet.
 func controlProblem(err error) *operation.Problem {
 	var limit *token.LimitError
 	if errors.As(err, &limit) || errors.Is(err, token.ErrNotLive) || errors.Is(err, token.ErrLifetime) {
