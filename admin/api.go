@@ -8,7 +8,7 @@ import (
 	"net/http"
 
 	"github.com/usher-scim/usher/admin/credential"
-	"github.com/usher-scim/usher/admin/estate"
+	"github.com/usher-scim/usher/admin/inventory"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
@@ -20,7 +20,7 @@ type Ports struct {
 	Registry directory.Registry
 	Trail    directory.Trail
 	Authn    auth.Authenticator
-	Resolver estate.Resolver
+	Resolver inventory.Resolver
 	Version  string
 	Logger   *slog.Logger
 }
@@ -44,7 +44,7 @@ func New(p Ports) http.Handler {
 	a.commerce()
 	a.organization()
 	a.trail()
-	estate.Register(a.API, p.Resolver)
+	inventory.Register(a.API, p.Resolver)
 	credential.Register(a.API)
 	return a.API
 }

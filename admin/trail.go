@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/usher-scim/usher/admin/estate"
+	"github.com/usher-scim/usher/admin/inventory"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
@@ -53,7 +53,7 @@ func (a handlers) events(ctx context.Context, in *trailInput, waiting bool) (*op
 	if c.Role == permission.AsSelf {
 		if in.App == "" {
 			about = c.Actor.User
-		} else if err := estate.Administers(ctx, a.API, in.App, permission.OwnAudit); err != nil {
+		} else if err := inventory.Administers(ctx, a.API, in.App, permission.OwnAudit); err != nil {
 			return nil, err
 		}
 	}

@@ -49,7 +49,7 @@ func TestEveryRefusalHasItsFrench(t *testing.T) {
 	}
 	for _, folder := range []string{".", "policy", "../admin"} {
 		err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && e.IsDir() && path != folder {
+			if err == nil && e.IsDir() && path != folder && folder != "../admin" {
 				return filepath.SkipDir
 			}
 			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/usher-scim/usher/admin/estate"
+	"github.com/usher-scim/usher/admin/inventory"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
@@ -299,7 +299,7 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 	if _, err := a.Service.Execute(r.Context(), directory.Request{Org: req.Org, Actor: actor, Change: directory.Command{Action: "domain.verify", Plan: directory.VerifyDomain(name, "operator", &d)}}); err != nil {
 		return nil, err
 	}
-	return d, estate.ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
+	return d, inventory.ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
 }
 
 // putAccount makes an account or changes its home or state.

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-scim/usher/admin"
-	"github.com/usher-scim/usher/admin/estate"
+	"github.com/usher-scim/usher/admin/inventory"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/oidc"
@@ -168,7 +168,7 @@ func (a *App) buildSCIM(ctx context.Context) error {
 
 // ports are what the admin API works on, for callers of one kind.
 func (a *App) ports(authn auth.Authenticator) admin.Ports {
-	var resolver estate.Resolver = net.DefaultResolver
+	var resolver inventory.Resolver = net.DefaultResolver
 	if a.cfg.DNSServer != "" {
 		resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, a.cfg.DNSServer)

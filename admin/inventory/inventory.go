@@ -1,6 +1,6 @@
-// Package estate has the operations on what an organization has: applications and who
+// Package inventory has the operations on what an organization has: applications and who
 // has them, integrations, records, teams, licences and domains.
-package estate
+package inventory
 
 import (
 	"context"
@@ -43,11 +43,11 @@ func Register(a *operation.API, r Resolver) {
 	h.groups()
 	h.licences()
 	h.domains()
-	h.estate()
+	h.applications()
 }
 
-// estate registers applications, who has them, and the integrations between them.
-func (a handlers) estate() {
+// applications registers applications, who has them, and the integrations between them.
+func (a handlers) applications() {
 	const tag = "Applications"
 	operation.Keep(a.API, operation.Nouns[directory.Application]{Path: "/applications", Tag: tag, View: permission.ViewPeople, Change: permission.Records, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Application) ([]directory.Finding, error) {
 		if v.MinAdmins < 0 {
