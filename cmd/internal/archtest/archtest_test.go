@@ -15,6 +15,9 @@ import (
 
 const module = "github.com/usher-scim/usher/"
 
+// parts are those of the shared store.
+const parts = "directory/store/mongo/internal"
+
 // rule is what packages below a folder may import: of ours, lower ranks and the
 // folders of the same rank in may; never those in never, ours or others'.
 type rule struct {
@@ -42,6 +45,11 @@ var rules = []rule{
 	{"directory/outbox", 3, nil, append([]string{module + "config"}, stores...), "the relay reads through its own port"},
 	{"directory/transfer", 3, nil, append([]string{"net/http", "log/slog", module + "config"}, stores...), "a copy is made through the domain's ports"},
 	{"directory/store", 3, []string{"directory/outbox"}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
+	{"directory/store/mongo", 3, []string{"directory/outbox", parts}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
+	{parts, 3, []string{"directory/outbox", parts + "/record", parts + "/index", parts + "/failure"}, []string{"net/http", module + "config"}, "the parts of a store know each other only through what they are given"},
+	{parts + "/record", 3, nil, []string{"net/http", module + "config", "go.mongodb.org/mongo-driver/v2/mongo"}, "how records lie in the database is only data"},
+	{parts + "/index", 3, []string{parts + "/failure"}, []string{"net/http", module + "config"}, "indexes know nothing of what is in them"},
+	{parts + "/failure", 3, nil, []string{"net/http", module + "config"}, "what errors mean rests on nothing"},
 	{"directory/store/chosen", 4, nil, []string{"net/http", module + "config"}, "it chooses between the stores, for tests"},
 	{"auth", 4, []string{"auth"}, append([]string{module + "config"}, stores...), "credentials are judged through the domain's ports"},
 	{"scim/server", 5, nil, append([]string{module + "config"}, stores...), "the protocol works on the domain, never on storage"},
@@ -131,6 +139,13 @@ func TestRules(t *testing.T) {
 		{"directory", module + "config", false},
 		{"directory/store/sqlite", module + "directory/outbox", true},
 		{"directory/store/sqlite", module + "directory/policy", false},
+		{"directory/store/mongo", module + parts + "/record", true},
+		{parts + "/record", module + "directory/store/mongo", false},
+		{parts + "/record", "go.mongodb.org/mongo-driver/v2/mongo", false},
+		{parts + "/record", "go.mongodb.org/mongo-driver/v2/bson", true},
+		{parts + "/index", module + parts + "/record", false},
+		{parts + "/search", module + parts + "/record", true},
+		{"directory/store/sqlite", module + parts + "/record", false},
 		{"directory/policy", module + "auth", false},
 		{"auth/oidc", module + "auth", true},
 		{"auth", module + "scim/server", false},

@@ -13,6 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 const (
@@ -67,12 +69,12 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 		}
 		for _, k := range s.kinds {
 			of := &search{reader: in, k: k, org: org}
-			n, err := of.count(ctx, lowered{cond: of.within(), hint: indexOrder})
+			n, err := of.count(ctx, lowered{cond: of.within(), hint: index.Order})
 			if err != nil {
 				return err
 			}
-			if have := g.resources(k.rt.Name); have != int64(n) {
-				return fmt.Errorf("the total of %s of the organization %s is kept as %d, and there are %d; restore a backup", k.rt.Name, org, have, n)
+			if have := g.resources(k.Type.Name); have != int64(n) {
+				return fmt.Errorf("the total of %s of the organization %s is kept as %d, and there are %d; restore a backup", k.Type.Name, org, have, n)
 			}
 		}
 		return nil
@@ -83,21 +85,21 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 // member of a group.
 func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 	wrong := 0
-	err := inSteps(ctx, s, s.has.edge, org, lean, func(in *reader, page []edgeDoc) error {
+	err := inSteps(ctx, s, s.has.edge, org, lean, func(in *reader, page []record.Edge) error {
 		var ids []string
 		for _, e := range page {
-			ids = append(ids, key(org, e.Group), key(org, e.Member))
+			ids = append(ids, record.Key(org, e.Group), record.Key(org, e.Member))
 		}
-		ends, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
+		ends, err := byKey(ctx, in, s.has.resource, org, ids, func(d record.Resource) string { return d.Key })
 		for _, e := range page {
-			_, group := ends[key(org, e.Group)]
-			member, there := ends[key(org, e.Member)]
+			_, group := ends[record.Key(org, e.Group)]
+			member, there := ends[record.Key(org, e.Member)]
 			if !group || !there || member.Free {
 				wrong++
 			}
 		}
 		return err
-	}, func(e edgeDoc) string { return e.Key })
+	}, func(e record.Edge) string { return e.Key })
 	if err == nil && wrong > 0 {
 		err = fmt.Errorf("the memberships of the organization %s disagree with the records in %d places; restore a backup", org, wrong)
 	}
@@ -108,38 +110,38 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 // taken for them, from both sides.
 func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled settledKeys) error {
 	untaken, unheld := 0, 0
-	err := inSteps(ctx, s, s.has.resource, org, lean, func(in *reader, page []resourceDoc) error {
+	err := inSteps(ctx, s, s.has.resource, org, lean, func(in *reader, page []record.Resource) error {
 		var ids []string
 		for _, d := range page {
-			ids = append(ids, claims(org, d.Kind, settled.of(d))...)
+			ids = append(ids, record.Claims(org, d.Kind, settled.of(d))...)
 		}
-		taken, err := byKey(ctx, in, s.has.claim, org, ids, func(c claimDoc) string { return c.Key })
+		taken, err := byKey(ctx, in, s.has.claim, org, ids, func(c record.Claim) string { return c.Key })
 		for _, d := range page {
-			for _, id := range claims(org, d.Kind, settled.of(d)) {
+			for _, id := range record.Claims(org, d.Kind, settled.of(d)) {
 				if taken[id].ID != d.ID {
 					untaken++
 				}
 			}
 		}
 		return err
-	}, func(d resourceDoc) string { return d.Key })
+	}, func(d record.Resource) string { return d.Key })
 	if err != nil {
 		return err
 	}
-	err = inSteps(ctx, s, s.has.claim, org, lean, func(in *reader, page []claimDoc) error {
+	err = inSteps(ctx, s, s.has.claim, org, lean, func(in *reader, page []record.Claim) error {
 		var ids []string
 		for _, c := range page {
-			ids = append(ids, key(org, c.ID))
+			ids = append(ids, record.Key(org, c.ID))
 		}
-		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d resourceDoc) string { return d.Key })
+		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d record.Resource) string { return d.Key })
 		for _, c := range page {
-			d := held[key(org, c.ID)]
-			if settled.claim(c) && !slices.Contains(claims(org, d.Kind, d.Unique), c.Key) {
+			d := held[record.Key(org, c.ID)]
+			if settled.claim(c) && !slices.Contains(record.Claims(org, d.Kind, d.Unique), c.Key) {
 				unheld++
 			}
 		}
 		return err
-	}, func(c claimDoc) string { return c.Key })
+	}, func(c record.Claim) string { return c.Key })
 	if err == nil && untaken+unheld > 0 {
 		err = fmt.Errorf("%d unique values of resources of the organization %s are not taken for them, and %d are taken that no resource has; restore a backup", untaken, org, unheld)
 	}
@@ -150,21 +152,21 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled se
 // those that programs of another version or configuration wrote.
 func (s *Store) checkValues(ctx context.Context, org directory.OrgID) error {
 	wrong := 0
-	err := inSteps(ctx, s, s.has.resource, org, options.Find().SetProjection(bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}), func(_ *reader, page []resourceDoc) error {
+	err := inSteps(ctx, s, s.has.resource, org, options.Find().SetProjection(bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}), func(_ *reader, page []record.Resource) error {
 		for _, d := range page {
-			if d.Values.Form != s.form.name {
+			if d.Values.Form != s.form.Name {
 				continue
 			}
 			v, err := s.valuesOf(d)
 			if err != nil {
 				return err
 			}
-			if !v.equal(d.Values) {
+			if !v.Equal(d.Values) {
 				wrong++
 			}
 		}
 		return nil
-	}, func(d resourceDoc) string { return d.Key })
+	}, func(d record.Resource) string { return d.Key })
 	if err == nil && wrong > 0 {
 		err = fmt.Errorf("%d records of the organization %s are searched by values that they do not have; restore a backup", wrong, org)
 	}
@@ -181,9 +183,9 @@ func (s *Store) settledKeys(ctx context.Context) (settledKeys, error) {
 		return nil, err
 	}
 	all := settledKeys{}
-	for _, one := range l.all {
-		if one.Form == formKeys && one.State == "" {
-			all[one.Kind] = append(all[one.Kind], one.prefix())
+	for _, one := range l.All {
+		if one.Form == record.FormKeys && one.State == "" {
+			all[one.Kind] = append(all[one.Kind], one.Prefix())
 		}
 	}
 	return all, nil
@@ -194,14 +196,14 @@ func (k settledKeys) has(kind, value string) bool {
 }
 
 // claim reports whether a claim is of one of them.
-func (k settledKeys) claim(c claimDoc) bool {
+func (k settledKeys) claim(c record.Claim) bool {
 	_, rest, _ := strings.Cut(c.Key, "/")
 	kind, value, _ := strings.Cut(rest, "/")
 	return k.has(kind, value)
 }
 
 // of lists the unique values of a resource.
-func (k settledKeys) of(d resourceDoc) []string {
+func (k settledKeys) of(d record.Resource) []string {
 	return slices.DeleteFunc(slices.Clone(d.Unique), func(value string) bool { return !k.has(d.Kind, value) })
 }
 
@@ -214,7 +216,7 @@ func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org dir
 	for after := ""; ; {
 		var page []T
 		err := s.View(ctx, func(r directory.Reader) error {
-			in, within := r.(*reader), below(escaped.Replace(string(org)))
+			in, within := r.(*reader), record.Within(org)
 			within[0].Value = cmp.Or(after, within[0].Value.(string))
 			cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, what, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
 			if err == nil {

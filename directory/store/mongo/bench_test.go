@@ -17,6 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -58,7 +60,7 @@ type program struct {
 	*testing.B
 	*Store
 	org  directory.OrgID
-	kind *kind
+	kind *record.Kind
 	made atomic.Int64
 	ids  sync.Map // number to id
 }
@@ -85,21 +87,21 @@ func (p *program) run(b *testing.B, op func(ctx context.Context, r *rand.Rand) e
 }
 
 // user is a person of the size that the load generator sends.
-func (p *program) user(n int64, id string, version scim.Version) resourceDoc {
+func (p *program) user(n int64, id string, version scim.Version) record.Resource {
 	body := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":"ext-%d","userName":"first.last.%d@corp.example.com","name":{"formatted":"First Last","familyName":"Last%d","givenName":"First"},"displayName":"First Last %d","nickName":"fl","title":"Engineer","userType":"Employee","preferredLanguage":"en","locale":"en-US","timezone":"Europe/Paris","active":true,"emails":[{"value":"first.last.%d@corp.example.com","type":"work","primary":true},{"value":"first%d@home.example.net","type":"home"}],"phoneNumbers":[{"value":"+1 555 0100","type":"work"},{"value":"+1 555 0101","type":"mobile"}],"addresses":[{"streetAddress":"1 Main Street","locality":"Springfield","region":"IL","postalCode":"62701","country":"US","type":"work"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"%d","costCenter":"4130","organization":"Corp","division":"R&D","department":"Engineering"}}`, n, n, n%5000, n, n, n, n)
-	r, _, err := scim.Decode(p.kind.rt, []byte(body), scim.Tolerant)
+	r, _, err := scim.Decode(p.kind.Type, []byte(body), scim.Tolerant)
 	if err != nil {
 		panic(err)
 	}
 	r.ID, r.Version, r.Created, r.Modified = id, version, time.Now(), time.Now()
-	return p.lists.Load().of[p.kind.rt].document(p.org, r)
+	return p.lists.Load().Of[p.kind.Type].Document(p.org, r)
 }
 
 // write is a transaction with a resource, its event and a slot of the guard.
 func (p *program) write(ctx context.Context, r *rand.Rand, id string, resource func(context.Context) error) error {
 	for {
 		err := p.once(ctx, r, id, resource)
-		if !labelled(err, transientLabel) {
+		if !failure.Labelled(err, failure.Transient) {
 			return err
 		}
 	}
@@ -125,7 +127,7 @@ func (p *program) once(ctx context.Context, r *rand.Rand, id string, resource fu
 		_, err = p.has.event.InsertOne(in, event)
 	}
 	if err == nil {
-		_, err = p.has.guard.UpdateOne(in, bson.D{{Key: "_id", Value: slotKey(p.org, r.IntN(slots))}, {Key: "o", Value: string(p.org)}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + p.form.name, Value: 1}, {Key: "c.User", Value: 1}}}})
+		_, err = p.has.guard.UpdateOne(in, bson.D{{Key: "_id", Value: slotKey(p.org, r.IntN(slots))}, {Key: "o", Value: string(p.org)}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + p.form.Name, Value: 1}, {Key: "c.User", Value: 1}}}})
 	}
 	if err != nil {
 		_ = sess.AbortTransaction(ctx)
@@ -141,7 +143,7 @@ func (p *program) create(ctx context.Context, r *rand.Rand) error {
 	err := p.write(ctx, r, id, func(ctx context.Context) error {
 		var claims []any
 		for _, value := range doc.Unique {
-			claims = append(claims, claimDoc{key(p.org, doc.Kind, value), doc.Org, id})
+			claims = append(claims, record.Claim{Key: record.Key(p.org, doc.Kind, value), Org: doc.Org, ID: id})
 		}
 		if _, err := p.has.claim.InsertMany(ctx, claims); err != nil {
 			return err
@@ -174,12 +176,12 @@ func (p *program) patch(ctx context.Context, r *rand.Rand) error {
 
 func (p *program) get(ctx context.Context, r *rand.Rand) error {
 	_, id := p.any(r)
-	var d resourceDoc
-	return p.has.resource.FindOne(ctx, bson.D{{Key: "_id", Value: key(p.org, id)}, {Key: "o", Value: string(p.org)}}).Decode(&d)
+	var d record.Resource
+	return p.has.resource.FindOne(ctx, bson.D{{Key: "_id", Value: record.Key(p.org, id)}, {Key: "o", Value: string(p.org)}}).Decode(&d)
 }
 
 func (p *program) filter(ctx context.Context, r *rand.Rand) error {
 	n, _ := p.any(r)
-	var d resourceDoc
-	return p.has.resource.FindOne(ctx, bson.D{{Key: "o", Value: string(p.org)}, {Key: "k", Value: "User"}, {Key: "t", Value: "userName" + separator + fmt.Sprintf("first.last.%d@corp.example.com", n+1)}}).Decode(&d)
+	var d record.Resource
+	return p.has.resource.FindOne(ctx, bson.D{{Key: "o", Value: string(p.org)}, {Key: "k", Value: "User"}, {Key: "t", Value: "userName" + record.Separator + fmt.Sprintf("first.last.%d@corp.example.com", n+1)}}).Decode(&d)
 }

@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -12,24 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
-
-// claimDoc is a unique value that a resource has; its _id is the organization, the
-// type, the path and the key. It is a document of its own, and not an entry in a
-// unique index, so that the resources of one organization may lie on several shards.
-type claimDoc struct {
-	Key string `bson:"_id"`
-	Org string `bson:"o"`
-	ID  string `bson:"i"` // of the resource
-}
-
-// claims are the keys of unique values.
-func claims(org directory.OrgID, kind string, values []string) (keys []string) {
-	for _, v := range values {
-		keys = append(keys, key(org, kind, v))
-	}
-	return keys
-}
 
 // gives are the writes by which a resource gives up unique values: some, and all of
 // attributes that this program does not know, of which what it writes has none. Until
@@ -38,19 +21,13 @@ func gives(org directory.OrgID, kind, id string, values, unknown []string) (mode
 	of := func(which any) bson.D {
 		return bson.D{{Key: "_id", Value: which}, {Key: "o", Value: string(org)}, {Key: "i", Value: id}}
 	}
-	for _, claim := range claims(org, kind, values) {
+	for _, claim := range record.Claims(org, kind, values) {
 		models = append(models, driver.NewDeleteOneModel().SetFilter(of(claim)))
 	}
 	for _, prefix := range unknown {
-		models = append(models, driver.NewDeleteManyModel().SetFilter(of(claimsOf(org, kind, prefix, ""))))
+		models = append(models, driver.NewDeleteManyModel().SetFilter(of(record.ClaimRange(org, kind, prefix, ""))))
 	}
 	return models
-}
-
-// claimsOf is the range of the claims whose values begin with a prefix, behind one.
-func claimsOf(org directory.OrgID, kind, prefix, after string) bson.D {
-	first := key(org, kind, prefix)
-	return bson.D{{Key: "$gt", Value: cmp.Or(after, first)}, {Key: "$lt", Value: strings.TrimSuffix(first, separator) + afterSeparator}}
 }
 
 // sendClaims gives up the unique values that resources had and takes those that they
@@ -62,7 +39,7 @@ func (t *tx) sendClaims(ctx context.Context) error {
 		give = append(give, gives(directory.OrgID(w.doc.Org), w.doc.Kind, w.doc.ID, lost, w.unknown)...)
 		for _, value := range w.takes {
 			if !slices.Contains(w.had, value) {
-				models = append(models, driver.NewInsertOneModel().SetDocument(claimDoc{key(directory.OrgID(w.doc.Org), w.doc.Kind, value), w.doc.Org, w.doc.ID}))
+				models = append(models, driver.NewInsertOneModel().SetDocument(record.Claim{Key: record.Key(directory.OrgID(w.doc.Org), w.doc.Kind, value), Org: w.doc.Org, ID: w.doc.ID}))
 			}
 		}
 	}
@@ -81,16 +58,16 @@ func (t *tx) sendClaims(ctx context.Context) error {
 	}
 	for _, e := range bulk.WriteErrors {
 		if m, ok := models[e.Index].(*driver.InsertOneModel); ok {
-			return taken(m.Document.(claimDoc))
+			return taken(m.Document.(record.Claim))
 		}
 	}
 	return t.fault(err)
 }
 
 // taken is the refusal of a unique value.
-func taken(c claimDoc) error {
+func taken(c record.Claim) error {
 	_, rest, _ := strings.Cut(c.Key, "/")
 	_, rest, _ = strings.Cut(rest, "/")
-	path, _, _ := strings.Cut(rest, separator)
+	path, _, _ := strings.Cut(rest, record.Separator)
 	return &directory.UniqueError{Path: path, Detail: "The " + path + " is already in use; choose a different value."}
 }

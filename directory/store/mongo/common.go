@@ -1,8 +1,6 @@
 package mongo
 
 import (
-	"strconv"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/usher-scim/usher/scim"
@@ -26,7 +24,7 @@ func (s *search) compareCommon(n *filter.Leaf, l lowered) (lowered, bool) {
 	case n.Attr == scim.ID:
 		cond, ok = textCondition("i", n)
 	case n.Attr == scim.MetaResourceType:
-		if !fulfils(n, s.k.rt.Name) {
+		if !fulfils(n, s.k.Type.Name) {
 			cond = nobody
 		}
 	case n.Attr == scim.MetaCreated:
@@ -49,17 +47,17 @@ func fulfils(n *filter.Leaf, text string) bool {
 
 // schemasCondition asks for the extensions that a resource has.
 func (s *search) schemasCondition(n *filter.Leaf) bson.E {
-	if fulfils(n, s.k.rt.Schema.ID) {
+	if fulfils(n, s.k.Type.Schema.ID) {
 		return everyone
 	}
 	var any bson.A
-	for _, e := range s.k.rt.Extensions {
+	for _, e := range s.k.Type.Extensions {
 		switch {
 		case !fulfils(n, e.Schema.ID):
 		case e.Required:
 			return everyone
 		default:
-			any = append(any, strconv.Itoa(s.store.form.numbers[e.Schema.ID])+separator)
+			any = append(any, s.store.form.Extension(e.Schema.ID))
 		}
 	}
 	if len(any) == 0 {

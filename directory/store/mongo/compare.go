@@ -6,31 +6,36 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
 
+// conditions are those on the values that records keep in a form.
+type conditions struct{ *record.Form }
+
 // compare lowers a comparison that no index helps with: the server looks at the values
 // of every resource of the type. false for memberships, which are not in the resource.
 func (s *search) compare(n *filter.Leaf) (lowered, bool) {
-	l := lowered{exact: true, hint: indexOrder, cost: eachOne}
-	a, form := n.Attr, s.store.form
+	l := lowered{exact: true, hint: index.Order, cost: eachOne}
+	a, form := n.Attr, conditions{s.store.form}
 	switch {
 	case s.element || !s.values || a.Edge || a.Parent() != nil && a.Parent().Edge:
 		return l, false
 	case a.Schema() == nil && a != scim.ExternalID:
 		return s.compareCommon(n, l)
 	case a.Type == scim.Complex && a.MultiValued: // only pr is asked of complex attributes
-		l.cond = s.within(bson.E{Key: "e.p", Value: form.paths[a]})
+		l.cond = s.within(bson.E{Key: "e.p", Value: form.Path(a)})
 	case a.Type == scim.Complex:
-		l.cond = s.within(bson.E{Key: "a", Value: form.prefix(a)})
+		l.cond = s.within(bson.E{Key: "a", Value: form.Prefix(a)})
 	default:
 		term := form.condition(n)
 		if term == nil {
 			return l, false
 		}
 		l.cond = s.within(bson.E{Key: "a", Value: term})
-		if inElement(a) {
+		if record.InElement(a) {
 			l.cond = s.within(form.some(a.Parent(), bson.E{Key: "s", Value: term}))
 		}
 	}
@@ -39,17 +44,17 @@ func (s *search) compare(n *filter.Leaf) (lowered, bool) {
 }
 
 // some asks for an element of an attribute.
-func (f *form) some(a *scim.Attribute, cond bson.E) bson.E {
-	return bson.E{Key: "e", Value: bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "p", Value: f.paths[a]}, cond}}}}
+func (f conditions) some(a *scim.Attribute, cond bson.E) bson.E {
+	return bson.E{Key: "e", Value: bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "p", Value: f.Path(a)}, cond}}}}
 }
 
 // condition is what one value of a record must fulfil; nil when it cannot be said.
 // Keys of unique values are not among them.
-func (f *form) condition(n *filter.Leaf) any {
+func (f conditions) condition(n *filter.Leaf) any {
 	if n.Op == filter.Equal && n.Attr.Uniqueness != scim.NotUnique {
 		return nil
 	}
-	term, _ := termCondition(f.prefix(n.Attr), n)
+	term, _ := termCondition(f.Prefix(n.Attr), n)
 	return term
 }
 
@@ -65,11 +70,11 @@ func (s *search) elements(ctx context.Context, n *filter.Element) (lowered, bool
 	if err != nil || !s.values || n.Attr.Edge {
 		return narrow, narrowed, err
 	}
-	cond, ok := s.store.form.element(n.Attr, n.Inner)
+	cond, ok := conditions{s.store.form}.element(n.Attr, n.Inner)
 	if !ok {
 		return narrow, narrowed, nil
 	}
-	l := lowered{cond: s.within(s.store.form.some(n.Attr, bson.E{Key: "$and", Value: bson.A{cond}})), exact: true, hint: indexOrder, cost: eachOne, values: true}
+	l := lowered{cond: s.within(conditions{s.store.form}.some(n.Attr, bson.E{Key: "$and", Value: bson.A{cond}})), exact: true, hint: index.Order, cost: eachOne, values: true}
 	if narrowed && narrow.cost < eachOne {
 		l.cond, l.hint, l.cost = bson.D{{Key: "$and", Value: bson.A{narrow.cond, l.cond}}}, narrow.hint, narrow.cost
 	}
@@ -109,7 +114,7 @@ func ownOnly(of *scim.Attribute, n filter.Node) bool {
 
 // element is what an element as it is kept must fulfil; false when that cannot
 // be said.
-func (f *form) element(of *scim.Attribute, n filter.Node) (bson.D, bool) {
+func (f conditions) element(of *scim.Attribute, n filter.Node) (bson.D, bool) {
 	switch n := n.(type) {
 	case *filter.Leaf:
 		return f.elementLeaf(of, n)
@@ -124,7 +129,7 @@ func (f *form) element(of *scim.Attribute, n filter.Node) (bson.D, bool) {
 	return nil, false
 }
 
-func (f *form) elements(of *scim.Attribute, join string, parts []filter.Node) (bson.D, bool) {
+func (f conditions) elements(of *scim.Attribute, join string, parts []filter.Node) (bson.D, bool) {
 	all := bson.A{}
 	for _, p := range parts {
 		cond, ok := f.element(of, p)
@@ -136,7 +141,7 @@ func (f *form) elements(of *scim.Attribute, join string, parts []filter.Node) (b
 	return bson.D{{Key: join, Value: all}}, true
 }
 
-func (f *form) elementLeaf(of *scim.Attribute, n *filter.Leaf) (bson.D, bool) {
+func (f conditions) elementLeaf(of *scim.Attribute, n *filter.Leaf) (bson.D, bool) {
 	if n.Attr.Parent() != of {
 		return nil, false
 	}

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -25,7 +26,7 @@ type documentDoc struct {
 }
 
 func documentKey(org directory.OrgID, kind directory.Kind, id string) string {
-	return key(org, string(kind), id)
+	return record.Key(org, string(kind), id)
 }
 
 func documentOf(key string, d directory.Document) documentDoc {

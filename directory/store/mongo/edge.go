@@ -11,17 +11,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
-
-// edgeDoc is one membership; its _id is the organization, the group and the member.
-type edgeDoc struct {
-	Key    string `bson:"_id"`
-	Org    string `bson:"o"`
-	Group  string `bson:"g"`
-	Member string `bson:"m"`
-	Kind   string `bson:"mk"` // of the member
-}
 
 // settled sends queued memberships before they are read.
 func (r *reader) settled(ctx context.Context, org directory.OrgID) error {
@@ -35,7 +27,7 @@ func (r *reader) settled(ctx context.Context, org directory.OrgID) error {
 }
 
 // edges reads memberships.
-func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []edgeDoc, err error) {
+func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []record.Edge, err error) {
 	cursor, err := r.store.has.edge.Find(r.in(ctx), filter, options.Find().SetSort(bson.D{{Key: sort, Value: 1}}).SetBatchSize(10_000))
 	if err == nil {
 		err = cursor.All(r.in(ctx), &all)
@@ -47,11 +39,11 @@ func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []e
 // was not, the groups need not be looked up. Who becomes a member for the first time
 // loses the mark in the same transaction, which so conflicts with whoever writes the
 // record meanwhile.
-func (r *reader) saw(org directory.OrgID, d resourceDoc) { r.free[key(org, d.ID)] = d.Free }
+func (r *reader) saw(org directory.OrgID, d record.Resource) { r.free[record.Key(org, d.ID)] = d.Free }
 
 // membersOf is the condition for the members of a group.
 func membersOf(group directory.Ref) bson.D {
-	return bson.D{{Key: "_id", Value: below(key(group.Org, group.ID))}, {Key: "o", Value: string(group.Org)}}
+	return bson.D{{Key: "_id", Value: record.Below(record.Key(group.Org, group.ID))}, {Key: "o", Value: string(group.Org)}}
 }
 
 // Members walks the members of a group in the order in which they were created.
@@ -61,14 +53,14 @@ func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[dir
 			yield(directory.Member{}, err)
 			return
 		}
-		cursor, err := r.store.has.edge.Find(r.in(ctx), membersOf(group), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(only("m", "mk")).SetBatchSize(5_000))
+		cursor, err := r.store.has.edge.Find(r.in(ctx), membersOf(group), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(record.Only("m", "mk")).SetBatchSize(5_000))
 		if err != nil {
 			yield(directory.Member{}, r.fault(err))
 			return
 		}
 		defer func() { _ = cursor.Close(r.in(ctx)) }() // nothing is lost with it
 		for cursor.Next(r.in(ctx)) {
-			var e edgeDoc
+			var e record.Edge
 			if err := cursor.Decode(&e); err != nil {
 				yield(directory.Member{}, err)
 				return
@@ -92,7 +84,7 @@ func (r *reader) Linked(ctx context.Context, group directory.Ref, ids []string) 
 	ask := bson.A{}
 	for _, id := range ids {
 		if isID(id) {
-			ask = append(ask, key(group.Org, group.ID, id))
+			ask = append(ask, record.Key(group.Org, group.ID, id))
 		}
 	}
 	if len(ask) == 0 {
@@ -110,7 +102,7 @@ func (r *reader) Groups(ctx context.Context, org directory.OrgID, ids []string) 
 	if err := r.settled(ctx, org); err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return r.free[key(org, id)] })
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return r.free[record.Key(org, id)] })
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -132,7 +124,7 @@ func (r *reader) Groups(ctx context.Context, org directory.OrgID, ids []string) 
 }
 
 // groupNames reads what the groups of some memberships are called.
-func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []edgeDoc) (map[string]string, error) {
+func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []record.Edge) (map[string]string, error) {
 	names, ask := map[string]string{}, bson.A{}
 	name := func(id string, body []byte) error {
 		var group struct {
@@ -144,7 +136,7 @@ func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []ed
 	}
 	seen := map[string]bool{}
 	for _, e := range edges {
-		k := key(org, e.Group)
+		k := record.Key(org, e.Group)
 		if seen[k] {
 			continue
 		}
@@ -163,8 +155,8 @@ func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []ed
 		return names, nil
 	}
 	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
-		options.Find().SetProjection(only("i", "b")).SetBatchSize(10_000))
-	var all []resourceDoc
+		options.Find().SetProjection(record.Only("i", "b")).SetBatchSize(10_000))
+	var all []record.Resource
 	if err == nil {
 		err = cursor.All(r.in(ctx), &all)
 	}
@@ -214,19 +206,19 @@ func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelt
 	}
 	var gone bson.A
 	for _, id := range d.Remove {
-		gone = append(gone, key(group.Org, group.ID, id))
+		gone = append(gone, record.Key(group.Org, group.ID, id))
 	}
 	if len(gone) > 0 {
 		t.queue.edges = append(t.queue.edges, driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}, {Key: "o", Value: string(group.Org)}}))
 	}
 	first := bson.A{}
 	for _, m := range add {
-		k := key(group.Org, m.ID)
+		k := record.Key(group.Org, m.ID)
 		if free, seen := t.free[k]; free || !seen {
 			first = append(first, k)
 			t.free[k] = false
 		}
-		e := edgeDoc{key(group.Org, group.ID, m.ID), string(group.Org), group.ID, m.ID, m.Type}
+		e := record.Edge{Key: record.Key(group.Org, group.ID, m.ID), Org: string(group.Org), Group: group.ID, Member: m.ID, Kind: m.Type}
 		t.queue.edges = append(t.queue.edges, driver.NewUpdateOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: e.Key}, {Key: "o", Value: e.Org}}).
 			SetUpdate(bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "g", Value: e.Group}, {Key: "m", Value: e.Member}, {Key: "mk", Value: e.Kind}}}}))
 	}
@@ -270,7 +262,7 @@ func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, id string) erro
 	}
 	groups := bson.A{}
 	for _, e := range in {
-		groups = append(groups, key(org, e.Group))
+		groups = append(groups, record.Key(org, e.Group))
 	}
 	if len(groups) > 0 {
 		if _, err := t.store.has.resource.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: groups}}}, {Key: "o", Value: string(org)}},
@@ -280,7 +272,7 @@ func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, id string) erro
 	}
 	_, err = t.store.has.edge.BulkWrite(t.in(ctx), []driver.WriteModel{
 		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}}),
-		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: below(key(org, id))}, {Key: "o", Value: string(org)}}),
+		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: record.Below(record.Key(org, id))}, {Key: "o", Value: string(org)}}),
 	})
 	return t.fault(err)
 }

@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // eventDoc is an event as it is kept: the record of the audit, and the message of
@@ -43,7 +45,7 @@ func eventDocument(e directory.Event) (eventDoc, error) {
 		about = append(about, ownOf(e.Actor.Connection))
 	}
 	for _, effect := range e.Effects {
-		if effect.Value != "" && !slices.Contains(about, effect.Value) && !strings.Contains(effect.Value, separator) {
+		if effect.Value != "" && !slices.Contains(about, effect.Value) && !strings.Contains(effect.Value, record.Separator) {
 			about = append(about, effect.Value)
 		}
 	}
@@ -52,7 +54,7 @@ func eventDocument(e directory.Event) (eventDoc, error) {
 
 // ownOf stands, among what an event is about, for the client that is its actor. No id
 // has the separator in it.
-func ownOf(c directory.ConnectionID) string { return "client" + separator + string(c) }
+func ownOf(c directory.ConnectionID) string { return "client" + record.Separator + string(c) }
 
 // placeOf is where an event stands in the audit: the time in milliseconds and, below
 // it, the 12 bits that order the ids of one millisecond. There is no counter, which
@@ -122,7 +124,7 @@ func (s *Store) events(ctx context.Context, filter bson.D, limit int) (all []eve
 	if err == nil {
 		err = cursor.All(ctx, &all)
 	}
-	return all, busy(err)
+	return all, failure.Busy(err)
 }
 
 // Event finds one event.
@@ -133,7 +135,7 @@ func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e di
 		return e, directory.ErrNotFound
 	}
 	if err != nil {
-		return e, busy(err)
+		return e, failure.Busy(err)
 	}
 	return e, json.Unmarshal(d.Data, &e)
 }

@@ -9,6 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // Find answers a query. Where the server's answer is exact it also sorts and pages;
@@ -54,7 +56,7 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page,
 
 // plan is what the server is asked, and the name of how the query is answered.
 func (s *search) plan(ctx context.Context, q directory.Query) (l lowered, plan string, err error) {
-	all := lowered{cond: s.within(), hint: indexOrder, exact: q.Filter == nil, cost: eachOne}
+	all := lowered{cond: s.within(), hint: index.Order, exact: q.Filter == nil, cost: eachOne}
 	if q.Filter == nil {
 		s.values, err = s.known(ctx)
 		return all, "all", err
@@ -92,7 +94,7 @@ func (s *search) list(ctx context.Context, q directory.Query) (p directory.Page,
 	if err != nil {
 		return p, err
 	}
-	p.Total = int(g.resources(s.k.rt.Name))
+	p.Total = int(g.resources(s.k.Type.Name))
 	if q.Count == 0 {
 		return p, nil
 	}
@@ -100,7 +102,7 @@ func (s *search) list(ctx context.Context, q directory.Query) (p directory.Page,
 		p.Prior = p.Total > 0
 		return p, nil
 	}
-	return s.page(ctx, q, lowered{cond: s.within(), hint: indexOrder}, p)
+	return s.page(ctx, q, lowered{cond: s.within(), hint: index.Order}, p)
 }
 
 // exactPage lets the server count and page.
@@ -135,7 +137,7 @@ func (s *search) count(ctx context.Context, l lowered) (int, error) {
 // page reads one page in the order of creation, which is that of the ids.
 func (s *search) page(ctx context.Context, q directory.Query, l lowered, p directory.Page) (directory.Page, error) {
 	cond, way := l.cond, 1
-	o := options.Find().SetProjection(bare).SetLimit(int64(q.Count) + 1).SetBatchSize(int32(q.Count) + 1)
+	o := options.Find().SetProjection(record.Bare).SetLimit(int64(q.Count) + 1).SetBatchSize(int32(q.Count) + 1)
 	switch {
 	case q.Before != nil:
 		way = -1
@@ -151,7 +153,7 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 		o.SetHint(l.hint)
 	}
 	cursor, err := s.store.has.resource.Find(s.in(ctx), cond, o.SetSort(bson.D{{Key: "i", Value: way}}))
-	var docs []resourceDoc
+	var docs []record.Resource
 	if err == nil {
 		err = cursor.All(s.in(ctx), &docs)
 	}
@@ -168,7 +170,7 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 	}
 	for _, d := range docs {
 		s.saw(q.Org, d)
-		p.Resources = append(p.Resources, s.k.resource(d))
+		p.Resources = append(p.Resources, d.Of(s.k.Type))
 	}
 	if n := len(docs); n > 0 {
 		p.First, p.Last = position("", docs[0].ID), position("", docs[n-1].ID)
@@ -177,9 +179,11 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 }
 
 // position is a place in a list: the id, then the sort key.
-func position(key, id string) directory.Position { return directory.Position(id + separator + key) }
+func position(key, id string) directory.Position {
+	return directory.Position(id + record.Separator + key)
+}
 
 func place(p directory.Position) (key, id string) {
-	id, key, _ = strings.Cut(string(p), separator)
+	id, key, _ = strings.Cut(string(p), record.Separator)
 	return key, id
 }

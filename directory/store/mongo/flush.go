@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -138,14 +139,14 @@ func (t *tx) refused(err error) error {
 }
 
 // sendDelete removes a resource at once, and gives up its unique values.
-func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, is *kept) error {
-	models := gives(org, before.Type.Name, before.ID, is.claims(before), is.unknown)
+func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, is *record.Kept) error {
+	models := gives(org, before.Type.Name, before.ID, is.Claims(before), is.Unknown)
 	if len(models) > 0 {
 		if _, err := t.store.has.claim.BulkWrite(t.in(ctx), models); err != nil {
 			return t.fault(err)
 		}
 	}
-	result, err := t.store.has.resource.DeleteOne(t.in(ctx), at(key(org, before.ID), org, before.Version))
+	result, err := t.store.has.resource.DeleteOne(t.in(ctx), at(record.Key(org, before.ID), org, before.Version))
 	if err == nil && result.DeletedCount == 0 {
 		err = directory.ErrVersion
 	}

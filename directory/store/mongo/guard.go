@@ -10,6 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // Transactions of MongoDB see a snapshot and conflict when they write the same
@@ -47,8 +49,8 @@ type guards struct {
 	slots  []guardDoc
 	kinds  map[directory.Kind]bool
 	server map[directory.Kind]bool // kinds of server-wide documents
-	lists  *lists
-	form   *form
+	lists  *record.Lists
+	form   *record.Form
 	until  int64 // somebody asks to wait until then
 
 	lease   int // the slot that this transaction writes
@@ -66,9 +68,9 @@ type change struct {
 
 func slotKey(org directory.OrgID, slot int) string {
 	if slot == markSlot {
-		return key(org, "wait")
+		return record.Key(org, "wait")
 	}
-	return key(org, fmt.Sprintf("%02d", slot))
+	return record.Key(org, fmt.Sprintf("%02d", slot))
 }
 
 // width is how many slots an organization has; the server has one.
@@ -149,7 +151,7 @@ func (g *guards) resources(kind string) (n int64) {
 // program's form, since all records had them.
 func (g *guards) foreign() (n int64) {
 	for _, s := range g.slots {
-		n += s.Writes - s.Known[g.form.name]
+		n += s.Writes - s.Known[g.form.Name]
 	}
 	return n
 }
@@ -172,7 +174,7 @@ func (g *guards) changed(slot int, path string) {
 // models are the writes that bring the slots up to date. The number n changes in
 // every case, since a write that changes nothing conflicts with nothing.
 func (g *guards) models() (all []driver.WriteModel) {
-	bump := bson.E{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + g.form.name, Value: 1}}}
+	bump := bson.E{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}, {Key: "y." + g.form.Name, Value: 1}}}
 	if g.whole {
 		ids := bson.A{}
 		for i := range g.slots {
@@ -254,7 +256,7 @@ func (s *Store) seed(ctx context.Context) error {
 	if driver.IsDuplicateKeyError(err) {
 		return nil
 	}
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // markFor is how long others wait for a change that needs all the slots.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -72,12 +74,33 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.adopt(ctx)
 }
 
+// furnish makes the collections and indexes that are missing. Nothing is changed that
+// is there, so servers may work meanwhile. Building an index of much data takes its
+// time, which the time for other questions does not bound.
+func (s *Store) furnish(ctx context.Context) error {
+	for _, c := range s.has.all() {
+		if err := index.Ensure(ctx, s.db(), c.Name()); err != nil {
+			return err
+		}
+	}
+	lacks, err := index.Missing(ctx, s.db())
+	if err != nil {
+		return err
+	}
+	long, cancel := context.WithTimeout(ctx, s.opts.BuildTimeout)
+	defer cancel()
+	if err := index.Build(long, s.db(), lacks, s.opts.OnBuild); err != nil {
+		return err
+	}
+	return s.seed(ctx)
+}
+
 func (s *Store) layout(ctx context.Context) (at layoutDoc, err error) {
 	err = s.has.state.FindOne(ctx, bson.D{{Key: "_id", Value: layoutID}, {Key: "o", Value: ""}}).Decode(&at)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return at, nil
 	}
-	return at, busy(err)
+	return at, failure.Busy(err)
 }
 
 // empty reports whether nothing was ever kept in the database. Several processes
@@ -90,7 +113,7 @@ func (s *Store) empty(ctx context.Context, at layoutDoc) (bool, error) {
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return true, nil
 	}
-	return false, busy(err)
+	return false, failure.Busy(err)
 }
 
 // remember writes down the layout, unless a newer program has.
@@ -100,16 +123,16 @@ func (s *Store) remember(ctx context.Context) error {
 	if driver.IsDuplicateKeyError(err) {
 		return nil // another process has this moment
 	}
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // complete fails when indexes are missing.
 func (s *Store) complete(ctx context.Context) error {
-	lacks, err := s.missing(ctx)
+	lacks, err := index.Missing(ctx, s.db())
 	if err != nil || len(lacks) == 0 {
 		return err
 	}
-	return incompleteError{fmt.Sprintf("the database %s lacks indexes that Usher needs (%s); run usher migrate, also while servers run", s.db().Name(), namesOf(lacks))}
+	return incompleteError{fmt.Sprintf("the database %s lacks indexes that Usher needs (%s); run usher migrate, also while servers run", s.db().Name(), index.Names(lacks))}
 }
 
 // incompleteError says that the database lacks something, and not that it cannot be asked.

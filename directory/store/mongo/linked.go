@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -32,7 +33,7 @@ func (s *search) linked(ctx context.Context, n *filter.Leaf) (lowered, bool, err
 	}
 	ids := bson.A{}
 	for _, id := range all {
-		ids = append(ids, key(s.org, id))
+		ids = append(ids, record.Key(s.org, id))
 	}
 	return lowered{cond: s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}), exact: true, hint: "_id_", cost: 1}, true, nil
 }
@@ -58,7 +59,7 @@ func (s *search) insiders(ctx context.Context, group string) (ids []string, ok b
 				continue
 			}
 			found[e.Member] = true
-			if e.Kind == s.k.rt.Name {
+			if e.Kind == s.k.Type.Name {
 				ids = append(ids, e.Member)
 			} else {
 				groups = append(groups, e.Member)
@@ -69,9 +70,9 @@ func (s *search) insiders(ctx context.Context, group string) (ids []string, ok b
 }
 
 // someOf are at most so many memberships of a group.
-func (s *search) someOf(ctx context.Context, group string, most int) (all []edgeDoc, err error) {
-	cursor, err := s.store.has.edge.Find(s.in(ctx), bson.D{{Key: "_id", Value: below(key(s.org, group))}, {Key: "o", Value: string(s.org)}},
-		options.Find().SetProjection(only("m", "mk")).SetLimit(int64(most)).SetBatchSize(int32(most)))
+func (s *search) someOf(ctx context.Context, group string, most int) (all []record.Edge, err error) {
+	cursor, err := s.store.has.edge.Find(s.in(ctx), bson.D{{Key: "_id", Value: record.Below(record.Key(s.org, group))}, {Key: "o", Value: string(s.org)}},
+		options.Find().SetProjection(record.Only("m", "mk")).SetLimit(int64(most)).SetBatchSize(int32(most)))
 	if err == nil {
 		err = cursor.All(s.in(ctx), &all)
 	}

@@ -10,6 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -56,7 +58,7 @@ func (s *search) not(ctx context.Context, n filter.Node) (lowered, bool, error) 
 		return lowered{}, false, err
 	}
 	cost := max(6, min(l.cost, eachOne))
-	return lowered{cond: s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), exact: true, hint: indexOrder, cost: cost, values: l.values}, true, nil
+	return lowered{cond: s.within(bson.E{Key: "$nor", Value: bson.A{l.cond}}), exact: true, hint: index.Order, cost: cost, values: l.values}, true, nil
 }
 
 // and joins the parts that can be lowered. The index of the cheapest is asked.
@@ -99,7 +101,7 @@ func (s *search) or(ctx context.Context, parts filter.Or) (lowered, bool, error)
 		conds = append(conds, l.cond)
 	}
 	if out.cost >= eachOne {
-		out.hint = indexOrder
+		out.hint = index.Order
 	}
 	out.cond = bson.D{{Key: "$or", Value: conds}}
 	return out, true, nil
@@ -108,7 +110,7 @@ func (s *search) or(ctx context.Context, parts filter.Or) (lowered, bool, error)
 // within is a condition on the resources of the type that is searched. Every leaf
 // names the organization and the type, so that each can be answered by an index.
 func (s *search) within(more ...bson.E) bson.D {
-	return append(bson.D{{Key: "o", Value: string(s.org)}, {Key: "k", Value: s.k.rt.Name}}, more...)
+	return append(bson.D{{Key: "o", Value: string(s.org)}, {Key: "k", Value: s.k.Type.Name}}, more...)
 }
 
 // leaf lowers one comparison.
@@ -119,15 +121,15 @@ func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error
 		return s.not(ctx, &equal)
 	}
 	if n.Attr == scim.ID && n.Op == filter.Equal {
-		return lowered{cond: s.within(bson.E{Key: "_id", Value: key(s.org, n.Key)}), exact: true, hint: "_id_"}, true, nil
+		return lowered{cond: s.within(bson.E{Key: "_id", Value: record.Key(s.org, n.Key)}), exact: true, hint: "_id_"}, true, nil
 	}
 	if n.Op == filter.Equal && edgeEnd(n.Attr) {
 		return s.linked(ctx, n)
 	}
-	if prefix, unique := s.k.unique[n.Attr]; unique && n.Op == filter.Equal {
-		return lowered{cond: s.within(bson.E{Key: "u", Value: prefix + n.Key}), exact: true, hint: indexKeys}, true, nil
+	if prefix, unique := s.k.Unique[n.Attr]; unique && n.Op == filter.Equal {
+		return lowered{cond: s.within(bson.E{Key: "u", Value: prefix + n.Key}), exact: true, hint: index.Keys}, true, nil
 	}
-	prefix, indexed := s.k.indexed[n.Attr]
+	prefix, indexed := s.k.Indexed[n.Attr]
 	if !indexed {
 		l, ok := s.compare(n)
 		return l, ok, nil
@@ -136,12 +138,12 @@ func (s *search) leaf(ctx context.Context, n *filter.Leaf) (lowered, bool, error
 	if term == nil {
 		return lowered{}, false, nil
 	}
-	return lowered{cond: s.within(bson.E{Key: "t", Value: term}), exact: true, hint: indexTerms, cost: cost}, true, nil
+	return lowered{cond: s.within(bson.E{Key: "t", Value: term}), exact: true, hint: index.Terms, cost: cost}, true, nil
 }
 
 // termCondition is what one value must fulfil; nil when it cannot be said.
 func termCondition(path string, n *filter.Leaf) (cond any, cost int) {
-	end := strings.TrimSuffix(path, separator) + afterSeparator
+	end := strings.TrimSuffix(path, record.Separator) + record.AfterSeparator
 	between := func(low, from, high, to string) any {
 		return bson.D{{Key: "$elemMatch", Value: bson.D{{Key: low, Value: from}, {Key: high, Value: to}}}}
 	}
@@ -203,13 +205,13 @@ func prefixEnd(prefix string) string {
 		}
 		return prefix + string(r)
 	}
-	return afterSeparator
+	return record.AfterSeparator
 }
 
 // search is one query under way.
 type search struct {
 	*reader
-	k       *kind
+	k       *record.Kind
 	org     directory.OrgID
 	element bool // the node is about one element of an attribute
 	values  bool // records have their values in this program's form

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -33,19 +34,19 @@ func (s *search) order(a *scim.Attribute) (order, bool) {
 	if a.Schema() == nil && a != scim.ExternalID || a.Type == scim.Complex || a.Edge || a.Parent() != nil && a.Parent().Edge {
 		return order{}, false
 	}
-	prefix, by := s.store.form.prefix(a), any(nil)
-	if unique, ok := s.k.unique[a]; ok {
+	prefix, by := s.store.form.Prefix(a), any(nil)
+	if unique, ok := s.k.Unique[a]; ok {
 		prefix, by = unique, firstOf("$u", unique)
-	} else if indexed, ok := s.k.indexed[a]; ok && !inElement(a) {
+	} else if indexed, ok := s.k.Indexed[a]; ok && !record.InElement(a) {
 		prefix, by = indexed, firstOf("$t", indexed)
 	} else if !s.values || a.Uniqueness != scim.NotUnique {
 		return order{}, false
-	} else if inElement(a) {
-		by = s.store.form.firstElement(a)
+	} else if record.InElement(a) {
+		by = conditions{s.store.form}.firstElement(a)
 	} else {
 		by = firstOf("$a", prefix)
 	}
-	last := strings.TrimSuffix(prefix, separator) + afterSeparator
+	last := strings.TrimSuffix(prefix, record.Separator) + record.AfterSeparator
 	return order{
 		by: bson.D{{Key: "$ifNull", Value: bson.A{by, last}}},
 		key: func(key string) any {
@@ -68,7 +69,7 @@ func milliseconds(key string) any {
 
 // begins are the texts of a list that begin with a path and the separator.
 func begins(list any, prefix string) bson.D {
-	from, below := bson.D{{Key: "$literal", Value: prefix}}, bson.D{{Key: "$literal", Value: strings.TrimSuffix(prefix, separator) + afterSeparator}}
+	from, below := bson.D{{Key: "$literal", Value: prefix}}, bson.D{{Key: "$literal", Value: strings.TrimSuffix(prefix, record.Separator) + record.AfterSeparator}}
 	return bson.D{{Key: "$filter", Value: bson.D{
 		{Key: "input", Value: bson.D{{Key: "$ifNull", Value: bson.A{list, bson.A{}}}}},
 		{Key: "cond", Value: bson.D{{Key: "$and", Value: bson.A{
@@ -83,12 +84,12 @@ func firstOf(list any, prefix string) bson.D {
 }
 
 // firstElement is the value of the primary element, or else the first value.
-func (f *form) firstElement(a *scim.Attribute) bson.D {
-	value := func(element string) bson.D { return firstOf(element+".s", f.prefix(a)) }
+func (f conditions) firstElement(a *scim.Attribute) bson.D {
+	value := func(element string) bson.D { return firstOf(element+".s", f.Prefix(a)) }
 	own := func(cond ...any) bson.D {
 		return bson.D{{Key: "$filter", Value: bson.D{
 			{Key: "input", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$e", bson.A{}}}}},
-			{Key: "cond", Value: bson.D{{Key: "$and", Value: append(bson.A{bson.D{{Key: "$eq", Value: bson.A{"$$this.p", bson.D{{Key: "$literal", Value: f.paths[a.Parent()]}}}}}}, cond...)}}},
+			{Key: "cond", Value: bson.D{{Key: "$and", Value: append(bson.A{bson.D{{Key: "$eq", Value: bson.A{"$$this.p", bson.D{{Key: "$literal", Value: f.Path(a.Parent())}}}}}}, cond...)}}},
 		}}}
 	}
 	first := bson.D{{Key: "$first", Value: bson.D{{Key: "$filter", Value: bson.D{
@@ -99,7 +100,7 @@ func (f *form) firstElement(a *scim.Attribute) bson.D {
 	if !ok {
 		return first
 	}
-	primary := bson.D{{Key: "$first", Value: own(bson.D{{Key: "$in", Value: bson.A{bson.D{{Key: "$literal", Value: f.prefix(flag) + "true"}}, bson.D{{Key: "$ifNull", Value: bson.A{"$$this.s", bson.A{}}}}}}})}}
+	primary := bson.D{{Key: "$first", Value: own(bson.D{{Key: "$in", Value: bson.A{bson.D{{Key: "$literal", Value: f.Prefix(flag) + "true"}}, bson.D{{Key: "$ifNull", Value: bson.A{"$$this.s", bson.A{}}}}}}})}}
 	return bson.D{{Key: "$ifNull", Value: bson.A{
 		bson.D{{Key: "$let", Value: bson.D{{Key: "vars", Value: bson.D{{Key: "primary", Value: primary}}}, {Key: "in", Value: value("$$primary")}}}},
 		first,
@@ -143,7 +144,7 @@ func (s *search) total(ctx context.Context, q directory.Query, l lowered) (int, 
 	if err != nil {
 		return 0, err
 	}
-	return int(g.resources(s.k.rt.Name)), nil
+	return int(g.resources(s.k.Type.Name)), nil
 }
 
 // sorted are the ids of a page and one more, in the direction in which it is read.

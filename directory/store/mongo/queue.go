@@ -4,6 +4,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -21,7 +22,7 @@ type queue struct {
 // resourceWrite puts one resource in place of a version, 0 for none.
 type resourceWrite struct {
 	key string
-	doc resourceDoc
+	doc record.Resource
 	res *scim.Resource
 	was scim.Version
 	// Unique values that it takes, those that the version it was had, and where those

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // Programs of a version before keep no values of records for the server to compare, and
@@ -63,21 +64,21 @@ func (s *Store) foreign(ctx context.Context, org directory.OrgID) (n int64, err 
 // rewrite goes through the next records and returns how many there were. It is a change
 // in this program's form as any other, so who refreshes in another form sees it.
 func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing) (n int, err error) {
-	within, kinds, last := below(escaped.Replace(string(org))), bson.A{}, to.after
+	within, kinds, last := record.Within(org), bson.A{}, to.after
 	if to.after != "" {
 		within[0].Value = to.after
 	}
 	for rt := range s.kinds {
 		kinds = append(kinds, rt.Name)
 	}
-	which := bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}, {Key: "k", Value: bson.D{{Key: "$in", Value: kinds}}}, {Key: "q", Value: bson.D{{Key: "$ne", Value: s.form.name}}}}
+	which := bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}, {Key: "k", Value: bson.D{{Key: "$in", Value: kinds}}}, {Key: "q", Value: bson.D{{Key: "$ne", Value: s.form.Name}}}}
 	err = s.Update(ctx, func(dir directory.Tx) error {
 		t := dir.(*tx)
 		if err := t.begin(ctx, org); err != nil {
 			return err
 		}
-		cursor, err := s.has.resource.Find(t.in(ctx), which, options.Find().SetProjection(bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
-		var docs []resourceDoc
+		cursor, err := s.has.resource.Find(t.in(ctx), which, options.Find().SetProjection(record.Bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
+		var docs []record.Resource
 		if err == nil {
 			err = cursor.All(t.in(ctx), &docs)
 		}
@@ -94,7 +95,7 @@ func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing
 }
 
 // revalue writes the values of records anew.
-func (t *tx) revalue(ctx context.Context, docs []resourceDoc) error {
+func (t *tx) revalue(ctx context.Context, docs []record.Resource) error {
 	var writes []driver.WriteModel
 	for _, d := range docs {
 		v, err := t.store.valuesOf(d)
@@ -109,21 +110,21 @@ func (t *tx) revalue(ctx context.Context, docs []resourceDoc) error {
 }
 
 // valuesOf are the values of what is kept.
-func (s *Store) valuesOf(d resourceDoc) (values, error) {
+func (s *Store) valuesOf(d record.Resource) (record.Values, error) {
 	rt, ok := s.opts.Registry.Type(d.Kind)
 	if !ok {
-		return values{}, fmt.Errorf("the store was opened without the resource type %s", d.Kind)
+		return record.Values{}, fmt.Errorf("the store was opened without the resource type %s", d.Kind)
 	}
-	r := (&kind{rt: rt}).resource(d)
+	r := d.Of(rt)
 	if err := r.Load(); err != nil {
-		return values{}, err
+		return record.Values{}, err
 	}
-	return s.form.values(r), nil
+	return s.form.Values(r), nil
 }
 
 // acknowledge says that all changes are known, unless there were more in other forms.
 func (s *Store) acknowledge(ctx context.Context, org directory.OrgID, foreign int64) error {
-	return (&job{Store: s}).alone(ctx, org, func(t *tx, _ *lists) error {
+	return (&job{Store: s}).alone(ctx, org, func(t *tx, _ *record.Lists) error {
 		g, err := t.guards(ctx, org)
 		if err != nil || g.foreign() != foreign {
 			return err
@@ -133,7 +134,7 @@ func (s *Store) acknowledge(ctx context.Context, org directory.OrgID, foreign in
 			ids = append(ids, slotKey(org, i))
 		}
 		_, err = s.has.guard.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}},
-			driver.Pipeline{bson.D{{Key: "$unset", Value: "y"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "y", Value: bson.D{{Key: s.form.name, Value: "$n"}}}}}}})
+			driver.Pipeline{bson.D{{Key: "$unset", Value: "y"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "y", Value: bson.D{{Key: s.form.Name, Value: "$n"}}}}}}})
 		return t.fault(err)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
 
 // jsonDoc is something that is kept as JSON.
@@ -30,7 +31,7 @@ func one[T any](ctx context.Context, c *driver.Collection, id string) (v T, err 
 		return v, directory.ErrNotFound
 	}
 	if err != nil {
-		return v, busy(err)
+		return v, failure.Busy(err)
 	}
 	return v, json.Unmarshal(d.Data, &v)
 }
@@ -43,7 +44,7 @@ func many[T any](ctx context.Context, c *driver.Collection, filter, sort bson.D)
 		err = cursor.All(ctx, &docs)
 	}
 	if err != nil {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	for _, d := range docs {
 		var v T
@@ -76,7 +77,7 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 	}
 	sess, err := s.client.StartSession()
 	if err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
 	_, err = sess.WithTransaction(ctx, func(ctx context.Context) (any, error) {
@@ -88,7 +89,7 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 	if driver.IsDuplicateKeyError(err) {
 		return directory.ErrExists
 	}
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // Connection reads one connection.
@@ -112,7 +113,7 @@ func (s *Store) PutConnection(ctx context.Context, c directory.Connection) error
 		return err
 	}
 	_, err = s.has.connection.ReplaceOne(ctx, bson.D{{Key: "_id", Value: string(c.ID)}}, jsonDoc{string(c.ID), string(c.Org), data}, options.Replace().SetUpsert(true))
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // tokenDoc is a token. What only ever moves forward has fields of its own, so that
@@ -148,7 +149,7 @@ func (s *Store) Token(ctx context.Context, id string) (t directory.Token, err er
 		return t, directory.ErrNotFound
 	}
 	if err != nil {
-		return t, busy(err)
+		return t, failure.Busy(err)
 	}
 	return d.token()
 }
@@ -165,7 +166,7 @@ func (s *Store) Tokens(ctx context.Context, c directory.ConnectionID) (all []dir
 		err = cursor.All(ctx, &docs)
 	}
 	if err != nil {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	for _, d := range docs {
 		t, err := d.token()
@@ -194,7 +195,7 @@ func (s *Store) PutToken(ctx context.Context, t directory.Token) error {
 		update = append(update, bson.E{Key: "$min", Value: bson.D{{Key: "revoked", Value: t.Revoked.UnixNano()}}})
 	}
 	_, err = s.has.token.UpdateOne(ctx, bson.D{{Key: "_id", Value: t.ID}}, update, options.UpdateOne().SetUpsert(true))
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // TouchTokens records when tokens were last used.
@@ -207,5 +208,5 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) erro
 		return nil
 	}
 	_, err := s.has.token.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	return busy(err)
+	return failure.Busy(err)
 }

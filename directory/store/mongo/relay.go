@@ -14,6 +14,9 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/outbox"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // The outbox is the events that have a due time. A lease puts it off, so that what
@@ -33,11 +36,11 @@ const looked = 20_000
 func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []outbox.Envelope, err error) {
 	sess, err := s.client.StartSession()
 	if err != nil {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
 	if err := sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot())); err != nil {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	in := driver.NewSessionContext(ctx, sess)
 	docs, err := s.claim(in, n, ttl)
@@ -46,14 +49,14 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 	} else {
 		err = errors.Join(err, sess.AbortTransaction(context.WithoutCancel(ctx)))
 	}
-	if labelled(err, transientLabel) {
+	if failure.Labelled(err, failure.Transient) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	for _, d := range docs {
-		e := outbox.Envelope{Key: key(directory.OrgID(d.Org), d.ID), Tries: d.Tries}
+		e := outbox.Envelope{Key: record.Key(directory.OrgID(d.Org), d.ID), Tries: d.Tries}
 		if err := json.Unmarshal(d.Data, &e.Event); err != nil {
 			return nil, err
 		}
@@ -65,7 +68,7 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 // claim finds the events and puts off their due time, in a transaction that writes
 // the one document of the relay: so two cannot each take a part of what is due.
 func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc, error) {
-	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
+	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +88,7 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 			behind[of] = true
 			continue
 		}
-		docs, keys = append(docs, d), append(keys, key(directory.OrgID(d.Org), d.ID))
+		docs, keys = append(docs, d), append(keys, record.Key(directory.OrgID(d.Org), d.ID))
 	}
 	if err := cursor.Err(); err != nil || len(docs) == 0 {
 		return nil, err
@@ -102,7 +105,7 @@ func (s *Store) stamp(ctx context.Context, keys []string, update bson.D) error {
 	var models []driver.WriteModel
 	ids, orgs := map[directory.OrgID]bson.A{}, []directory.OrgID{}
 	for _, k := range keys {
-		org, id := parted(k)
+		org, id := record.Parted(k)
 		if ids[org] == nil {
 			orgs = append(orgs, org)
 		}
@@ -120,15 +123,15 @@ func (s *Store) stamp(ctx context.Context, keys []string, update bson.D) error {
 
 // Ack forgets delivered envelopes.
 func (s *Store) Ack(ctx context.Context, keys ...string) error {
-	return busy(s.stamp(ctx, keys, bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}}))
+	return failure.Busy(s.stamp(ctx, keys, bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}}))
 }
 
 // Retry makes an envelope due at a later time, unless it was delivered meanwhile.
 func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
-	org, id := parted(key)
+	org, id := record.Parted(key)
 	_, err := s.has.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}, pending()},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: at.UnixMilli()}}}, {Key: "$inc", Value: bson.D{{Key: "tries", Value: 1}}}, {Key: "$unset", Value: bson.D{{Key: "lease", Value: ""}}}})
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // lag remembers how many envelopes there were: counting millions takes time.
@@ -142,18 +145,18 @@ type lag struct {
 // fifty times as old as counting takes.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	var first eventDoc
-	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(indexPending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
+	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return 0, 0, nil
 	}
 	if err != nil {
-		return 0, 0, busy(err)
+		return 0, 0, failure.Busy(err)
 	}
 	s.lag.mu.Lock()
 	defer s.lag.mu.Unlock()
 	if began := time.Now(); began.After(s.lag.again) {
-		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(indexPending)); err != nil {
-			return 0, 0, busy(err)
+		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(index.Pending)); err != nil {
+			return 0, 0, failure.Busy(err)
 		}
 		s.lag.again = time.Now().Add(50 * time.Since(began))
 	}

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // Listings are made beside running servers. First the database says that they are to
@@ -38,21 +39,21 @@ func (s *Store) relist(ctx context.Context, empty bool) error {
 
 // propose writes down what the configuration wants. Of an empty database it is there of
 // all resources at once.
-func (s *Store) propose(ctx context.Context, empty bool) (*lists, error) {
+func (s *Store) propose(ctx context.Context, empty bool) (*record.Lists, error) {
 	for {
 		have, err := s.readLists(ctx)
 		if err != nil {
 			return nil, err
 		}
-		next := have.toward(s.opts.Registry)
-		if empty && have.text == "" {
-			next = wanted(s.opts.Registry)
+		next := have.Toward(s.opts.Registry)
+		if empty && have.Text == "" {
+			next = record.Wanted(s.opts.Registry)
 		}
-		if have.text != "" && slices.Equal(next, have.all) {
+		if have.Text != "" && slices.Equal(next, have.All) {
 			return have, nil
 		}
 		if swapped, err := s.swap(ctx, have, next); swapped || err != nil {
-			return newLists("", next, s.opts.Registry, s.form), err
+			return record.NewLists("", next, s.opts.Registry, s.form), err
 		}
 	}
 }
@@ -60,19 +61,19 @@ func (s *Store) propose(ctx context.Context, empty bool) (*lists, error) {
 // job is what is to be done of the listings.
 type job struct {
 	*Store
-	build, give []listing
+	build, give []record.Listing
 	twice       directory.Duplicates
-	shared      []listing // of build, whose values are not unique
+	shared      []record.Listing // of build, whose values are not unique
 }
 
 // job is all that is to be given up, and what this program's configuration needs built.
-func (s *Store) job(l *lists) *job {
-	j, want := &job{Store: s}, wanted(s.opts.Registry)
-	for _, one := range l.all {
+func (s *Store) job(l *record.Lists) *job {
+	j, want := &job{Store: s}, record.Wanted(s.opts.Registry)
+	for _, one := range l.All {
 		switch {
-		case one.State == giving:
+		case one.State == record.Giving:
 			j.give = append(j.give, one)
-		case one.State == building && slices.ContainsFunc(want, one.is):
+		case one.State == record.Building && slices.ContainsFunc(want, one.Is):
 			j.build = append(j.build, one)
 		}
 	}
@@ -102,7 +103,7 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 		for _, l := range j.build {
-			if l.Form != formKeys {
+			if l.Form != record.FormKeys {
 				continue
 			}
 			if err := j.sweep(ctx, o.ID, l); err != nil {
@@ -142,7 +143,7 @@ func (j *job) tell(ctx context.Context, orgs []directory.Organization) error {
 	return nil
 }
 
-func pathsOf(all []listing) string {
+func pathsOf(all []record.Listing) string {
 	var names []string
 	for _, l := range all {
 		names = append(names, l.Path+" of "+l.Kind)
@@ -151,7 +152,7 @@ func pathsOf(all []listing) string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
-func kindsIn(all []listing) (kinds []string) {
+func kindsIn(all []record.Listing) (kinds []string) {
 	for _, l := range all {
 		kinds = append(kinds, l.Kind)
 	}
@@ -166,13 +167,13 @@ func (j *job) end(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		next := slices.Clone(have.all)
+		next := slices.Clone(have.All)
 		for i, l := range next {
 			switch {
 			case slices.Contains(j.give, l):
-				next[i].State = free
+				next[i].State = record.Free
 			case slices.Contains(j.shared, l):
-				next[i].turn(giving)
+				next[i].TurnTo(record.Giving)
 			case slices.Contains(j.build, l):
 				next[i].State = ""
 			}
@@ -190,14 +191,14 @@ func (j *job) end(ctx context.Context) error {
 	}
 	undo := &job{Store: j.Store}
 	for _, l := range j.shared {
-		l.turn(giving)
+		l.TurnTo(record.Giving)
 		undo.give = append(undo.give, l)
 	}
 	return errors.Join(j.twice.Err(), undo.run(ctx))
 }
 
 // alone calls fn with the only transaction of an organization.
-func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *lists) error) error {
+func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *record.Lists) error) error {
 	return j.Update(ctx, func(dir directory.Tx) error {
 		t := dir.(*tx)
 		if err := t.Alone(ctx, org); err != nil {
@@ -213,13 +214,13 @@ func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *list
 }
 
 // forget removes the claims of keys that are not unique any more.
-func (j *job) forget(ctx context.Context, org directory.OrgID, l listing) error {
+func (j *job) forget(ctx context.Context, org directory.OrgID, l record.Listing) error {
 	for gone := atStep; gone == atStep; {
-		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
-			if gone = 0; !slices.Contains(lists.all, l) {
+		err := j.alone(ctx, org, func(t *tx, lists *record.Lists) error {
+			if gone = 0; !slices.Contains(lists.All, l) {
 				return nil // somebody wants them unique again
 			}
-			all, err := t.claimsIn(ctx, org, claimsOf(org, l.Kind, l.prefix(), ""))
+			all, err := t.claimsIn(ctx, org, record.ClaimRange(org, l.Kind, l.Prefix(), ""))
 			if gone = len(all); err != nil || gone == 0 {
 				return err
 			}
@@ -233,7 +234,7 @@ func (j *job) forget(ctx context.Context, org directory.OrgID, l listing) error 
 }
 
 // claimsIn reads the claims of one step.
-func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (all []claimDoc, err error) {
+func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (all []record.Claim, err error) {
 	cursor, err := t.store.has.claim.Find(t.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
@@ -243,7 +244,7 @@ func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (
 }
 
 // unclaim removes claims.
-func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []claimDoc) error {
+func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []record.Claim) error {
 	ids := bson.A{}
 	for _, c := range all {
 		ids = append(ids, c.Key)
@@ -259,7 +260,7 @@ func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []claimDoc) e
 func (j *job) list(ctx context.Context, org directory.OrgID) error {
 	for n, after := atStep, ""; n == atStep; {
 		var s step
-		err := j.alone(ctx, org, func(t *tx, l *lists) error {
+		err := j.alone(ctx, org, func(t *tx, l *record.Lists) error {
 			s = step{job: j, tx: t, org: org, lists: l, owners: map[string]string{}}
 			return s.records(ctx, after)
 		})
@@ -273,12 +274,12 @@ func (j *job) list(ctx context.Context, org directory.OrgID) error {
 }
 
 // sweep removes the claims of keys that no resource of an organization has.
-func (j *job) sweep(ctx context.Context, org directory.OrgID, l listing) error {
+func (j *job) sweep(ctx context.Context, org directory.OrgID, l record.Listing) error {
 	for n, after := atStep, ""; n == atStep; {
 		var s step
-		err := j.alone(ctx, org, func(t *tx, lists *lists) error {
+		err := j.alone(ctx, org, func(t *tx, lists *record.Lists) error {
 			s = step{job: j, tx: t, org: org, lists: lists}
-			return s.claims(ctx, claimsOf(org, l.Kind, l.prefix(), after))
+			return s.claims(ctx, record.ClaimRange(org, l.Kind, l.Prefix(), after))
 		})
 		if err != nil {
 			return err

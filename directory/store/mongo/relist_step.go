@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -17,7 +18,7 @@ type step struct {
 	*job
 	tx     *tx
 	org    directory.OrgID
-	lists  *lists
+	lists  *record.Lists
 	n      int               // resources or claims that were gone through
 	last   string            // the key of the last
 	owners map[string]string // of claims
@@ -27,7 +28,7 @@ type step struct {
 // pair is two resources that have the same value, which is to be unique.
 type pair struct {
 	org           directory.OrgID
-	kept          listed
+	kept          record.Listed
 	first, second string
 }
 
@@ -35,12 +36,12 @@ type pair struct {
 type need struct {
 	claim string
 	id    string
-	kept  listed
+	kept  record.Listed
 }
 
 // records brings up to date what is kept of the next resources.
 func (s *step) records(ctx context.Context, after string) error {
-	within := below(escaped.Replace(string(s.org)))
+	within := record.Within(s.org)
 	if after != "" {
 		within[0].Value = after
 	}
@@ -56,13 +57,13 @@ func (s *step) records(ctx context.Context, after string) error {
 		if err != nil {
 			return err
 		}
-		unique, terms := is.unique(r), is.searched(r)
+		unique, terms := is.Unique(r), is.Searched(r)
 		if !slices.Equal(unique, d.Unique) || !slices.Equal(terms, d.Terms) {
 			writes = append(writes, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: d.Key}, {Key: "o", Value: d.Org}}).SetUpdate(keep(unique, terms)))
 		}
-		for _, l := range is.keys {
-			if text := scim.Key(r.Text(l.attr)); text != "" && l.claimed() && slices.Contains(s.build, l.listing) {
-				needs = append(needs, need{key(s.org, d.Kind, l.prefix()+text), d.ID, l})
+		for _, l := range is.Keys {
+			if text := scim.Key(r.Text(l.Attr)); text != "" && l.Claimed() && slices.Contains(s.build, l.Listing) {
+				needs = append(needs, need{record.Key(s.org, d.Kind, l.Prefix()+text), d.ID, l})
 			}
 		}
 	}
@@ -75,7 +76,7 @@ func (s *step) records(ctx context.Context, after string) error {
 }
 
 // read reads resources as they are kept.
-func (s *step) read(ctx context.Context, which bson.D) (all []resourceDoc, err error) {
+func (s *step) read(ctx context.Context, which bson.D) (all []record.Resource, err error) {
 	cursor, err := s.has.resource.Find(s.tx.in(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
 		err = cursor.All(s.tx.in(ctx), &all)
@@ -84,14 +85,13 @@ func (s *step) read(ctx context.Context, which bson.D) (all []resourceDoc, err e
 }
 
 // load is the record of what is kept, and what is to be kept of it.
-func (s *step) load(d resourceDoc) (*scim.Resource, *kept, error) {
+func (s *step) load(d record.Resource) (*scim.Resource, *record.Kept, error) {
 	rt, err := s.tx.Type(d.Kind)
 	if err != nil {
 		return nil, nil, err
 	}
-	k := kind{rt: rt}
-	r := k.resource(d)
-	return r, s.lists.of[rt], r.Load()
+	r := d.Of(rt)
+	return r, s.lists.Of[rt], r.Load()
 }
 
 // keep is the update that keeps values; what is empty is not there.
@@ -139,7 +139,7 @@ func (s *step) claim(ctx context.Context, needs []need) error {
 				continue
 			}
 		}
-		writes = append(writes, driver.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: n.claim}, {Key: "o", Value: string(s.org)}}).SetUpsert(true).SetReplacement(claimDoc{n.claim, string(s.org), n.id}))
+		writes = append(writes, driver.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: n.claim}, {Key: "o", Value: string(s.org)}}).SetUpsert(true).SetReplacement(record.Claim{Key: n.claim, Org: string(s.org), ID: n.id}))
 		s.owners[n.claim] = n.id
 	}
 	if len(writes) == 0 {
@@ -159,7 +159,7 @@ func (s *step) ask(ctx context.Context, needs []need) error {
 		return nil
 	}
 	cursor, err := s.has.claim.Find(s.tx.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
-	var all []claimDoc
+	var all []record.Claim
 	if err == nil {
 		err = cursor.All(s.tx.in(ctx), &all)
 	}
@@ -171,12 +171,12 @@ func (s *step) ask(ctx context.Context, needs []need) error {
 
 // holds reports whether a resource has a value.
 func (s *step) holds(ctx context.Context, id string, n need) (bool, error) {
-	docs, err := s.read(ctx, bson.D{{Key: "_id", Value: key(s.org, id)}, {Key: "o", Value: string(s.org)}})
+	docs, err := s.read(ctx, bson.D{{Key: "_id", Value: record.Key(s.org, id)}, {Key: "o", Value: string(s.org)}})
 	if err != nil || len(docs) == 0 {
 		return false, err
 	}
 	r, is, err := s.load(docs[0])
-	return err == nil && slices.Contains(claims(s.org, docs[0].Kind, is.unique(r)), n.claim), err
+	return err == nil && slices.Contains(record.Claims(s.org, docs[0].Kind, is.Unique(r)), n.claim), err
 }
 
 // claims removes those of the next claims whose resources have no such value.
@@ -188,32 +188,32 @@ func (s *step) claims(ctx context.Context, within bson.D) error {
 	s.last = all[s.n-1].Key
 	ids := bson.A{}
 	for _, c := range all {
-		ids = append(ids, key(s.org, c.ID))
+		ids = append(ids, record.Key(s.org, c.ID))
 	}
 	docs, err := s.read(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
 	if err != nil {
 		return err
 	}
-	held := map[claimDoc]bool{}
+	held := map[record.Claim]bool{}
 	for _, d := range docs {
 		r, is, err := s.load(d)
 		if err != nil {
 			return err
 		}
-		for _, c := range claims(s.org, d.Kind, is.unique(r)) {
-			held[claimDoc{c, d.Org, d.ID}] = true
+		for _, c := range record.Claims(s.org, d.Kind, is.Unique(r)) {
+			held[record.Claim{Key: c, Org: d.Org, ID: d.ID}] = true
 		}
 	}
-	return s.tx.unclaim(ctx, s.org, slices.DeleteFunc(all, func(c claimDoc) bool { return held[c] }))
+	return s.tx.unclaim(ctx, s.org, slices.DeleteFunc(all, func(c record.Claim) bool { return held[c] }))
 }
 
 // note keeps what a step found of values that are not unique.
 func (j *job) note(pairs []pair) {
 	for _, p := range pairs {
 		rt, _ := j.opts.Registry.Type(p.kept.Kind)
-		j.twice.Add(p.org, rt, p.kept.attr, p.first, p.second)
-		if !slices.Contains(j.shared, p.kept.listing) {
-			j.shared = append(j.shared, p.kept.listing)
+		j.twice.Add(p.org, rt, p.kept.Attr, p.first, p.second)
+		if !slices.Contains(j.shared, p.kept.Listing) {
+			j.shared = append(j.shared, p.kept.Listing)
 		}
 	}
 }

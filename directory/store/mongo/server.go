@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 )
@@ -49,7 +51,7 @@ func (s *Store) check(ctx context.Context, db *driver.Database) (string, error) 
 		Version string `bson:"version"`
 	}
 	if err := db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info); err != nil {
-		return "", fmt.Errorf("ask MongoDB for its version: %w", busy(err))
+		return "", fmt.Errorf("ask MongoDB for its version: %w", failure.Busy(err))
 	}
 	return "MongoDB " + info.Version + ", " + what, s.probe(ctx)
 }
@@ -58,10 +60,10 @@ func (s *Store) check(ctx context.Context, db *driver.Database) (string, error) 
 func (s *Store) probe(ctx context.Context) error {
 	sess, err := s.client.StartSession()
 	if err != nil {
-		return fmt.Errorf("open a session: %w", busy(err))
+		return fmt.Errorf("open a session: %w", failure.Busy(err))
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
-	if err := s.ensure(ctx, "state"); err != nil {
+	if err := index.Ensure(ctx, s.db(), "state"); err != nil {
 		return err
 	}
 	if err := sess.StartTransaction(); err != nil {
@@ -72,13 +74,13 @@ func (s *Store) probe(ctx context.Context) error {
 		return fmt.Errorf("the server does not take transactions; Usher needs a MongoDB replica set, 6.0 or later: %w", err)
 	}
 	if err := sess.AbortTransaction(ctx); err != nil {
-		return fmt.Errorf("abort a transaction: %w", busy(err))
+		return fmt.Errorf("abort a transaction: %w", failure.Busy(err))
 	}
 	switch err := s.has.state.FindOne(ctx, mark).Err(); {
 	case err == nil:
 		return errFaked
 	case !errors.Is(err, driver.ErrNoDocuments):
-		return busy(err)
+		return failure.Busy(err)
 	}
 	return nil
 }

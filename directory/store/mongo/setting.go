@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
 
 // Setting reads a setting of the server.
@@ -21,13 +22,13 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return nil, directory.ErrNotFound
 	}
-	return d.Value, busy(err)
+	return d.Value, failure.Busy(err)
 }
 
 // PutSetting adds or replaces a setting.
 func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error {
 	_, err := s.has.setting.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}}, bson.D{{Key: "$set", Value: bson.D{{Key: "v", Value: value}}}}, options.UpdateOne().SetUpsert(true))
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // Settings lists the names of the settings.
@@ -42,7 +43,7 @@ func (s *Store) Settings(ctx context.Context) (names []string, err error) {
 	for _, one := range all {
 		names = append(names, one.Name)
 	}
-	return names, busy(err)
+	return names, failure.Busy(err)
 }
 
 // AddSetting keeps a setting unless there is one of that name, and returns the one
@@ -50,7 +51,7 @@ func (s *Store) Settings(ctx context.Context) (names []string, err error) {
 func (s *Store) AddSetting(ctx context.Context, name string, value []byte) ([]byte, error) {
 	_, err := s.has.setting.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}}, bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "v", Value: value}}}}, options.UpdateOne().SetUpsert(true))
 	if err != nil && !driver.IsDuplicateKeyError(err) {
-		return nil, busy(err)
+		return nil, failure.Busy(err)
 	}
 	return s.Setting(ctx, name)
 }
@@ -68,12 +69,12 @@ func (s *Store) Hold(ctx context.Context, duty string, ttl time.Duration) (bool,
 	for again := false; ; again = true {
 		result, err := s.has.state.UpdateOne(ctx, bson.D{id, org, {Key: "$expr", Value: mineOrOver}}, mine)
 		if err != nil || result.MatchedCount > 0 || again {
-			return err == nil && result.MatchedCount > 0, busy(err)
+			return err == nil && result.MatchedCount > 0, failure.Busy(err)
 		}
 		// Another has it, or nobody ever had: then it is over before it can be taken.
 		_, err = s.has.state.InsertOne(ctx, bson.D{id, org, {Key: "holder", Value: ""}, {Key: "until", Value: time.Unix(0, 0)}})
 		if err != nil && !driver.IsDuplicateKeyError(err) {
-			return false, busy(err)
+			return false, failure.Busy(err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -26,10 +27,10 @@ func (s *search) inOrder(ctx context.Context, q directory.Query) (p directory.Pa
 	if err != nil {
 		return p, err
 	}
-	if p.Total = int(g.resources(s.k.rt.Name)); q.Count == 0 {
+	if p.Total = int(g.resources(s.k.Type.Name)); q.Count == 0 {
 		return p, nil
 	}
-	first := key(s.org, s.k.rt.Name, q.SortBy.Path()+separator)
+	first := record.Key(s.org, s.k.Type.Name, q.SortBy.Path()+record.Separator)
 	all, err := s.claimsFrom(ctx, q, first)
 	if err != nil {
 		return p, err
@@ -57,8 +58,8 @@ func (s *search) inOrder(ctx context.Context, q directory.Query) (p directory.Pa
 
 // claimsFrom reads the claims of a page and one more, from where the page begins in the
 // direction in which it is read.
-func (s *search) claimsFrom(ctx context.Context, q directory.Query, first string) (all []claimDoc, err error) {
-	within := bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: strings.TrimSuffix(first, separator) + afterSeparator}}
+func (s *search) claimsFrom(ctx context.Context, q directory.Query, first string) (all []record.Claim, err error) {
+	within := bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: strings.TrimSuffix(first, record.Separator) + record.AfterSeparator}}
 	way, from := 1, q.After
 	if q.Before != nil {
 		way, from = -1, q.Before

@@ -20,6 +20,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -77,9 +79,9 @@ type Store struct {
 	has    collections
 	self   string // names this process in leases
 	server string
-	kinds  kinds // since the start
-	form   *form
-	lists  atomic.Pointer[lists]
+	kinds  record.Kinds // since the start
+	form   *record.Form
+	lists  atomic.Pointer[record.Lists]
 	gates  sync.Map // of *gate, by organization
 	lag    lag
 	health health
@@ -108,7 +110,7 @@ func (s *Store) db() *driver.Database { return s.has.state.Database() }
 // data must be complete, or be made so by Options.Migrate.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	s := &Store{opts: o.withDefaults(), self: uuid.NewString(), closed: make(chan struct{}), refreshing: map[directory.OrgID]*refreshing{}}
-	s.form = formOf(s.opts.Registry)
+	s.form = record.FormOf(s.opts.Registry)
 	yes := true
 	config := options.Client().ApplyURI(uri).SetAppName("usher").SetTimeout(s.opts.Timeout).SetServerSelectionTimeout(s.opts.Timeout).
 		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetRetryReads(true).SetRetryWrites(true).
@@ -153,7 +155,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return directory.ErrClosed
 	}
 	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	return s.whole(ctx)
 }

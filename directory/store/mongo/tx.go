@@ -10,6 +10,8 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -50,7 +52,7 @@ func (t *tx) enter(ctx context.Context, org directory.OrgID) error {
 	gate := t.store.gateOf(org)
 	lease, err := gate.enter(ctx, t.attempt.whole)
 	if err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	t.attempt.org, t.gate, t.lease, t.whole = org, gate, lease, t.attempt.whole
 	return nil
@@ -149,17 +151,17 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 		}
 	}
 	t.wrote = true
-	is := g.lists.of[k.rt]
-	w := resourceWrite{key: key(org, after.ID), doc: is.document(org, after), res: after, takes: is.claims(after)}
+	is := g.lists.Of[k.Type]
+	w := resourceWrite{key: record.Key(org, after.ID), doc: is.Document(org, after), res: after, takes: is.Claims(after)}
 	t.gives(org, w)
 	if before == nil {
-		g.countResources(k.rt.Name, 1)
+		g.countResources(k.Type.Name, 1)
 		t.free[w.key] = true
 	} else {
 		if err := before.Load(); err != nil {
 			return err
 		}
-		w.was, w.had, w.unknown = before.Version, is.claims(before), is.unknown
+		w.was, w.had, w.unknown = before.Version, is.Claims(before), is.Unknown
 	}
 	w.doc.Free = t.free[w.key]
 	if !t.queue.put(w) {
@@ -174,7 +176,7 @@ func (t *tx) Put(ctx context.Context, org directory.OrgID, before, after *scim.R
 // gives notes the unique values that are written.
 func (t *tx) gives(org directory.OrgID, w resourceWrite) {
 	for _, u := range w.takes {
-		t.given[string(org)+separator+w.doc.Kind+separator+u] = true
+		t.given[string(org)+record.Separator+w.doc.Kind+record.Separator+u] = true
 	}
 }
 
@@ -196,11 +198,11 @@ func (t *tx) Delete(ctx context.Context, org directory.OrgID, before *scim.Resou
 	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	g.countResources(k.rt.Name, -1)
+	g.countResources(k.Type.Name, -1)
 	if err := before.Load(); err != nil {
 		return err
 	}
-	if err := t.sendDelete(ctx, org, before, g.lists.of[k.rt]); err != nil {
+	if err := t.sendDelete(ctx, org, before, g.lists.Of[k.Type]); err != nil {
 		return err
 	}
 	return t.unlinkAll(ctx, org, before.ID)

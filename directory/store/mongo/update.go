@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
 
 // errAgain ends an attempt that is to be made once more.
@@ -83,11 +84,11 @@ func sleep(ctx context.Context, d time.Duration) {
 func (a *attempts) once(ctx context.Context) error {
 	sess, err := a.store.client.StartSession()
 	if err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
 	if err := sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot())); err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	t := newTx(a, sess)
 	defer t.leave()
@@ -136,7 +137,7 @@ func (a *attempts) settled(ctx context.Context, sess *driver.Session) error {
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return nil
 	}
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // abort ends a transaction that leaves nothing. The server ends it by itself when
@@ -150,7 +151,7 @@ func (a *attempts) abort(ctx context.Context, sess *driver.Session) {
 // run calls fn; a panic is its error.
 func (t *tx) run(ctx context.Context, fn func(directory.Tx) error) (err error) {
 	if err := ctx.Err(); err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -170,9 +171,9 @@ func (a *attempts) commit(ctx context.Context, sess *driver.Session, t *tx) erro
 		switch {
 		case err == nil:
 			return nil
-		case labelled(err, transientLabel) && !labelled(err, unknownLabel):
+		case failure.Labelled(err, failure.Transient) && !failure.Labelled(err, failure.Unknown):
 			return errAgain
-		case labelled(err, unknownLabel) && ctx.Err() == nil:
+		case failure.Labelled(err, failure.Unknown) && ctx.Err() == nil:
 			sleep(ctx, 10*time.Millisecond)
 			continue
 		}

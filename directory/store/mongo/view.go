@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -29,7 +30,7 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	}
 	sess, err := s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
 	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}, free: map[string]bool{}})
@@ -50,10 +51,10 @@ func (r *reader) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	if r.tx != nil && labelled(err, transientLabel) {
+	if r.tx != nil && failure.Labelled(err, failure.Transient) {
 		r.tx.conflict = true
 	}
-	return busy(err)
+	return failure.Busy(err)
 }
 
 // guards are the slots of an organization, read once. A transaction takes its slot
@@ -84,7 +85,7 @@ func (r *reader) begin(ctx context.Context, org directory.OrgID) error {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	_, err := r.guards(ctx, org)
 	return err

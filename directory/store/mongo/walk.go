@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -47,7 +48,7 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 		batch = batch[:0]
 		return err
 	}
-	o := options.Find().SetProjection(bare)
+	o := options.Find().SetProjection(record.Bare)
 	if l.hint != "" {
 		o.SetHint(l.hint)
 	}
@@ -57,12 +58,12 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 	}
 	defer func() { _ = cursor.Close(s.in(ctx)) }() // nothing is lost with it
 	for cursor.Next(s.in(ctx)) {
-		var d resourceDoc
+		var d record.Resource
 		if err := cursor.Decode(&d); err != nil {
 			return p, err
 		}
 		s.saw(q.Org, d)
-		res := s.k.resource(d)
+		res := d.Of(s.k.Type)
 		if err := res.Load(); err != nil {
 			return p, err
 		}
@@ -206,13 +207,13 @@ func (s *search) resources(ctx context.Context, rows []row) ([]*scim.Resource, e
 	ask := bson.A{}
 	for _, one := range rows {
 		if one.res == nil {
-			ask = append(ask, key(s.org, one.id))
+			ask = append(ask, record.Key(s.org, one.id))
 		}
 	}
 	read := map[string]*scim.Resource{}
 	if len(ask) > 0 {
-		cursor, err := s.store.has.resource.Find(s.in(ctx), s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}), options.Find().SetProjection(bare).SetHint("_id_"))
-		var docs []resourceDoc
+		cursor, err := s.store.has.resource.Find(s.in(ctx), s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}), options.Find().SetProjection(record.Bare).SetHint("_id_"))
+		var docs []record.Resource
 		if err == nil {
 			err = cursor.All(s.in(ctx), &docs)
 		}
@@ -221,7 +222,7 @@ func (s *search) resources(ctx context.Context, rows []row) ([]*scim.Resource, e
 		}
 		for _, d := range docs {
 			s.saw(s.org, d)
-			read[d.ID] = s.k.resource(d)
+			read[d.ID] = d.Of(s.k.Type)
 		}
 	}
 	all := make([]*scim.Resource, 0, len(rows))

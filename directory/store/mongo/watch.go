@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
 
 const (
@@ -36,14 +37,14 @@ func (s *Store) follow(ctx context.Context, changed func()) error {
 		{Key: "updateDescription.updatedFields.used", Value: bson.D{{Key: "$exists", Value: false}}},
 	}}}}, options.ChangeStream().SetMaxAwaitTime(await))
 	if err != nil {
-		return busy(err)
+		return failure.Busy(err)
 	}
 	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }()
 	for ctx.Err() == nil {
 		if stream.TryNext(ctx) {
 			changed()
 		} else if err := stream.Err(); err != nil {
-			return busy(err)
+			return failure.Busy(err)
 		}
 	}
 	return directory.ErrClosed

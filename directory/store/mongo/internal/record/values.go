@@ -1,4 +1,4 @@
-package mongo
+package record
 
 import (
 	"crypto/sha256"
@@ -16,19 +16,20 @@ import (
 // the value in its order (scim.OrderKey). An extension is a number in the path, and what
 // is in an element needs no more than its name.
 
-// values are those of one record.
-type values struct {
+// Values are those of one record.
+type Values struct {
 	Plain    []string  `bson:"a,omitempty"` // but those of elements, and the indexed ones
-	Elements []element `bson:"e,omitempty"` // of multi-valued complex attributes
+	Elements []Element `bson:"e,omitempty"` // of multi-valued complex attributes
 	Form     string    `bson:"q,omitempty"` // the form that says what is where
 }
 
-func (v values) equal(w values) bool {
-	return slices.Equal(v.Plain, w.Plain) && slices.EqualFunc(v.Elements, w.Elements, func(a, b element) bool { return a.Path == b.Path && slices.Equal(a.Values, b.Values) })
+// Equal reports whether they are the same; the form is not looked at.
+func (v Values) Equal(w Values) bool {
+	return slices.Equal(v.Plain, w.Plain) && slices.EqualFunc(v.Elements, w.Elements, func(a, b Element) bool { return a.Path == b.Path && slices.Equal(a.Values, b.Values) })
 }
 
-// element is one element of an attribute.
-type element struct {
+// Element is one element of an attribute.
+type Element struct {
 	Path   string   `bson:"p"` // of the attribute
 	Values []string `bson:"s,omitempty"`
 }
@@ -37,26 +38,26 @@ type element struct {
 // differently, as when text is folded in another way.
 const valuesVersion = 1
 
-// form is how the values of records are written. It follows from the program and its
-// configuration, so two may differ in it; what another wrote cannot be searched (see
-// refresh.go).
-type form struct {
-	name    string
+// Form is how the values of records are written. It follows from the program and its
+// configuration, so two may differ in it; what another wrote cannot be searched until
+// it is refreshed.
+type Form struct {
+	Name    string
 	paths   map[*scim.Attribute]string
 	indexed map[*scim.Attribute]bool // written as terms already
 	numbers map[string]int           // of extensions
 }
 
-// formOf is the form of a configuration.
-func formOf(reg *schemas.Registry) *form {
-	f, sum := &form{paths: map[*scim.Attribute]string{}, indexed: map[*scim.Attribute]bool{}, numbers: map[string]int{}}, sha256.New()
+// FormOf is the form of a configuration.
+func FormOf(reg *schemas.Registry) *Form {
+	f, sum := &Form{paths: map[*scim.Attribute]string{}, indexed: map[*scim.Attribute]bool{}, numbers: map[string]int{}}, sha256.New()
 	fmt.Fprintln(sum, valuesVersion)
 	for _, rt := range reg.Types {
 		if rt.ReadOnly {
 			continue // not kept as resources
 		}
 		for _, a := range rt.IndexedAttributes() {
-			if a.Type.Textual() && !inElement(a) {
+			if a.Type.Textual() && !InElement(a) {
 				f.indexed[a] = true
 			}
 		}
@@ -72,12 +73,12 @@ func formOf(reg *schemas.Registry) *form {
 		}
 		write(rt.Roots())
 	}
-	f.name = hex.EncodeToString(sum.Sum(nil)[:4])
+	f.Name = hex.EncodeToString(sum.Sum(nil)[:4])
 	return f
 }
 
 // read gives an attribute its path, and those in it.
-func (f *form) read(a *scim.Attribute, in string) {
+func (f *Form) read(a *scim.Attribute, in string) {
 	path := in + a.Name
 	if a.IsExtension() {
 		if f.numbers[a.Name] == 0 {
@@ -94,20 +95,26 @@ func (f *form) read(a *scim.Attribute, in string) {
 	}
 }
 
-// prefix is what the values of an attribute begin with.
-func (f *form) prefix(a *scim.Attribute) string { return f.paths[a] + separator }
+// Path stands for an attribute in what is kept.
+func (f *Form) Path(a *scim.Attribute) string { return f.paths[a] }
 
-// inElement reports whether the values of an attribute lie in elements of its parent.
-func inElement(a *scim.Attribute) bool { return a.Parent() != nil && a.Parent().MultiValued }
+// Extension is what a record keeps that has one, by the id of its schema.
+func (f *Form) Extension(id string) string { return strconv.Itoa(f.numbers[id]) + Separator }
 
-// values lists what a record keeps.
-func (f *form) values(r *scim.Resource) values {
-	v := values{Form: f.name}
+// Prefix is what the values of an attribute begin with.
+func (f *Form) Prefix(a *scim.Attribute) string { return f.paths[a] + Separator }
+
+// InElement reports whether the values of an attribute lie in elements of its parent.
+func InElement(a *scim.Attribute) bool { return a.Parent() != nil && a.Parent().MultiValued }
+
+// Values lists what a record keeps.
+func (f *Form) Values(r *scim.Resource) Values {
+	v := Values{Form: f.Name}
 	f.add(&v, r.Fields())
 	return v
 }
 
-func (f *form) add(to *values, fields []scim.Field) {
+func (f *Form) add(to *Values, fields []scim.Field) {
 	for _, one := range fields {
 		a := one.Attr
 		switch {
@@ -118,28 +125,28 @@ func (f *form) add(to *values, fields []scim.Field) {
 			}
 		case a.MultiValued:
 			for _, e := range one.Value.List() {
-				in := element{Path: f.paths[a]}
+				in := Element{Path: f.paths[a]}
 				for _, sub := range e.Fields() {
 					in.Values = f.appendValues(in.Values, sub)
 				}
 				to.Elements = append(to.Elements, in)
 			}
 		default:
-			to.Plain = append(to.Plain, f.prefix(a)) // tells that it is there
+			to.Plain = append(to.Plain, f.Prefix(a)) // tells that it is there
 			f.add(to, one.Value.Fields())
 		}
 	}
 }
 
 // appendValues appends the values of an attribute that is not complex.
-func (f *form) appendValues(dst []string, of scim.Field) []string {
+func (f *Form) appendValues(dst []string, of scim.Field) []string {
 	all := of.Value.List()
 	if of.Value.Kind() != scim.KindList {
 		all = []scim.Value{of.Value}
 	}
 	for _, v := range all {
 		if text, ok := scim.OrderKey(of.Attr, v); ok {
-			dst = append(dst, f.prefix(of.Attr)+text)
+			dst = append(dst, f.Prefix(of.Attr)+text)
 		}
 	}
 	return dst

@@ -1,4 +1,6 @@
-package mongo
+// Package failure says what the errors of the server and the driver mean to whoever
+// asked: what is over soon is directory.ErrBusy, and what is not is a sentence.
+package failure
 
 import (
 	"context"
@@ -14,17 +16,17 @@ import (
 
 // Labels that the server and the driver put on errors.
 const (
-	transientLabel = "TransientTransactionError"
-	unknownLabel   = "UnknownTransactionCommitResult"
+	Transient      = "TransientTransactionError"
+	Unknown        = "UnknownTransactionCommitResult"
 	retryableLabel = "RetryableWriteError"
 )
 
 // Codes of the server.
 const (
-	codeUnauthorized     = 13
-	codeNamespaceExists  = 48
-	codeOptionsConflict  = 85
-	codeKeySpecsConflict = 86
+	Unauthorized     = 13
+	NamespaceExists  = 48
+	OptionsConflict  = 85
+	KeySpecsConflict = 86
 )
 
 // noHint is what the server says of an index that a query asks for by name and that
@@ -40,15 +42,15 @@ func passes(err error) bool {
 	return errors.As(err, &server) && slices.ContainsFunc(passing, server.HasErrorCode)
 }
 
-// labelled reports whether an error carries a label.
-func labelled(err error, label string) bool {
+// Labelled reports whether an error carries a label.
+func Labelled(err error, label string) bool {
 	var e driver.LabeledError
 	return errors.As(err, &e) && e.HasErrorLabel(label)
 }
 
-// busy turns what passes by itself into directory.ErrBusy: no primary, a broken
+// Busy turns what passes by itself into directory.ErrBusy: no primary, a broken
 // connection, a time that ran out.
-func busy(err error) error {
+func Busy(err error) error {
 	var server driver.ServerError
 	switch {
 	case err == nil, errors.Is(err, directory.ErrBusy):
@@ -56,7 +58,7 @@ func busy(err error) error {
 	case errors.Is(err, driver.ErrClientDisconnected):
 		return directory.ErrClosed
 	case driver.IsTimeout(err), driver.IsNetworkError(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		passes(err), labelled(err, transientLabel), labelled(err, retryableLabel), labelled(err, unknownLabel):
+		passes(err), Labelled(err, Transient), Labelled(err, retryableLabel), Labelled(err, Unknown):
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	case errors.As(err, &server) && server.HasErrorMessage(noHint):
 		return fmt.Errorf("%w: %w", directory.ErrBusy, unhinted(err))
@@ -66,4 +68,9 @@ func busy(err error) error {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
 	return err
+}
+
+// unhinted says what it means that a query cannot have the index that it asks for.
+func unhinted(err error) error {
+	return fmt.Errorf("an index that Usher needs is not there any more; run usher migrate, also while servers run: %w", err)
 }
