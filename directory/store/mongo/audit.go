@@ -13,7 +13,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
@@ -68,12 +67,11 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 			return fmt.Errorf("the guard of the organization %s is damaged; restore a backup", org)
 		}
 		for _, k := range s.kinds {
-			of := &search{reader: in, k: k, org: org}
-			n, err := of.count(ctx, lowered{cond: of.within(), hint: index.Order})
+			n, err := s.records.Count(ctx, in, k, org)
 			if err != nil {
 				return err
 			}
-			if have := g.resources(k.Type.Name); have != int64(n) {
+			if have := g.Resources(k.Type.Name); have != int64(n) {
 				return fmt.Errorf("the total of %s of the organization %s is kept as %d, and there are %d; restore a backup", k.Type.Name, org, have, n)
 			}
 		}
@@ -218,12 +216,12 @@ func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org dir
 		err := s.View(ctx, func(r directory.Reader) error {
 			in, within := r.(*reader), record.Within(org)
 			within[0].Value = cmp.Or(after, within[0].Value.(string))
-			cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, what, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
+			cursor, err := c.Find(in.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, what, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
 			if err == nil {
-				err = cursor.All(in.in(ctx), &page)
+				err = cursor.All(in.In(ctx), &page)
 			}
 			if err != nil {
-				return in.fault(err)
+				return in.Fault(err)
 			}
 			return fn(in, page)
 		})
@@ -240,13 +238,13 @@ func byKey[T any](ctx context.Context, in *reader, c *driver.Collection, org dir
 		return nil, nil
 	}
 	var all []T
-	cursor, err := c.Find(in.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}}, lean)
+	cursor, err := c.Find(in.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}}, lean)
 	if err == nil {
-		err = cursor.All(in.in(ctx), &all)
+		err = cursor.All(in.In(ctx), &all)
 	}
 	found := make(map[string]T, len(all))
 	for _, d := range all {
 		found[keyOf(d)] = d
 	}
-	return found, in.fault(err)
+	return found, in.Fault(err)
 }

@@ -47,11 +47,11 @@ func (t *tx) sendClaims(ctx context.Context) error {
 	if len(models) == 0 {
 		return nil
 	}
-	_, err := t.store.has.claim.BulkWrite(t.in(ctx), models, options.BulkWrite().SetOrdered(true))
+	_, err := t.store.has.claim.BulkWrite(t.In(ctx), models, options.BulkWrite().SetOrdered(true))
 	var bulk driver.BulkWriteException
 	switch {
 	case !driver.IsDuplicateKeyError(err) || !errors.As(err, &bulk):
-		return t.fault(err)
+		return t.Fault(err)
 	case len(t.assumed) > 0: // what an attempt had only taken for free is looked up in the next
 		t.attempt.sure = true
 		return t.retry()
@@ -61,7 +61,7 @@ func (t *tx) sendClaims(ctx context.Context) error {
 			return taken(m.Document.(record.Claim))
 		}
 	}
-	return t.fault(err)
+	return t.Fault(err)
 }
 
 // taken is the refusal of a unique value.

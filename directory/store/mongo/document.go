@@ -76,11 +76,11 @@ func (r *reader) Document(ctx context.Context, org directory.OrgID, kind directo
 		return d, directory.ErrNotFound
 	}
 	var doc documentDoc
-	err = r.store.has.document.FindOne(r.in(ctx), bson.D{{Key: "_id", Value: documentKey(org, kind, id)}, {Key: "o", Value: string(org)}, {Key: "k", Value: string(kind)}}).Decode(&doc)
+	err = r.store.has.document.FindOne(r.In(ctx), bson.D{{Key: "_id", Value: documentKey(org, kind, id)}, {Key: "o", Value: string(org)}, {Key: "k", Value: string(kind)}}).Decode(&doc)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return d, directory.ErrNotFound
 	}
-	return doc.document(), r.fault(err)
+	return doc.document(), r.Fault(err)
 }
 
 // Documents walks the documents that a query asks for. They are read before the
@@ -117,9 +117,9 @@ func (r *reader) documents(ctx context.Context, q directory.DocumentQuery) (all 
 		cursor, err = r.byID(ctx, q)
 	}
 	if err == nil {
-		err = cursor.All(r.in(ctx), &all)
+		err = cursor.All(r.In(ctx), &all)
 	}
-	return all, r.fault(err)
+	return all, r.Fault(err)
 }
 
 // byID asks in the order of ids: for all, or those with a key.
@@ -138,7 +138,7 @@ func (r *reader) byID(ctx context.Context, q directory.DocumentQuery) (*driver.C
 	if q.Limit > 0 {
 		o.SetLimit(int64(q.Limit))
 	}
-	return r.store.has.document.Find(r.in(ctx), filter, o)
+	return r.store.has.document.Find(r.In(ctx), filter, o)
 }
 
 // inRange asks in the order of the keys that lie in a range; a document with two of
@@ -155,5 +155,5 @@ func (r *reader) inRange(ctx context.Context, q directory.DocumentQuery) (*drive
 	if q.Limit > 0 {
 		steps = append(steps, bson.D{{Key: "$limit", Value: int64(q.Limit)}})
 	}
-	return r.store.has.document.Aggregate(r.in(ctx), steps)
+	return r.store.has.document.Aggregate(r.In(ctx), steps)
 }

@@ -28,18 +28,18 @@ func (r *reader) settled(ctx context.Context, org directory.OrgID) error {
 
 // edges reads memberships.
 func (r *reader) edges(ctx context.Context, filter bson.D, sort string) (all []record.Edge, err error) {
-	cursor, err := r.store.has.edge.Find(r.in(ctx), filter, options.Find().SetSort(bson.D{{Key: sort, Value: 1}}).SetBatchSize(10_000))
+	cursor, err := r.store.has.edge.Find(r.In(ctx), filter, options.Find().SetSort(bson.D{{Key: sort, Value: 1}}).SetBatchSize(10_000))
 	if err == nil {
-		err = cursor.All(r.in(ctx), &all)
+		err = cursor.All(r.In(ctx), &all)
 	}
-	return all, r.fault(err)
+	return all, r.Fault(err)
 }
 
-// saw remembers of a record whether it was ever a member of a group: of one that
+// Saw remembers of a record whether it was ever a member of a group: of one that
 // was not, the groups need not be looked up. Who becomes a member for the first time
 // loses the mark in the same transaction, which so conflicts with whoever writes the
 // record meanwhile.
-func (r *reader) saw(org directory.OrgID, d record.Resource) { r.free[record.Key(org, d.ID)] = d.Free }
+func (r *reader) Saw(org directory.OrgID, d record.Resource) { r.free[record.Key(org, d.ID)] = d.Free }
 
 // membersOf is the condition for the members of a group.
 func membersOf(group directory.Ref) bson.D {
@@ -53,13 +53,13 @@ func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[dir
 			yield(directory.Member{}, err)
 			return
 		}
-		cursor, err := r.store.has.edge.Find(r.in(ctx), membersOf(group), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(record.Only("m", "mk")).SetBatchSize(5_000))
+		cursor, err := r.store.has.edge.Find(r.In(ctx), membersOf(group), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(record.Only("m", "mk")).SetBatchSize(5_000))
 		if err != nil {
-			yield(directory.Member{}, r.fault(err))
+			yield(directory.Member{}, r.Fault(err))
 			return
 		}
-		defer func() { _ = cursor.Close(r.in(ctx)) }() // nothing is lost with it
-		for cursor.Next(r.in(ctx)) {
+		defer func() { _ = cursor.Close(r.In(ctx)) }() // nothing is lost with it
+		for cursor.Next(r.In(ctx)) {
 			var e record.Edge
 			if err := cursor.Decode(&e); err != nil {
 				yield(directory.Member{}, err)
@@ -70,7 +70,7 @@ func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[dir
 			}
 		}
 		if err := cursor.Err(); err != nil {
-			yield(directory.Member{}, r.fault(err))
+			yield(directory.Member{}, r.Fault(err))
 		}
 	}
 }
@@ -154,18 +154,18 @@ func (r *reader) groupNames(ctx context.Context, org directory.OrgID, edges []re
 	if len(ask) == 0 {
 		return names, nil
 	}
-	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
+	cursor, err := r.store.has.resource.Find(r.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
 		options.Find().SetProjection(record.Only("i", "b")).SetBatchSize(10_000))
 	var all []record.Resource
 	if err == nil {
-		err = cursor.All(r.in(ctx), &all)
+		err = cursor.All(r.In(ctx), &all)
 	}
 	for _, d := range all {
 		if err == nil {
 			err = name(d.ID, d.Body)
 		}
 	}
-	return names, r.fault(err)
+	return names, r.Fault(err)
 }
 
 // isGroup reports whether resources of a type have members.
@@ -265,14 +265,14 @@ func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, id string) erro
 		groups = append(groups, record.Key(org, e.Group))
 	}
 	if len(groups) > 0 {
-		if _, err := t.store.has.resource.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: groups}}}, {Key: "o", Value: string(org)}},
+		if _, err := t.store.has.resource.UpdateMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: groups}}}, {Key: "o", Value: string(org)}},
 			bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}}); err != nil {
-			return t.fault(err)
+			return t.Fault(err)
 		}
 	}
-	_, err = t.store.has.edge.BulkWrite(t.in(ctx), []driver.WriteModel{
+	_, err = t.store.has.edge.BulkWrite(t.In(ctx), []driver.WriteModel{
 		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}}),
 		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: record.Below(record.Key(org, id))}, {Key: "o", Value: string(org)}}),
 	})
-	return t.fault(err)
+	return t.Fault(err)
 }

@@ -30,8 +30,8 @@ func (t *tx) finish(ctx context.Context) error {
 	if len(models) == 0 {
 		return nil
 	}
-	_, err := t.store.has.guard.BulkWrite(t.in(ctx), models)
-	return t.fault(err)
+	_, err := t.store.has.guard.BulkWrite(t.In(ctx), models)
+	return t.Fault(err)
 }
 
 // flush sends what is queued. What it comes to is the error of the change, even if
@@ -59,18 +59,18 @@ func (t *tx) send(ctx context.Context) error {
 		return err
 	}
 	if len(t.queue.joins) > 0 {
-		if _, err := t.store.has.resource.BulkWrite(t.in(ctx), t.queue.joins); err != nil {
-			return t.fault(err)
+		if _, err := t.store.has.resource.BulkWrite(t.In(ctx), t.queue.joins); err != nil {
+			return t.Fault(err)
 		}
 	}
 	if len(t.queue.edges) > 0 {
-		if _, err := t.store.has.edge.BulkWrite(t.in(ctx), t.queue.edges, options.BulkWrite().SetOrdered(true)); err != nil {
-			return t.fault(err)
+		if _, err := t.store.has.edge.BulkWrite(t.In(ctx), t.queue.edges, options.BulkWrite().SetOrdered(true)); err != nil {
+			return t.Fault(err)
 		}
 	}
 	if len(t.queue.events) > 0 {
-		if _, err := t.store.has.event.InsertMany(t.in(ctx), t.queue.events); err != nil {
-			return t.fault(err)
+		if _, err := t.store.has.event.InsertMany(t.In(ctx), t.queue.events); err != nil {
+			return t.Fault(err)
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (t *tx) bulk(ctx context.Context, c *driver.Collection, models []driver.Wri
 	if len(models) == 0 {
 		return nil
 	}
-	result, err := c.BulkWrite(t.in(ctx), models, options.BulkWrite().SetOrdered(true))
+	result, err := c.BulkWrite(t.In(ctx), models, options.BulkWrite().SetOrdered(true))
 	if err != nil {
 		return t.refused(err)
 	}
@@ -135,18 +135,18 @@ func (t *tx) refused(err error) error {
 	if driver.IsDuplicateKeyError(err) {
 		return directory.ErrVersion
 	}
-	return t.fault(err)
+	return t.Fault(err)
 }
 
 // sendDelete removes a resource at once, and gives up its unique values.
 func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.Resource, is *record.Kept) error {
 	models := gives(org, before.Type.Name, before.ID, is.Claims(before), is.Unknown)
 	if len(models) > 0 {
-		if _, err := t.store.has.claim.BulkWrite(t.in(ctx), models); err != nil {
-			return t.fault(err)
+		if _, err := t.store.has.claim.BulkWrite(t.In(ctx), models); err != nil {
+			return t.Fault(err)
 		}
 	}
-	result, err := t.store.has.resource.DeleteOne(t.in(ctx), at(record.Key(org, before.ID), org, before.Version))
+	result, err := t.store.has.resource.DeleteOne(t.In(ctx), at(record.Key(org, before.ID), org, before.Version))
 	if err == nil && result.DeletedCount == 0 {
 		err = directory.ErrVersion
 	}
@@ -154,5 +154,5 @@ func (t *tx) sendDelete(ctx context.Context, org directory.OrgID, before *scim.R
 		t.err = err
 		return err
 	}
-	return t.fault(err)
+	return t.Fault(err)
 }

@@ -138,8 +138,8 @@ func (g *guards) sum(name string) (n int64) {
 	return n
 }
 
-// resources is how many resources of a type there are.
-func (g *guards) resources(kind string) (n int64) {
+// Resources is how many resources of a type there are.
+func (g *guards) Resources(kind string) (n int64) {
 	kind = field(kind)
 	for _, s := range g.slots {
 		n += s.Counts[kind]
@@ -147,9 +147,9 @@ func (g *guards) resources(kind string) (n int64) {
 	return n
 }
 
-// foreign is how many changes there were by programs that do not write values in this
+// Foreign is how many changes there were by programs that do not write values in this
 // program's form, since all records had them.
-func (g *guards) foreign() (n int64) {
+func (g *guards) Foreign() (n int64) {
 	for _, s := range g.slots {
 		n += s.Writes - s.Known[g.form.Name]
 	}

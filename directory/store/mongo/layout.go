@@ -7,11 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
-	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 )
 
 const (

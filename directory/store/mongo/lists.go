@@ -8,10 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
-	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
 // serverSlot is where the listings are.

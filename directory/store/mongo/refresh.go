@@ -54,7 +54,7 @@ func (s *Store) foreign(ctx context.Context, org directory.OrgID) (n int64, err 
 	err = s.View(ctx, func(r directory.Reader) error {
 		g, err := r.(*reader).guards(ctx, org)
 		if err == nil {
-			n = g.foreign()
+			n = g.Foreign()
 		}
 		return err
 	})
@@ -77,13 +77,13 @@ func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing
 		if err := t.begin(ctx, org); err != nil {
 			return err
 		}
-		cursor, err := s.has.resource.Find(t.in(ctx), which, options.Find().SetProjection(record.Bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
+		cursor, err := s.has.resource.Find(t.In(ctx), which, options.Find().SetProjection(record.Bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
 		var docs []record.Resource
 		if err == nil {
-			err = cursor.All(t.in(ctx), &docs)
+			err = cursor.All(t.In(ctx), &docs)
 		}
 		if n = len(docs); err != nil || n == 0 {
-			return t.fault(err)
+			return t.Fault(err)
 		}
 		last, t.wrote = docs[n-1].Key, true
 		return t.revalue(ctx, docs)
@@ -105,8 +105,8 @@ func (t *tx) revalue(ctx context.Context, docs []record.Resource) error {
 		writes = append(writes, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: d.Key}, {Key: "o", Value: d.Org}}).
 			SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "a", Value: v.Plain}, {Key: "e", Value: v.Elements}, {Key: "q", Value: v.Form}}}}))
 	}
-	_, err := t.store.has.resource.BulkWrite(t.in(ctx), writes)
-	return t.fault(err)
+	_, err := t.store.has.resource.BulkWrite(t.In(ctx), writes)
+	return t.Fault(err)
 }
 
 // valuesOf are the values of what is kept.
@@ -126,16 +126,16 @@ func (s *Store) valuesOf(d record.Resource) (record.Values, error) {
 func (s *Store) acknowledge(ctx context.Context, org directory.OrgID, foreign int64) error {
 	return (&job{Store: s}).alone(ctx, org, func(t *tx, _ *record.Lists) error {
 		g, err := t.guards(ctx, org)
-		if err != nil || g.foreign() != foreign {
+		if err != nil || g.Foreign() != foreign {
 			return err
 		}
 		ids := bson.A{}
 		for i := range g.slots {
 			ids = append(ids, slotKey(org, i))
 		}
-		_, err = s.has.guard.UpdateMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}},
+		_, err = s.has.guard.UpdateMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}},
 			driver.Pipeline{bson.D{{Key: "$unset", Value: "y"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "y", Value: bson.D{{Key: s.form.Name, Value: "$n"}}}}}}})
-		return t.fault(err)
+		return t.Fault(err)
 	})
 }
 

@@ -128,7 +128,7 @@ func (j *job) tell(ctx context.Context, orgs []directory.Organization) error {
 			g, err := r.(*reader).guards(ctx, o.ID)
 			if err == nil {
 				for _, kind := range kindsIn(j.build) {
-					records += g.resources(kind)
+					records += g.Resources(kind)
 				}
 			}
 			return err
@@ -235,12 +235,12 @@ func (j *job) forget(ctx context.Context, org directory.OrgID, l record.Listing)
 
 // claimsIn reads the claims of one step.
 func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (all []record.Claim, err error) {
-	cursor, err := t.store.has.claim.Find(t.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
+	cursor, err := t.store.has.claim.Find(t.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
-		err = cursor.All(t.in(ctx), &all)
+		err = cursor.All(t.In(ctx), &all)
 	}
-	return all, t.fault(err)
+	return all, t.Fault(err)
 }
 
 // unclaim removes claims.
@@ -252,8 +252,8 @@ func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []record.Clai
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := t.store.has.claim.DeleteMany(t.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}})
-	return t.fault(err)
+	_, err := t.store.has.claim.DeleteMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}})
+	return t.Fault(err)
 }
 
 // list makes the listings of the resources of an organization.

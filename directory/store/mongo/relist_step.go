@@ -68,8 +68,8 @@ func (s *step) records(ctx context.Context, after string) error {
 		}
 	}
 	if len(writes) > 0 {
-		if _, err := s.has.resource.BulkWrite(s.tx.in(ctx), writes); err != nil {
-			return s.tx.fault(err)
+		if _, err := s.has.resource.BulkWrite(s.tx.In(ctx), writes); err != nil {
+			return s.tx.Fault(err)
 		}
 	}
 	return s.claim(ctx, needs)
@@ -77,11 +77,11 @@ func (s *step) records(ctx context.Context, after string) error {
 
 // read reads resources as they are kept.
 func (s *step) read(ctx context.Context, which bson.D) (all []record.Resource, err error) {
-	cursor, err := s.has.resource.Find(s.tx.in(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
+	cursor, err := s.has.resource.Find(s.tx.In(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
-		err = cursor.All(s.tx.in(ctx), &all)
+		err = cursor.All(s.tx.In(ctx), &all)
 	}
-	return all, s.tx.fault(err)
+	return all, s.tx.Fault(err)
 }
 
 // load is the record of what is kept, and what is to be kept of it.
@@ -145,8 +145,8 @@ func (s *step) claim(ctx context.Context, needs []need) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	_, err := s.has.claim.BulkWrite(s.tx.in(ctx), writes)
-	return s.tx.fault(err)
+	_, err := s.has.claim.BulkWrite(s.tx.In(ctx), writes)
+	return s.tx.Fault(err)
 }
 
 // ask finds out who has claims.
@@ -158,15 +158,15 @@ func (s *step) ask(ctx context.Context, needs []need) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	cursor, err := s.has.claim.Find(s.tx.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
+	cursor, err := s.has.claim.Find(s.tx.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
 	var all []record.Claim
 	if err == nil {
-		err = cursor.All(s.tx.in(ctx), &all)
+		err = cursor.All(s.tx.In(ctx), &all)
 	}
 	for _, c := range all {
 		s.owners[c.Key] = c.ID
 	}
-	return s.tx.fault(err)
+	return s.tx.Fault(err)
 }
 
 // holds reports whether a resource has a value.

@@ -61,15 +61,15 @@ func (r *reader) Get(ctx context.Context, ref directory.Ref) (*scim.Resource, er
 		}
 	}
 	var d record.Resource
-	err = r.store.has.resource.FindOne(r.in(ctx), bson.D{{Key: "_id", Value: record.Key(ref.Org, ref.ID)}, {Key: "o", Value: string(ref.Org)}, {Key: "k", Value: k.Type.Name}},
+	err = r.store.has.resource.FindOne(r.In(ctx), bson.D{{Key: "_id", Value: record.Key(ref.Org, ref.ID)}, {Key: "o", Value: string(ref.Org)}, {Key: "k", Value: k.Type.Name}},
 		options.FindOne().SetProjection(record.Bare)).Decode(&d)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return nil, directory.ErrNotFound
 	}
 	if err != nil {
-		return nil, r.fault(err)
+		return nil, r.Fault(err)
 	}
-	r.saw(ref.Org, d)
+	r.Saw(ref.Org, d)
 	return d.Of(k.Type), nil
 }
 
@@ -100,11 +100,11 @@ func (r *reader) Owner(ctx context.Context, u directory.UniqueKey) (string, erro
 		}
 	}
 	var d record.Claim
-	err = r.store.has.claim.FindOne(r.in(ctx), bson.D{{Key: "_id", Value: record.Key(u.Org, k.Type.Name, value)}, {Key: "o", Value: string(u.Org)}}).Decode(&d)
+	err = r.store.has.claim.FindOne(r.In(ctx), bson.D{{Key: "_id", Value: record.Key(u.Org, k.Type.Name, value)}, {Key: "o", Value: string(u.Org)}}).Decode(&d)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return "", directory.ErrNotFound
 	}
-	return d.ID, r.fault(err)
+	return d.ID, r.Fault(err)
 }
 
 // Kinds tells the types of those ids that exist.
@@ -129,17 +129,34 @@ func (r *reader) Kinds(ctx context.Context, org directory.OrgID, ids []string) (
 	if len(ask) == 0 {
 		return found, nil
 	}
-	cursor, err := r.store.has.resource.Find(r.in(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
+	cursor, err := r.store.has.resource.Find(r.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}, {Key: "o", Value: string(org)}},
 		options.Find().SetProjection(record.Only("i", "k", "f")).SetBatchSize(10_000))
 	var all []record.Resource
 	if err == nil {
-		err = cursor.All(r.in(ctx), &all)
+		err = cursor.All(r.In(ctx), &all)
 	}
 	for _, d := range all {
-		r.saw(org, d)
+		r.Saw(org, d)
 		if _, known := r.store.opts.Registry.Type(d.Kind); known {
 			found[d.ID] = d.Kind
 		}
 	}
-	return found, r.fault(err)
+	return found, r.Fault(err)
+}
+
+// Find answers a query.
+func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page, err error) {
+	k, err := r.store.kind(q.Type)
+	if err != nil {
+		return p, err
+	}
+	if err := r.settled(ctx, q.Org); err != nil {
+		return p, err
+	}
+	if r.tx != nil && len(r.tx.queue.resources) > 0 {
+		if err := r.tx.flush(ctx); err != nil {
+			return p, err
+		}
+	}
+	return r.store.records.Find(ctx, r, k, q)
 }

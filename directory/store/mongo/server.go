@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
-	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 )
 
 // Why a server is refused.

@@ -22,6 +22,7 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/search"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -74,19 +75,20 @@ func (o Options) withDefaults() Options {
 // Store is a directory.Store, directory.Registry, directory.Settings and
 // outbox.Queue over one MongoDB database. Many may work on the same one.
 type Store struct {
-	opts   Options
-	client *driver.Client
-	has    collections
-	self   string // names this process in leases
-	server string
-	kinds  record.Kinds // since the start
-	form   *record.Form
-	lists  atomic.Pointer[record.Lists]
-	gates  sync.Map // of *gate, by organization
-	lag    lag
-	health health
-	closed chan struct{}
-	once   sync.Once
+	opts    Options
+	client  *driver.Client
+	has     collections
+	self    string // names this process in leases
+	server  string
+	kinds   record.Kinds // since the start
+	form    *record.Form
+	lists   atomic.Pointer[record.Lists]
+	records *search.Records
+	gates   sync.Map // of *gate, by organization
+	lag     lag
+	health  health
+	closed  chan struct{}
+	once    sync.Once
 
 	refresh    sync.Mutex
 	refreshing map[directory.OrgID]*refreshing
@@ -125,6 +127,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 		resource: db.Collection("resource"), claim: db.Collection("claim"), edge: db.Collection("edge"), document: db.Collection("document"), event: db.Collection("event"), guard: db.Collection("guard"),
 		organization: db.Collection("organization"), connection: db.Collection("connection"), token: db.Collection("token"), setting: db.Collection("setting"), state: db.Collection("state"),
 	}
+	s.records = &search.Records{Resource: s.has.resource, Claim: s.has.claim, Edge: s.has.edge, Form: s.form, OnFind: s.opts.OnFind}
 	if s.server, err = s.check(ctx, db); err == nil {
 		err = s.prepare(ctx)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/search"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -36,18 +37,18 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	return fn(&reader{store: s, sess: sess, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}, free: map[string]bool{}})
 }
 
-// in is the context of a command of this snapshot. A command of a transaction is
+// In is the context of a command of this snapshot. A command of a transaction is
 // not given up when whoever asked is gone: the server might begin with it after it
 // was told to forget the transaction. The time that a command may take bounds it.
-func (r *reader) in(ctx context.Context) context.Context {
+func (r *reader) In(ctx context.Context) context.Context {
 	if r.tx != nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	return driver.NewSessionContext(ctx, r.sess)
 }
 
-// fault is the error of a command. In a transaction it ends the attempt.
-func (r *reader) fault(err error) error {
+// Fault is the error of a command. In a transaction it ends the attempt.
+func (r *reader) Fault(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -68,15 +69,20 @@ func (r *reader) guards(ctx context.Context, org directory.OrgID) (*guards, erro
 			return nil, err
 		}
 	}
-	g, err := r.store.readGuards(r.in(ctx), org)
+	g, err := r.store.readGuards(r.In(ctx), org)
 	if err != nil {
-		return nil, r.fault(err)
+		return nil, r.Fault(err)
 	}
 	r.read[org] = g
 	if r.tx != nil {
 		return g, r.tx.entered(ctx, g)
 	}
 	return g, nil
+}
+
+// Numbers are what is counted in the guards of an organization.
+func (r *reader) Numbers(ctx context.Context, org directory.OrgID) (search.Numbers, error) {
+	return r.guards(ctx, org)
 }
 
 // begin is called before a transaction reads or writes anything of an organization.

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
 
 // Names of indexes that queries ask for by name.

@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -52,17 +52,17 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 	if l.hint != "" {
 		o.SetHint(l.hint)
 	}
-	cursor, err := s.store.has.resource.Find(s.in(ctx), l.cond, o)
+	cursor, err := s.Resource.Find(s.In(ctx), l.cond, o)
 	if err != nil {
-		return p, s.fault(err)
+		return p, s.Fault(err)
 	}
-	defer func() { _ = cursor.Close(s.in(ctx)) }() // nothing is lost with it
-	for cursor.Next(s.in(ctx)) {
+	defer func() { _ = cursor.Close(s.In(ctx)) }() // nothing is lost with it
+	for cursor.Next(s.In(ctx)) {
 		var d record.Resource
 		if err := cursor.Decode(&d); err != nil {
 			return p, err
 		}
-		s.saw(q.Org, d)
+		s.Saw(q.Org, d)
 		res := d.Of(s.k.Type)
 		if err := res.Load(); err != nil {
 			return p, err
@@ -74,7 +74,7 @@ func (s *search) walk(ctx context.Context, q directory.Query, l lowered) (p dire
 		}
 	}
 	if err := cursor.Err(); err != nil {
-		return p, s.fault(err)
+		return p, s.Fault(err)
 	}
 	if err := judge(); err != nil {
 		return p, err
@@ -120,12 +120,12 @@ func (s *search) judge(ctx context.Context, f *filter.Filter, exact bool, batch 
 
 // foreseen answers for the groups of many resources that were read together.
 type foreseen struct {
-	*reader
+	Snapshot
 	groups map[string][]directory.Membership
 }
 
 func (s *search) memberships(ctx context.Context, batch []*scim.Resource) (directory.Memberships, error) {
-	known := foreseen{s.reader, map[string][]directory.Membership{}}
+	known := foreseen{s.Snapshot, map[string][]directory.Membership{}}
 	for ids := idsOf(batch); len(ids) > 0; {
 		found, err := s.Groups(ctx, s.org, ids)
 		if err != nil {
@@ -212,16 +212,16 @@ func (s *search) resources(ctx context.Context, rows []row) ([]*scim.Resource, e
 	}
 	read := map[string]*scim.Resource{}
 	if len(ask) > 0 {
-		cursor, err := s.store.has.resource.Find(s.in(ctx), s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}), options.Find().SetProjection(record.Bare).SetHint("_id_"))
+		cursor, err := s.Resource.Find(s.In(ctx), s.within(bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ask}}}), options.Find().SetProjection(record.Bare).SetHint("_id_"))
 		var docs []record.Resource
 		if err == nil {
-			err = cursor.All(s.in(ctx), &docs)
+			err = cursor.All(s.In(ctx), &docs)
 		}
 		if err != nil {
-			return nil, s.fault(err)
+			return nil, s.Fault(err)
 		}
 		for _, d := range docs {
-			s.saw(s.org, d)
+			s.Saw(s.org, d)
 			read[d.ID] = d.Of(s.k.Type)
 		}
 	}

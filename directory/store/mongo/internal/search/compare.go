@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type conditions struct{ *record.Form }
 // of every resource of the type. false for memberships, which are not in the resource.
 func (s *search) compare(n *filter.Leaf) (lowered, bool) {
 	l := lowered{exact: true, hint: index.Order, cost: eachOne}
-	a, form := n.Attr, conditions{s.store.form}
+	a, form := n.Attr, conditions{s.Form}
 	switch {
 	case s.element || !s.values || a.Edge || a.Parent() != nil && a.Parent().Edge:
 		return l, false
@@ -70,11 +70,11 @@ func (s *search) elements(ctx context.Context, n *filter.Element) (lowered, bool
 	if err != nil || !s.values || n.Attr.Edge {
 		return narrow, narrowed, err
 	}
-	cond, ok := conditions{s.store.form}.element(n.Attr, n.Inner)
+	cond, ok := conditions{s.Form}.element(n.Attr, n.Inner)
 	if !ok {
 		return narrow, narrowed, nil
 	}
-	l := lowered{cond: s.within(conditions{s.store.form}.some(n.Attr, bson.E{Key: "$and", Value: bson.A{cond}})), exact: true, hint: index.Order, cost: eachOne, values: true}
+	l := lowered{cond: s.within(conditions{s.Form}.some(n.Attr, bson.E{Key: "$and", Value: bson.A{cond}})), exact: true, hint: index.Order, cost: eachOne, values: true}
 	if narrowed && narrow.cost < eachOne {
 		l.cond, l.hint, l.cost = bson.D{{Key: "$and", Value: bson.A{narrow.cond, l.cond}}}, narrow.hint, narrow.cost
 	}

@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (s *search) order(a *scim.Attribute) (order, bool) {
 	if a.Schema() == nil && a != scim.ExternalID || a.Type == scim.Complex || a.Edge || a.Parent() != nil && a.Parent().Edge {
 		return order{}, false
 	}
-	prefix, by := s.store.form.Prefix(a), any(nil)
+	prefix, by := s.Form.Prefix(a), any(nil)
 	if unique, ok := s.k.Unique[a]; ok {
 		prefix, by = unique, firstOf("$u", unique)
 	} else if indexed, ok := s.k.Indexed[a]; ok && !record.InElement(a) {
@@ -42,7 +42,7 @@ func (s *search) order(a *scim.Attribute) (order, bool) {
 	} else if !s.values || a.Uniqueness != scim.NotUnique {
 		return order{}, false
 	} else if record.InElement(a) {
-		by = conditions{s.store.form}.firstElement(a)
+		by = conditions{s.Form}.firstElement(a)
 	} else {
 		by = firstOf("$a", prefix)
 	}
@@ -140,11 +140,11 @@ func (s *search) total(ctx context.Context, q directory.Query, l lowered) (int, 
 	if q.Filter != nil {
 		return s.count(ctx, l)
 	}
-	g, err := s.guards(ctx, s.org)
+	g, err := s.Numbers(ctx, s.org)
 	if err != nil {
 		return 0, err
 	}
-	return int(g.resources(s.k.Type.Name)), nil
+	return int(g.Resources(s.k.Type.Name)), nil
 }
 
 // sorted are the ids of a page and one more, in the direction in which it is read.
@@ -178,17 +178,17 @@ func (s *search) sorted(ctx context.Context, q directory.Query, l lowered, o ord
 	if l.hint != "" {
 		options.SetHint(l.hint)
 	}
-	cursor, err := s.store.has.resource.Aggregate(s.in(ctx), steps, options)
+	cursor, err := s.Resource.Aggregate(s.In(ctx), steps, options)
 	var all []struct {
 		ID string `bson:"i"`
 	}
 	if err == nil {
-		err = cursor.All(s.in(ctx), &all)
+		err = cursor.All(s.In(ctx), &all)
 	}
 	for _, one := range all {
 		rows = append(rows, row{id: one.ID})
 	}
-	return rows, s.fault(err)
+	return rows, s.Fault(err)
 }
 
 // beyond compares with what lies further on in a direction.

@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -57,7 +57,7 @@ func (s *search) schemasCondition(n *filter.Leaf) bson.E {
 		case e.Required:
 			return everyone
 		default:
-			any = append(any, s.store.form.Extension(e.Schema.ID))
+			any = append(any, s.Form.Extension(e.Schema.ID))
 		}
 	}
 	if len(any) == 0 {

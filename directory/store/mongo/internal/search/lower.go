@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/index"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
@@ -206,13 +205,4 @@ func prefixEnd(prefix string) string {
 		return prefix + string(r)
 	}
 	return record.AfterSeparator
-}
-
-// search is one query under way.
-type search struct {
-	*reader
-	k       *record.Kind
-	org     directory.OrgID
-	element bool // the node is about one element of an attribute
-	values  bool // records have their values in this program's form
 }

@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -23,11 +23,11 @@ func (s *search) everyOne(q directory.Query) bool {
 // inOrder answers such a query page by page from the keys of claims, whatever lies
 // before and behind the page.
 func (s *search) inOrder(ctx context.Context, q directory.Query) (p directory.Page, err error) {
-	g, err := s.guards(ctx, q.Org)
+	g, err := s.Numbers(ctx, q.Org)
 	if err != nil {
 		return p, err
 	}
-	if p.Total = int(g.resources(s.k.Type.Name)); q.Count == 0 {
+	if p.Total = int(g.Resources(s.k.Type.Name)); q.Count == 0 {
 		return p, nil
 	}
 	first := record.Key(s.org, s.k.Type.Name, q.SortBy.Path()+record.Separator)
@@ -80,11 +80,11 @@ func (s *search) claimsFrom(ctx context.Context, q directory.Query, first string
 			within[1] = bson.E{Key: "$lt", Value: at}
 		}
 	}
-	cursor, err := s.store.has.claim.Find(s.in(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(s.org)}}, o)
+	cursor, err := s.Claim.Find(s.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(s.org)}}, o)
 	if err == nil {
-		err = cursor.All(s.in(ctx), &all)
+		err = cursor.All(s.In(ctx), &all)
 	}
-	return all, s.fault(err)
+	return all, s.Fault(err)
 }
 
 // uniqueSortKey is the sort key of a unique value.

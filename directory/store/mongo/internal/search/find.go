@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -15,33 +15,21 @@ import (
 
 // Find answers a query. Where the server's answer is exact it also sorts and pages;
 // otherwise the candidates are read and the predicate decides about each.
-func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page, err error) {
-	k, err := r.store.kind(q.Type)
-	if err != nil {
-		return p, err
-	}
-	if err := r.settled(ctx, q.Org); err != nil {
-		return p, err
-	}
-	if r.tx != nil && len(r.tx.queue.resources) > 0 {
-		if err := r.tx.flush(ctx); err != nil {
-			return p, err
-		}
-	}
-	s := &search{reader: r, k: k, org: q.Org}
+func (r *Records) Find(ctx context.Context, in Snapshot, k *record.Kind, q directory.Query) (p directory.Page, err error) {
+	s := &search{Snapshot: in, Records: r, k: k, org: q.Org}
 	if q.Filter == nil && q.SortBy == nil {
-		r.store.opts.OnFind("list")
+		r.OnFind("list")
 		return s.list(ctx, q)
 	}
 	if s.everyOne(q) {
-		r.store.opts.OnFind("index")
+		r.OnFind("index")
 		return s.inOrder(ctx, q)
 	}
 	l, plan, err := s.plan(ctx, q)
 	if err != nil {
 		return p, err
 	}
-	r.store.opts.OnFind(plan)
+	r.OnFind(plan)
 	switch {
 	case !l.exact, q.SortBy != nil && l.cost <= 1: // few, if any
 	case q.SortBy == nil:
@@ -52,6 +40,12 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (p directory.Page,
 		}
 	}
 	return s.walk(ctx, q, l)
+}
+
+// Count is how many resources of a type there are.
+func (r *Records) Count(ctx context.Context, in Snapshot, k *record.Kind, org directory.OrgID) (int, error) {
+	s := &search{Snapshot: in, Records: r, k: k, org: org}
+	return s.count(ctx, lowered{cond: s.within(), hint: index.Order})
 }
 
 // plan is what the server is asked, and the name of how the query is answered.
@@ -83,18 +77,18 @@ func (s *search) plan(ctx context.Context, q directory.Query) (l lowered, plan s
 
 // known reports whether all records have their values in this program's form.
 func (s *search) known(ctx context.Context) (bool, error) {
-	g, err := s.guards(ctx, s.org)
-	return err == nil && g.foreign() == 0, err
+	g, err := s.Numbers(ctx, s.org)
+	return err == nil && g.Foreign() == 0, err
 }
 
 // list walks the resources of a type in the order of creation. The total is
 // counted as they come and go.
 func (s *search) list(ctx context.Context, q directory.Query) (p directory.Page, err error) {
-	g, err := s.guards(ctx, q.Org)
+	g, err := s.Numbers(ctx, q.Org)
 	if err != nil {
 		return p, err
 	}
-	p.Total = int(g.resources(s.k.Type.Name))
+	p.Total = int(g.Resources(s.k.Type.Name))
 	if q.Count == 0 {
 		return p, nil
 	}
@@ -130,8 +124,8 @@ func (s *search) count(ctx context.Context, l lowered) (int, error) {
 	if l.hint != "" {
 		o.SetHint(l.hint)
 	}
-	n, err := s.store.has.resource.CountDocuments(s.in(ctx), l.cond, o)
-	return int(n), s.fault(err)
+	n, err := s.Resource.CountDocuments(s.In(ctx), l.cond, o)
+	return int(n), s.Fault(err)
 }
 
 // page reads one page in the order of creation, which is that of the ids.
@@ -152,13 +146,13 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 	if l.hint != "" {
 		o.SetHint(l.hint)
 	}
-	cursor, err := s.store.has.resource.Find(s.in(ctx), cond, o.SetSort(bson.D{{Key: "i", Value: way}}))
+	cursor, err := s.Resource.Find(s.In(ctx), cond, o.SetSort(bson.D{{Key: "i", Value: way}}))
 	var docs []record.Resource
 	if err == nil {
-		err = cursor.All(s.in(ctx), &docs)
+		err = cursor.All(s.In(ctx), &docs)
 	}
 	if err != nil {
-		return p, s.fault(err)
+		return p, s.Fault(err)
 	}
 	further := len(docs) > q.Count
 	docs = docs[:min(len(docs), q.Count)]
@@ -169,7 +163,7 @@ func (s *search) page(ctx context.Context, q directory.Query, l lowered, p direc
 		p.More, p.Prior = further, len(docs) > 0 && (q.After != nil || q.Start > 1)
 	}
 	for _, d := range docs {
-		s.saw(q.Org, d)
+		s.Saw(q.Org, d)
 		p.Resources = append(p.Resources, d.Of(s.k.Type))
 	}
 	if n := len(docs); n > 0 {

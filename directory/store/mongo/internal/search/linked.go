@@ -1,4 +1,4 @@
-package mongo
+package search
 
 import (
 	"context"
@@ -39,11 +39,15 @@ func (s *search) linked(ctx context.Context, n *filter.Leaf) (lowered, bool, err
 }
 
 func (s *search) groupsOf(ctx context.Context, member string) (ids []string, ok bool, err error) {
-	all, err := s.edges(ctx, bson.D{{Key: "o", Value: string(s.org)}, {Key: "m", Value: member}}, "g")
+	cursor, err := s.Edge.Find(s.In(ctx), bson.D{{Key: "o", Value: string(s.org)}, {Key: "m", Value: member}}, options.Find().SetSort(bson.D{{Key: "g", Value: 1}}).SetBatchSize(10_000))
+	var all []record.Edge
+	if err == nil {
+		err = cursor.All(s.In(ctx), &all)
+	}
 	for _, e := range all {
 		ids = append(ids, e.Group)
 	}
-	return ids, len(ids) <= mostLinked, err
+	return ids, len(ids) <= mostLinked, s.Fault(err)
 }
 
 // insiders walks down from a group, which may be in itself.
@@ -71,10 +75,10 @@ func (s *search) insiders(ctx context.Context, group string) (ids []string, ok b
 
 // someOf are at most so many memberships of a group.
 func (s *search) someOf(ctx context.Context, group string, most int) (all []record.Edge, err error) {
-	cursor, err := s.store.has.edge.Find(s.in(ctx), bson.D{{Key: "_id", Value: record.Below(record.Key(s.org, group))}, {Key: "o", Value: string(s.org)}},
+	cursor, err := s.Edge.Find(s.In(ctx), bson.D{{Key: "_id", Value: record.Below(record.Key(s.org, group))}, {Key: "o", Value: string(s.org)}},
 		options.Find().SetProjection(record.Only("m", "mk")).SetLimit(int64(most)).SetBatchSize(int32(most)))
 	if err == nil {
-		err = cursor.All(s.in(ctx), &all)
+		err = cursor.All(s.In(ctx), &all)
 	}
-	return all, s.fault(err)
+	return all, s.Fault(err)
 }
