@@ -18,6 +18,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/journal"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/scim"
@@ -117,7 +118,7 @@ func (p *program) once(ctx context.Context, r *rand.Rand, id string, resource fu
 		return err
 	}
 	in := driver.NewSessionContext(ctx, sess)
-	event, err := eventDocument(directory.Event{ID: uuid.Must(uuid.NewV7()).String(), Time: time.Now(), Org: p.org, Action: "user.create", Type: "User", Resource: id, After: 1,
+	event, err := journal.EventOf(directory.Event{ID: uuid.Must(uuid.NewV7()).String(), Time: time.Now(), Org: p.org, Action: "user.create", Type: "User", Resource: id, After: 1,
 		Changed: []string{"externalId", "userName", "name", "displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone", "active", "emails", "phoneNumbers", "addresses"},
 		Effects: []directory.Effect{{Code: "seat.taken", Value: "core", Count: 1}}, Actor: directory.Actor{Kind: directory.Client, Connection: "default"}})
 	if err == nil {

@@ -250,9 +250,15 @@ func emptyGuards(org directory.OrgID) (all []any) {
 	return all
 }
 
+// guard makes the slots of a new organization.
+func (s *Store) guard(ctx context.Context, org directory.OrgID) error {
+	_, err := s.has.guard.InsertMany(ctx, emptyGuards(org))
+	return err
+}
+
 // seed makes the slot of the server itself.
 func (s *Store) seed(ctx context.Context) error {
-	_, err := s.has.guard.InsertMany(ctx, emptyGuards(""))
+	err := s.guard(ctx, "")
 	if driver.IsDuplicateKeyError(err) {
 		return nil
 	}

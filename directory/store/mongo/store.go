@@ -20,8 +20,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/journal"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/registry"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/search"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -75,6 +78,9 @@ func (o Options) withDefaults() Options {
 // Store is a directory.Store, directory.Registry, directory.Settings and
 // outbox.Queue over one MongoDB database. Many may work on the same one.
 type Store struct {
+	*events
+	*operated
+
 	opts    Options
 	client  *driver.Client
 	has     collections
@@ -85,7 +91,6 @@ type Store struct {
 	lists   atomic.Pointer[record.Lists]
 	records *search.Records
 	gates   sync.Map // of *gate, by organization
-	lag     lag
 	health  health
 	closed  chan struct{}
 	once    sync.Once
@@ -93,6 +98,19 @@ type Store struct {
 	refresh    sync.Mutex
 	refreshing map[directory.OrgID]*refreshing
 }
+
+// Parts of a store whose methods are its own.
+type (
+	events   = journal.Journal
+	operated = registry.Registry
+)
+
+var (
+	_ directory.Store    = (*Store)(nil)
+	_ directory.Registry = (*Store)(nil)
+	_ directory.Settings = (*Store)(nil)
+	_ outbox.Queue       = (*Store)(nil)
+)
 
 // collections are where everything is kept.
 type collections struct {
@@ -127,6 +145,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 		resource: db.Collection("resource"), claim: db.Collection("claim"), edge: db.Collection("edge"), document: db.Collection("document"), event: db.Collection("event"), guard: db.Collection("guard"),
 		organization: db.Collection("organization"), connection: db.Collection("connection"), token: db.Collection("token"), setting: db.Collection("setting"), state: db.Collection("state"),
 	}
+	s.events, s.operated = journal.New(db, s.self), registry.New(db, s.self, s.guard)
 	s.records = &search.Records{Resource: s.has.resource, Claim: s.has.claim, Edge: s.has.edge, Form: s.form, OnFind: s.opts.OnFind}
 	if s.server, err = s.check(ctx, db); err == nil {
 		err = s.prepare(ctx)

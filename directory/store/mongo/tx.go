@@ -11,6 +11,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/journal"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/scim"
 )
@@ -293,7 +294,7 @@ func (t *tx) append(ctx context.Context, events []directory.Event, due bool) err
 		if err := t.begin(ctx, e.Org); err != nil {
 			return err
 		}
-		doc, err := eventDocument(e)
+		doc, err := journal.EventOf(e)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,6 @@
-package mongo
+// Package registry is what operators set up: organizations, connections, tokens and
+// settings, who has which duty, and the news that credentials changed.
+package registry
 
 import (
 	"context"
@@ -15,6 +17,23 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 )
+
+// Registry is a directory.Registry and directory.Settings, and shares out the duties
+// that one process has at a time.
+type Registry struct {
+	client *driver.Client
+
+	organization, connection, token, setting, state *driver.Collection
+
+	self  string                                               // names this process in duties
+	guard func(ctx context.Context, org directory.OrgID) error // makes the guard of a new organization
+}
+
+// New is the registry in a database. It calls guard in the transaction that
+// makes a new organization.
+func New(db *driver.Database, self string, guard func(context.Context, directory.OrgID) error) *Registry {
+	return &Registry{db.Client(), db.Collection("organization"), db.Collection("connection"), db.Collection("token"), db.Collection("setting"), db.Collection("state"), self, guard}
+}
 
 // jsonDoc is something that is kept as JSON.
 type jsonDoc struct {
@@ -57,17 +76,17 @@ func many[T any](ctx context.Context, c *driver.Collection, filter, sort bson.D)
 }
 
 // Organization reads one organization.
-func (s *Store) Organization(ctx context.Context, id directory.OrgID) (directory.Organization, error) {
-	return one[directory.Organization](ctx, s.has.organization, string(id))
+func (r *Registry) Organization(ctx context.Context, id directory.OrgID) (directory.Organization, error) {
+	return one[directory.Organization](ctx, r.organization, string(id))
 }
 
 // Organizations lists all of them.
-func (s *Store) Organizations(ctx context.Context) ([]directory.Organization, error) {
-	return many[directory.Organization](ctx, s.has.organization, bson.D{}, bson.D{{Key: "_id", Value: 1}})
+func (r *Registry) Organizations(ctx context.Context) ([]directory.Organization, error) {
+	return many[directory.Organization](ctx, r.organization, bson.D{}, bson.D{{Key: "_id", Value: 1}})
 }
 
 // AddOrganization makes a new one, with its guard.
-func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) error {
+func (r *Registry) AddOrganization(ctx context.Context, o directory.Organization) error {
 	if o.ID == "" {
 		return fmt.Errorf("an organization needs an id")
 	}
@@ -75,16 +94,16 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 	if err != nil {
 		return err
 	}
-	sess, err := s.client.StartSession()
+	sess, err := r.client.StartSession()
 	if err != nil {
 		return failure.Busy(err)
 	}
 	defer sess.EndSession(context.WithoutCancel(ctx))
 	_, err = sess.WithTransaction(ctx, func(ctx context.Context) (any, error) {
-		if _, err := s.has.organization.InsertOne(ctx, jsonDoc{string(o.ID), string(o.ID), data}); err != nil {
+		if _, err := r.organization.InsertOne(ctx, jsonDoc{string(o.ID), string(o.ID), data}); err != nil {
 			return nil, err
 		}
-		return s.has.guard.InsertMany(ctx, emptyGuards(o.ID))
+		return nil, r.guard(ctx, o.ID)
 	})
 	if driver.IsDuplicateKeyError(err) {
 		return directory.ErrExists
@@ -93,26 +112,26 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 }
 
 // Connection reads one connection.
-func (s *Store) Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error) {
-	return one[directory.Connection](ctx, s.has.connection, string(id))
+func (r *Registry) Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error) {
+	return one[directory.Connection](ctx, r.connection, string(id))
 }
 
 // Connections lists those of an organization, or all.
-func (s *Store) Connections(ctx context.Context, org directory.OrgID) ([]directory.Connection, error) {
+func (r *Registry) Connections(ctx context.Context, org directory.OrgID) ([]directory.Connection, error) {
 	filter := bson.D{}
 	if org != "" {
 		filter = bson.D{{Key: "o", Value: string(org)}}
 	}
-	return many[directory.Connection](ctx, s.has.connection, filter, bson.D{{Key: "o", Value: 1}, {Key: "_id", Value: 1}})
+	return many[directory.Connection](ctx, r.connection, filter, bson.D{{Key: "o", Value: 1}, {Key: "_id", Value: 1}})
 }
 
 // PutConnection adds or replaces a connection.
-func (s *Store) PutConnection(ctx context.Context, c directory.Connection) error {
+func (r *Registry) PutConnection(ctx context.Context, c directory.Connection) error {
 	data, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	_, err = s.has.connection.ReplaceOne(ctx, bson.D{{Key: "_id", Value: string(c.ID)}}, jsonDoc{string(c.ID), string(c.Org), data}, options.Replace().SetUpsert(true))
+	_, err = r.connection.ReplaceOne(ctx, bson.D{{Key: "_id", Value: string(c.ID)}}, jsonDoc{string(c.ID), string(c.Org), data}, options.Replace().SetUpsert(true))
 	return failure.Busy(err)
 }
 
@@ -142,9 +161,9 @@ func moment(nanos int64) time.Time {
 }
 
 // Token reads one token.
-func (s *Store) Token(ctx context.Context, id string) (t directory.Token, err error) {
+func (r *Registry) Token(ctx context.Context, id string) (t directory.Token, err error) {
 	var d tokenDoc
-	err = s.has.token.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d)
+	err = r.token.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return t, directory.ErrNotFound
 	}
@@ -155,12 +174,12 @@ func (s *Store) Token(ctx context.Context, id string) (t directory.Token, err er
 }
 
 // Tokens lists those of a connection, or all, oldest first.
-func (s *Store) Tokens(ctx context.Context, c directory.ConnectionID) (all []directory.Token, err error) {
+func (r *Registry) Tokens(ctx context.Context, c directory.ConnectionID) (all []directory.Token, err error) {
 	filter := bson.D{}
 	if c != "" {
 		filter = bson.D{{Key: "c", Value: string(c)}}
 	}
-	cursor, err := s.has.token.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	cursor, err := r.token.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 	var docs []tokenDoc
 	if err == nil {
 		err = cursor.All(ctx, &docs)
@@ -180,7 +199,7 @@ func (s *Store) Tokens(ctx context.Context, c directory.ConnectionID) (all []dir
 }
 
 // PutToken adds or replaces a token. It never takes a revocation back.
-func (s *Store) PutToken(ctx context.Context, t directory.Token) error {
+func (r *Registry) PutToken(ctx context.Context, t directory.Token) error {
 	plain := t
 	plain.LastUsed, plain.Revoked = time.Time{}, time.Time{}
 	data, err := json.Marshal(plain)
@@ -194,12 +213,12 @@ func (s *Store) PutToken(ctx context.Context, t directory.Token) error {
 	if !t.Revoked.IsZero() {
 		update = append(update, bson.E{Key: "$min", Value: bson.D{{Key: "revoked", Value: t.Revoked.UnixNano()}}})
 	}
-	_, err = s.has.token.UpdateOne(ctx, bson.D{{Key: "_id", Value: t.ID}}, update, options.UpdateOne().SetUpsert(true))
+	_, err = r.token.UpdateOne(ctx, bson.D{{Key: "_id", Value: t.ID}}, update, options.UpdateOne().SetUpsert(true))
 	return failure.Busy(err)
 }
 
 // TouchTokens records when tokens were last used.
-func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) error {
+func (r *Registry) TouchTokens(ctx context.Context, used map[string]time.Time) error {
 	var models []driver.WriteModel
 	for id, at := range used {
 		models = append(models, driver.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "used", Value: at.UnixNano()}}}}))
@@ -207,6 +226,6 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) erro
 	if len(models) == 0 {
 		return nil
 	}
-	_, err := s.has.token.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	_, err := r.token.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	return failure.Busy(err)
 }

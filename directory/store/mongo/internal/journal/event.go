@@ -1,4 +1,4 @@
-package mongo
+package journal
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 )
 
-// eventDoc is an event as it is kept: the record of the audit, and the message of
+// Event is an event as it is kept: the record of the audit, and the message of
 // the outbox as long as it has a due time.
-type eventDoc struct {
+type Event struct {
 	ID       string   `bson:"_id"`
 	Org      string   `bson:"o"`
 	Place    int64    `bson:"s"`
@@ -34,7 +34,7 @@ type eventDoc struct {
 	Lease    string   `bson:"lease,omitempty"`
 }
 
-func eventDocument(e directory.Event) (eventDoc, error) {
+func EventOf(e directory.Event) (Event, error) {
 	data, err := json.Marshal(e)
 	due := int64(0)
 	about := []string{e.Resource}
@@ -49,7 +49,7 @@ func eventDocument(e directory.Event) (eventDoc, error) {
 			about = append(about, effect.Value)
 		}
 	}
-	return eventDoc{About: about, ID: e.ID, Org: string(e.Org), Place: placeOf(e), At: e.Time.UnixMilli(), Resource: e.Resource, Action: e.Action, Data: data, Due: &due}, err
+	return Event{About: about, ID: e.ID, Org: string(e.Org), Place: placeOf(e), At: e.Time.UnixMilli(), Resource: e.Resource, Action: e.Action, Data: data, Due: &due}, err
 }
 
 // ownOf stands, among what an event is about, for the client that is its actor. No id
@@ -68,7 +68,7 @@ func placeOf(e directory.Event) int64 {
 }
 
 // Trail reads events in their order. Events of one place are never torn apart.
-func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []directory.Entry, err error) {
+func (j *Journal) Trail(ctx context.Context, q directory.TrailQuery) (list []directory.Entry, err error) {
 	filter := bson.D{{Key: "o", Value: string(q.Org)}, {Key: "s", Value: bson.D{{Key: "$gt", Value: q.After}}}}
 	about := bson.A{}
 	if q.Resource != "" {
@@ -90,13 +90,13 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	if q.Waiting {
 		filter = append(filter, bson.E{Key: "due", Value: bson.D{{Key: "$exists", Value: true}}})
 	}
-	docs, err := s.events(ctx, filter, q.Limit)
+	docs, err := j.events(ctx, filter, q.Limit)
 	if err != nil || len(docs) == 0 {
 		return nil, err
 	}
 	if last := docs[len(docs)-1].Place; len(docs) == q.Limit {
 		filter[1].Value = last
-		same, err := s.events(ctx, filter, 0)
+		same, err := j.events(ctx, filter, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -115,12 +115,12 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	return list, nil
 }
 
-func (s *Store) events(ctx context.Context, filter bson.D, limit int) (all []eventDoc, err error) {
+func (j *Journal) events(ctx context.Context, filter bson.D, limit int) (all []Event, err error) {
 	o := options.Find().SetSort(bson.D{{Key: "s", Value: 1}, {Key: "_id", Value: 1}})
 	if limit > 0 {
 		o.SetLimit(int64(limit))
 	}
-	cursor, err := s.has.event.Find(ctx, filter, o)
+	cursor, err := j.event.Find(ctx, filter, o)
 	if err == nil {
 		err = cursor.All(ctx, &all)
 	}
@@ -128,9 +128,9 @@ func (s *Store) events(ctx context.Context, filter bson.D, limit int) (all []eve
 }
 
 // Event finds one event.
-func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e directory.Event, err error) {
-	var d eventDoc
-	err = s.has.event.FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}}).Decode(&d)
+func (j *Journal) Event(ctx context.Context, org directory.OrgID, id string) (e directory.Event, err error) {
+	var d Event
+	err = j.event.FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}}).Decode(&d)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return e, directory.ErrNotFound
 	}

@@ -1,4 +1,4 @@
-package mongo
+package journal
 
 import (
 	"context"
@@ -33,8 +33,8 @@ const looked = 20_000
 
 // Lease hands out due envelopes, and none of a resource while an earlier one of it
 // is on its way elsewhere. Two that lease at once conflict, and one finds nothing.
-func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []outbox.Envelope, err error) {
-	sess, err := s.client.StartSession()
+func (j *Journal) Lease(ctx context.Context, n int, ttl time.Duration) (batch []outbox.Envelope, err error) {
+	sess, err := j.client.StartSession()
 	if err != nil {
 		return nil, failure.Busy(err)
 	}
@@ -43,7 +43,7 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 		return nil, failure.Busy(err)
 	}
 	in := driver.NewSessionContext(ctx, sess)
-	docs, err := s.claim(in, n, ttl)
+	docs, err := j.claim(in, n, ttl)
 	if err == nil && len(docs) > 0 {
 		err = sess.CommitTransaction(ctx)
 	} else {
@@ -67,8 +67,8 @@ func (s *Store) Lease(ctx context.Context, n int, ttl time.Duration) (batch []ou
 
 // claim finds the events and puts off their due time, in a transaction that writes
 // the one document of the relay: so two cannot each take a part of what is due.
-func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc, error) {
-	cursor, err := s.has.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
+func (j *Journal) claim(ctx context.Context, n int, ttl time.Duration) ([]Event, error) {
+	cursor, err := j.event.Find(ctx, bson.D{pending()}, options.Find().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetLimit(looked).SetBatchSize(int32(2*n)))
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +76,10 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 	type subject struct{ org, resource string }
 	now := time.Now()
 	behind := map[subject]bool{}
-	var docs []eventDoc
+	var docs []Event
 	var keys []string
 	for len(docs) < n && cursor.Next(ctx) {
-		var d eventDoc
+		var d Event
 		if err := cursor.Decode(&d); err != nil {
 			return nil, err
 		}
@@ -93,15 +93,15 @@ func (s *Store) claim(ctx context.Context, n int, ttl time.Duration) ([]eventDoc
 	if err := cursor.Err(); err != nil || len(docs) == 0 {
 		return nil, err
 	}
-	if _, err := s.has.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "relay"}, {Key: "o", Value: ""}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true)); err != nil {
+	if _, err := j.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "relay"}, {Key: "o", Value: ""}}, bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true)); err != nil {
 		return nil, err
 	}
-	return docs, s.stamp(ctx, keys, bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: now.Add(ttl).UnixMilli()}, {Key: "lease", Value: s.self}}}})
+	return docs, j.stamp(ctx, keys, bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: now.Add(ttl).UnixMilli()}, {Key: "lease", Value: j.self}}}})
 }
 
 // stamp changes the events of some envelopes, each organization's by name: so a command
 // goes where the events of that organization are.
-func (s *Store) stamp(ctx context.Context, keys []string, update bson.D) error {
+func (j *Journal) stamp(ctx context.Context, keys []string, update bson.D) error {
 	var models []driver.WriteModel
 	ids, orgs := map[directory.OrgID]bson.A{}, []directory.OrgID{}
 	for _, k := range keys {
@@ -117,19 +117,19 @@ func (s *Store) stamp(ctx context.Context, keys []string, update bson.D) error {
 	if len(models) == 0 {
 		return nil
 	}
-	_, err := s.has.event.BulkWrite(ctx, models)
+	_, err := j.event.BulkWrite(ctx, models)
 	return err
 }
 
 // Ack forgets delivered envelopes.
-func (s *Store) Ack(ctx context.Context, keys ...string) error {
-	return failure.Busy(s.stamp(ctx, keys, bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}}))
+func (j *Journal) Ack(ctx context.Context, keys ...string) error {
+	return failure.Busy(j.stamp(ctx, keys, bson.D{{Key: "$unset", Value: bson.D{{Key: "due", Value: ""}, {Key: "tries", Value: ""}, {Key: "lease", Value: ""}}}}))
 }
 
 // Retry makes an envelope due at a later time, unless it was delivered meanwhile.
-func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
+func (j *Journal) Retry(ctx context.Context, key string, at time.Time) error {
 	org, id := record.Parted(key)
-	_, err := s.has.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}, pending()},
+	_, err := j.event.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "o", Value: string(org)}, pending()},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "due", Value: at.UnixMilli()}}}, {Key: "$inc", Value: bson.D{{Key: "tries", Value: 1}}}, {Key: "$unset", Value: bson.D{{Key: "lease", Value: ""}}}})
 	return failure.Busy(err)
 }
@@ -143,22 +143,22 @@ type lag struct {
 
 // Lag is the age of the oldest envelope and the number of them, which is at most
 // fifty times as old as counting takes.
-func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
-	var first eventDoc
-	err = s.has.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
+func (j *Journal) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
+	var first Event
+	err = j.event.FindOne(ctx, bson.D{pending()}, options.FindOne().SetHint(index.Pending).SetSort(bson.D{{Key: "s", Value: 1}}).SetProjection(bson.D{{Key: "at", Value: 1}})).Decode(&first)
 	if errors.Is(err, driver.ErrNoDocuments) {
 		return 0, 0, nil
 	}
 	if err != nil {
 		return 0, 0, failure.Busy(err)
 	}
-	s.lag.mu.Lock()
-	defer s.lag.mu.Unlock()
-	if began := time.Now(); began.After(s.lag.again) {
-		if s.lag.n, err = s.has.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(index.Pending)); err != nil {
+	j.lag.mu.Lock()
+	defer j.lag.mu.Unlock()
+	if began := time.Now(); began.After(j.lag.again) {
+		if j.lag.n, err = j.event.CountDocuments(ctx, bson.D{pending()}, options.Count().SetHint(index.Pending)); err != nil {
 			return 0, 0, failure.Busy(err)
 		}
-		s.lag.again = time.Now().Add(50 * time.Since(began))
+		j.lag.again = time.Now().Add(50 * time.Since(began))
 	}
-	return time.Since(time.UnixMilli(first.At)), int(max(1, s.lag.n)), nil
+	return time.Since(time.UnixMilli(first.At)), int(max(1, j.lag.n)), nil
 }

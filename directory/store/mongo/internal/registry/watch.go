@@ -1,4 +1,4 @@
-package mongo
+package registry
 
 import (
 	"context"
@@ -21,19 +21,22 @@ const (
 // Watch calls changed when somebody changed a token or a connection, or may have,
 // until the context ends. It is a hint that comes early: whoever remembers
 // credentials must forget them after a while all the same.
-func (s *Store) Watch(ctx context.Context, changed func()) error {
+func (r *Registry) Watch(ctx context.Context, changed func()) error {
 	for ctx.Err() == nil {
-		_ = s.follow(ctx, changed) // a stream that ends, or is not to be had, is begun again
+		_ = r.follow(ctx, changed) // a stream that ends, or is not to be had, is begun again
 		changed()
-		sleep(ctx, between)
+		select {
+		case <-ctx.Done():
+		case <-time.After(between):
+		}
 	}
 	return nil
 }
 
 // follow follows one stream to its end. When a token was last used is no change.
-func (s *Store) follow(ctx context.Context, changed func()) error {
-	stream, err := s.has.token.Database().Watch(ctx, bson.A{bson.D{{Key: "$match", Value: bson.D{
-		{Key: "ns.coll", Value: bson.D{{Key: "$in", Value: bson.A{s.has.token.Name(), s.has.connection.Name()}}}},
+func (r *Registry) follow(ctx context.Context, changed func()) error {
+	stream, err := r.token.Database().Watch(ctx, bson.A{bson.D{{Key: "$match", Value: bson.D{
+		{Key: "ns.coll", Value: bson.D{{Key: "$in", Value: bson.A{r.token.Name(), r.connection.Name()}}}},
 		{Key: "updateDescription.updatedFields.used", Value: bson.D{{Key: "$exists", Value: false}}},
 	}}}}, options.ChangeStream().SetMaxAwaitTime(await))
 	if err != nil {
