@@ -176,7 +176,7 @@ func (s *Store) checkValues(ctx context.Context, org directory.OrgID) error {
 type settledKeys map[string][]string
 
 func (s *Store) settledKeys(ctx context.Context) (settledKeys, error) {
-	l, err := s.readLists(ctx)
+	l, err := s.lists.Read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,9 @@ func slotKey(org directory.OrgID, slot int) string {
 	return record.Key(org, fmt.Sprintf("%02d", slot))
 }
 
+// serverSlot is the slot of the server.
+func serverSlot() bson.D { return bson.D{{Key: "_id", Value: slotKey("", 0)}, {Key: "o", Value: ""}} }
+
 // width is how many slots an organization has; the server has one.
 func width(org directory.OrgID) int {
 	if org == "" {
@@ -83,7 +86,7 @@ func width(org directory.OrgID) int {
 
 // readGuards reads the slots of an organization and the kinds of the server.
 func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, error) {
-	filter := bson.D{{Key: "_id", Value: slotKey("", 0)}, {Key: "o", Value: ""}}
+	filter := serverSlot()
 	if org != "" {
 		ids := bson.A{slotKey(org, markSlot)}
 		for i := range slots {
@@ -116,7 +119,7 @@ func (s *Store) readGuards(ctx context.Context, org directory.OrgID) (*guards, e
 			text = doc.Lists
 		}
 	}
-	g.lists, err = s.listsOf(text)
+	g.lists, err = s.lists.Parse(text)
 	return g, err
 }
 

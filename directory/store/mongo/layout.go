@@ -55,7 +55,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err := s.furnish(ctx); err != nil {
 			return err
 		}
-		if err := s.relist(ctx, empty); err != nil {
+		if err := s.lists.Relist(ctx, lister{s}, empty); err != nil {
 			return err
 		}
 		if err := s.remember(ctx); err != nil {
@@ -94,6 +94,12 @@ func (s *Store) furnish(ctx context.Context) error {
 		return err
 	}
 	return s.seed(ctx)
+}
+
+// adopt takes over what the database keeps of records.
+func (s *Store) adopt(ctx context.Context) (err error) {
+	s.kinds, err = s.lists.Adopt(ctx)
+	return err
 }
 
 func (s *Store) layout(ctx context.Context) (at layoutDoc, err error) {

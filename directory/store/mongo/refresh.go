@@ -19,6 +19,9 @@ import (
 // slower. Refreshing writes the values anew and then says that all changes so far are
 // known. It holds up few other changes and may be repeated.
 
+// refreshed is how many records one step refreshes.
+const refreshed = 500
+
 // refreshing is where a refresh of an organization is.
 type refreshing struct {
 	foreign int64  // changes in other forms when it began
@@ -42,7 +45,7 @@ func (s *Store) Refresh(ctx context.Context, org directory.OrgID) (bool, error) 
 		s.refreshing[org] = at
 	}
 	n, err := s.rewrite(ctx, org, at)
-	if err != nil || n == atStep {
+	if err != nil || n == refreshed {
 		return err == nil, err
 	}
 	delete(s.refreshing, org)
@@ -77,7 +80,7 @@ func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing
 		if err := t.begin(ctx, org); err != nil {
 			return err
 		}
-		cursor, err := s.has.resource.Find(t.In(ctx), which, options.Find().SetProjection(record.Bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep).SetHint("_id_"))
+		cursor, err := s.has.resource.Find(t.In(ctx), which, options.Find().SetProjection(record.Bare).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(refreshed).SetHint("_id_"))
 		var docs []record.Resource
 		if err == nil {
 			err = cursor.All(t.In(ctx), &docs)
@@ -124,7 +127,7 @@ func (s *Store) valuesOf(d record.Resource) (record.Values, error) {
 
 // acknowledge says that all changes are known, unless there were more in other forms.
 func (s *Store) acknowledge(ctx context.Context, org directory.OrgID, foreign int64) error {
-	return (&job{Store: s}).alone(ctx, org, func(t *tx, _ *record.Lists) error {
+	return s.alone(ctx, org, func(t *tx, _ *record.Lists) error {
 		g, err := t.guards(ctx, org)
 		if err != nil || g.Foreign() != foreign {
 			return err

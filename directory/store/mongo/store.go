@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +22,7 @@ import (
 	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/failure"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/journal"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/listing"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/registry"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/search"
@@ -88,7 +88,7 @@ type Store struct {
 	server  string
 	kinds   record.Kinds // since the start
 	form    *record.Form
-	lists   atomic.Pointer[record.Lists]
+	lists   *listing.Book
 	records *search.Records
 	gates   sync.Map // of *gate, by organization
 	health  health
@@ -147,6 +147,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	}
 	s.events, s.operated = journal.New(db, s.self), registry.New(db, s.self, s.guard)
 	s.records = &search.Records{Resource: s.has.resource, Claim: s.has.claim, Edge: s.has.edge, Form: s.form, OnFind: s.opts.OnFind}
+	s.lists = &listing.Book{DB: db, Slot: serverSlot(), Registry: s.opts.Registry, Form: s.form, OnBuild: s.opts.OnBuild, BuildTimeout: s.opts.BuildTimeout}
 	if s.server, err = s.check(ctx, db); err == nil {
 		err = s.prepare(ctx)
 	}

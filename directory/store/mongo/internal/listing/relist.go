@@ -1,4 +1,4 @@
-package mongo
+package listing
 
 import (
 	"context"
@@ -24,13 +24,14 @@ import (
 // atStep is how many resources or claims one step goes through.
 const atStep = 500
 
-// relist makes the listings what the configuration wants.
-func (s *Store) relist(ctx context.Context, empty bool) error {
-	l, err := s.propose(ctx, empty)
+// Relist makes the listings what the configuration wants. Of an empty database they are
+// there at once.
+func (b *Book) Relist(ctx context.Context, in Store, empty bool) error {
+	l, err := b.propose(ctx, empty)
 	if err != nil {
 		return err
 	}
-	j := s.job(l)
+	j := b.job(in, l)
 	if len(j.build)+len(j.give) == 0 {
 		return nil
 	}
@@ -39,36 +40,37 @@ func (s *Store) relist(ctx context.Context, empty bool) error {
 
 // propose writes down what the configuration wants. Of an empty database it is there of
 // all resources at once.
-func (s *Store) propose(ctx context.Context, empty bool) (*record.Lists, error) {
+func (b *Book) propose(ctx context.Context, empty bool) (*record.Lists, error) {
 	for {
-		have, err := s.readLists(ctx)
+		have, err := b.Read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		next := have.Toward(s.opts.Registry)
+		next := have.Toward(b.Registry)
 		if empty && have.Text == "" {
-			next = record.Wanted(s.opts.Registry)
+			next = record.Wanted(b.Registry)
 		}
 		if have.Text != "" && slices.Equal(next, have.All) {
 			return have, nil
 		}
-		if swapped, err := s.swap(ctx, have, next); swapped || err != nil {
-			return record.NewLists("", next, s.opts.Registry, s.form), err
+		if swapped, err := b.swap(ctx, have, next); swapped || err != nil {
+			return record.NewLists("", next, b.Registry, b.Form), err
 		}
 	}
 }
 
 // job is what is to be done of the listings.
 type job struct {
-	*Store
+	*Book
+	store       Store
 	build, give []record.Listing
 	twice       directory.Duplicates
 	shared      []record.Listing // of build, whose values are not unique
 }
 
 // job is all that is to be given up, and what this program's configuration needs built.
-func (s *Store) job(l *record.Lists) *job {
-	j, want := &job{Store: s}, record.Wanted(s.opts.Registry)
+func (b *Book) job(in Store, l *record.Lists) *job {
+	j, want := &job{Book: b, store: in}, record.Wanted(b.Registry)
 	for _, one := range l.All {
 		switch {
 		case one.State == record.Giving:
@@ -81,9 +83,9 @@ func (s *Store) job(l *record.Lists) *job {
 }
 
 func (j *job) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, j.opts.BuildTimeout)
+	ctx, cancel := context.WithTimeout(ctx, j.BuildTimeout)
 	defer cancel()
-	orgs, err := j.Organizations(ctx)
+	orgs, err := j.store.Organizations(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,28 +119,21 @@ func (j *job) run(ctx context.Context) error {
 // tell says what will be done.
 func (j *job) tell(ctx context.Context, orgs []directory.Organization) error {
 	if len(j.give) > 0 {
-		j.opts.OnBuild("giving up that " + pathsOf(j.give) + " be unique")
+		j.OnBuild("giving up that " + pathsOf(j.give) + " be unique")
 	}
 	if len(j.build) == 0 {
 		return nil
 	}
 	records := int64(0)
 	for _, o := range orgs {
-		err := j.View(ctx, func(r directory.Reader) error {
-			g, err := r.(*reader).guards(ctx, o.ID)
-			if err == nil {
-				for _, kind := range kindsIn(j.build) {
-					records += g.Resources(kind)
-				}
-			}
-			return err
-		})
+		n, err := j.store.Count(ctx, o.ID, kindsIn(j.build))
 		if err != nil {
 			return err
 		}
+		records += n
 	}
 	if records > 0 {
-		j.opts.OnBuild(fmt.Sprintf("building the index of %s, for %d records", pathsOf(j.build), records))
+		j.OnBuild(fmt.Sprintf("building the index of %s, for %d records", pathsOf(j.build), records))
 	}
 	return nil
 }
@@ -163,7 +158,7 @@ func kindsIn(all []record.Listing) (kinds []string) {
 // end writes down what was done. Keys that are not unique after all are given up.
 func (j *job) end(ctx context.Context) error {
 	for {
-		have, err := j.readLists(ctx)
+		have, err := j.Read(ctx)
 		if err != nil {
 			return err
 		}
@@ -189,7 +184,7 @@ func (j *job) end(ctx context.Context) error {
 	if len(j.shared) == 0 {
 		return nil
 	}
-	undo := &job{Store: j.Store}
+	undo := &job{Book: j.Book, store: j.store}
 	for _, l := range j.shared {
 		l.TurnTo(record.Giving)
 		undo.give = append(undo.give, l)
@@ -197,34 +192,18 @@ func (j *job) end(ctx context.Context) error {
 	return errors.Join(j.twice.Err(), undo.run(ctx))
 }
 
-// alone calls fn with the only transaction of an organization.
-func (j *job) alone(ctx context.Context, org directory.OrgID, fn func(*tx, *record.Lists) error) error {
-	return j.Update(ctx, func(dir directory.Tx) error {
-		t := dir.(*tx)
-		if err := t.Alone(ctx, org); err != nil {
-			return err
-		}
-		g, err := t.guards(ctx, org)
-		if err != nil {
-			return err
-		}
-		t.wrote = true
-		return fn(t, g.lists)
-	})
-}
-
 // forget removes the claims of keys that are not unique any more.
 func (j *job) forget(ctx context.Context, org directory.OrgID, l record.Listing) error {
 	for gone := atStep; gone == atStep; {
-		err := j.alone(ctx, org, func(t *tx, lists *record.Lists) error {
+		err := j.store.Alone(ctx, org, func(t Transaction, lists *record.Lists) error {
 			if gone = 0; !slices.Contains(lists.All, l) {
 				return nil // somebody wants them unique again
 			}
-			all, err := t.claimsIn(ctx, org, record.ClaimRange(org, l.Kind, l.Prefix(), ""))
+			all, err := j.claimsIn(ctx, t, org, record.ClaimRange(org, l.Kind, l.Prefix(), ""))
 			if gone = len(all); err != nil || gone == 0 {
 				return err
 			}
-			return t.unclaim(ctx, org, all)
+			return j.unclaim(ctx, t, org, all)
 		})
 		if err != nil {
 			return err
@@ -234,8 +213,8 @@ func (j *job) forget(ctx context.Context, org directory.OrgID, l record.Listing)
 }
 
 // claimsIn reads the claims of one step.
-func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (all []record.Claim, err error) {
-	cursor, err := t.store.has.claim.Find(t.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
+func (b *Book) claimsIn(ctx context.Context, t Transaction, org directory.OrgID, within bson.D) (all []record.Claim, err error) {
+	cursor, err := b.DB.Collection("claim").Find(t.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
 		err = cursor.All(t.In(ctx), &all)
@@ -244,7 +223,7 @@ func (t *tx) claimsIn(ctx context.Context, org directory.OrgID, within bson.D) (
 }
 
 // unclaim removes claims.
-func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []record.Claim) error {
+func (b *Book) unclaim(ctx context.Context, t Transaction, org directory.OrgID, all []record.Claim) error {
 	ids := bson.A{}
 	for _, c := range all {
 		ids = append(ids, c.Key)
@@ -252,7 +231,7 @@ func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []record.Clai
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := t.store.has.claim.DeleteMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}})
+	_, err := b.DB.Collection("claim").DeleteMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(org)}})
 	return t.Fault(err)
 }
 
@@ -260,7 +239,7 @@ func (t *tx) unclaim(ctx context.Context, org directory.OrgID, all []record.Clai
 func (j *job) list(ctx context.Context, org directory.OrgID) error {
 	for n, after := atStep, ""; n == atStep; {
 		var s step
-		err := j.alone(ctx, org, func(t *tx, l *record.Lists) error {
+		err := j.store.Alone(ctx, org, func(t Transaction, l *record.Lists) error {
 			s = step{job: j, tx: t, org: org, lists: l, owners: map[string]string{}}
 			return s.records(ctx, after)
 		})
@@ -277,7 +256,7 @@ func (j *job) list(ctx context.Context, org directory.OrgID) error {
 func (j *job) sweep(ctx context.Context, org directory.OrgID, l record.Listing) error {
 	for n, after := atStep, ""; n == atStep; {
 		var s step
-		err := j.alone(ctx, org, func(t *tx, lists *record.Lists) error {
+		err := j.store.Alone(ctx, org, func(t Transaction, lists *record.Lists) error {
 			s = step{job: j, tx: t, org: org, lists: lists}
 			return s.claims(ctx, record.ClaimRange(org, l.Kind, l.Prefix(), after))
 		})

@@ -1,4 +1,4 @@
-package mongo
+package listing
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // step is one transaction of a job, alone in its organization.
 type step struct {
 	*job
-	tx     *tx
+	tx     Transaction
 	org    directory.OrgID
 	lists  *record.Lists
 	n      int               // resources or claims that were gone through
@@ -68,7 +68,7 @@ func (s *step) records(ctx context.Context, after string) error {
 		}
 	}
 	if len(writes) > 0 {
-		if _, err := s.has.resource.BulkWrite(s.tx.In(ctx), writes); err != nil {
+		if _, err := s.DB.Collection("resource").BulkWrite(s.tx.In(ctx), writes); err != nil {
 			return s.tx.Fault(err)
 		}
 	}
@@ -77,7 +77,7 @@ func (s *step) records(ctx context.Context, after string) error {
 
 // read reads resources as they are kept.
 func (s *step) read(ctx context.Context, which bson.D) (all []record.Resource, err error) {
-	cursor, err := s.has.resource.Find(s.tx.In(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
+	cursor, err := s.DB.Collection("resource").Find(s.tx.In(ctx), which, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(atStep))
 	if err == nil {
 		err = cursor.All(s.tx.In(ctx), &all)
 	}
@@ -145,7 +145,7 @@ func (s *step) claim(ctx context.Context, needs []need) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	_, err := s.has.claim.BulkWrite(s.tx.In(ctx), writes)
+	_, err := s.DB.Collection("claim").BulkWrite(s.tx.In(ctx), writes)
 	return s.tx.Fault(err)
 }
 
@@ -158,7 +158,7 @@ func (s *step) ask(ctx context.Context, needs []need) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	cursor, err := s.has.claim.Find(s.tx.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
+	cursor, err := s.DB.Collection("claim").Find(s.tx.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "o", Value: string(s.org)}})
 	var all []record.Claim
 	if err == nil {
 		err = cursor.All(s.tx.In(ctx), &all)
@@ -181,7 +181,7 @@ func (s *step) holds(ctx context.Context, id string, n need) (bool, error) {
 
 // claims removes those of the next claims whose resources have no such value.
 func (s *step) claims(ctx context.Context, within bson.D) error {
-	all, err := s.tx.claimsIn(ctx, s.org, within)
+	all, err := s.claimsIn(ctx, s.tx, s.org, within)
 	if s.n = len(all); err != nil || s.n == 0 {
 		return err
 	}
@@ -204,13 +204,13 @@ func (s *step) claims(ctx context.Context, within bson.D) error {
 			held[record.Claim{Key: c, Org: d.Org, ID: d.ID}] = true
 		}
 	}
-	return s.tx.unclaim(ctx, s.org, slices.DeleteFunc(all, func(c record.Claim) bool { return held[c] }))
+	return s.unclaim(ctx, s.tx, s.org, slices.DeleteFunc(all, func(c record.Claim) bool { return held[c] }))
 }
 
 // note keeps what a step found of values that are not unique.
 func (j *job) note(pairs []pair) {
 	for _, p := range pairs {
-		rt, _ := j.opts.Registry.Type(p.kept.Kind)
+		rt, _ := j.Registry.Type(p.kept.Kind)
 		j.twice.Add(p.org, rt, p.kept.Attr, p.first, p.second)
 		if !slices.Contains(j.shared, p.kept.Listing) {
 			j.shared = append(j.shared, p.kept.Listing)
