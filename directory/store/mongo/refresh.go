@@ -101,7 +101,7 @@ func (s *Store) rewrite(ctx context.Context, org directory.OrgID, to *refreshing
 func (t *tx) revalue(ctx context.Context, docs []record.Resource) error {
 	var writes []driver.WriteModel
 	for _, d := range docs {
-		v, err := t.store.valuesOf(d)
+		v, err := t.store.form.ValuesOf(d)
 		if err != nil {
 			return err
 		}
@@ -110,19 +110,6 @@ func (t *tx) revalue(ctx context.Context, docs []record.Resource) error {
 	}
 	_, err := t.store.has.resource.BulkWrite(t.In(ctx), writes)
 	return t.Fault(err)
-}
-
-// valuesOf are the values of what is kept.
-func (s *Store) valuesOf(d record.Resource) (record.Values, error) {
-	rt, ok := s.opts.Registry.Type(d.Kind)
-	if !ok {
-		return record.Values{}, fmt.Errorf("the store was opened without the resource type %s", d.Kind)
-	}
-	r := d.Of(rt)
-	if err := r.Load(); err != nil {
-		return record.Values{}, err
-	}
-	return s.form.Values(r), nil
 }
 
 // acknowledge says that all changes are known, unless there were more in other forms.

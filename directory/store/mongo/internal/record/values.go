@@ -46,11 +46,12 @@ type Form struct {
 	paths   map[*scim.Attribute]string
 	indexed map[*scim.Attribute]bool // written as terms already
 	numbers map[string]int           // of extensions
+	types   *schemas.Registry
 }
 
 // FormOf is the form of a configuration.
 func FormOf(reg *schemas.Registry) *Form {
-	f, sum := &Form{paths: map[*scim.Attribute]string{}, indexed: map[*scim.Attribute]bool{}, numbers: map[string]int{}}, sha256.New()
+	f, sum := &Form{paths: map[*scim.Attribute]string{}, indexed: map[*scim.Attribute]bool{}, numbers: map[string]int{}, types: reg}, sha256.New()
 	fmt.Fprintln(sum, valuesVersion)
 	for _, rt := range reg.Types {
 		if rt.ReadOnly {
@@ -112,6 +113,19 @@ func (f *Form) Values(r *scim.Resource) Values {
 	v := Values{Form: f.Name}
 	f.add(&v, r.Fields())
 	return v
+}
+
+// ValuesOf lists what a record that is kept is to keep.
+func (f *Form) ValuesOf(d Resource) (Values, error) {
+	rt, ok := f.types.Type(d.Kind)
+	if !ok {
+		return Values{}, fmt.Errorf("the store was opened without the resource type %s", d.Kind)
+	}
+	r := d.Of(rt)
+	if err := r.Load(); err != nil {
+		return Values{}, err
+	}
+	return f.Values(r), nil
 }
 
 func (f *Form) add(to *Values, fields []scim.Field) {

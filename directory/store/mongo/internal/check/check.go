@@ -1,4 +1,6 @@
-package mongo
+// Package check looks for damage: whether what is counted, claimed and searched by agrees
+// with the records.
+package check
 
 import (
 	"cmp"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/record"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/search"
 )
 
 const (
@@ -23,51 +26,77 @@ const (
 	longestCount = 30 * time.Minute
 )
 
-// Check looks for damage: whether the totals that Usher keeps agree with the
+// Store is what is looked at.
+type Store interface {
+	Organizations(ctx context.Context) ([]directory.Organization, error)
+	// Lists are the listings as they are now.
+	Lists(ctx context.Context) (*record.Lists, error)
+	// View calls fn with one moment of it.
+	View(ctx context.Context, fn func(Snapshot) error) error
+}
+
+// Snapshot is one moment of a store.
+type Snapshot interface {
+	search.Snapshot
+	// Exists reports whether the guard of an organization is complete.
+	Exists(ctx context.Context, org directory.OrgID) (bool, error)
+}
+
+// Check is a look at a store.
+type Check struct {
+	Store   Store
+	Records *search.Records
+	Kinds   record.Kinds
+}
+
+// Run looks for damage: whether the totals that Usher keeps agree with the
 // records, whether every membership has both its ends, and whether resources agree with
 // the unique values taken for them and the values that they are searched by. It takes as
 // long as there is data. Each step sees one moment, so servers may work on the database
 // meanwhile.
-func (s *Store) Check(ctx context.Context) error {
-	orgs, err := s.Organizations(ctx)
+func (c *Check) Run(ctx context.Context) error {
+	orgs, err := c.Store.Organizations(ctx)
 	if err != nil {
 		return err
 	}
-	settled, err := s.settledKeys(ctx)
+	settled, err := c.settledKeys(ctx)
 	if err != nil {
 		return err
 	}
 	for _, o := range orgs {
-		if err := s.checkTotals(ctx, o.ID); err != nil {
+		if err := c.totals(ctx, o.ID); err != nil {
 			return err
 		}
-		if err := s.checkEdges(ctx, o.ID); err != nil {
+		if err := c.edges(ctx, o.ID); err != nil {
 			return err
 		}
-		if err := s.checkClaims(ctx, o.ID, settled); err != nil {
+		if err := c.claims(ctx, o.ID, settled); err != nil {
 			return err
 		}
-		if err := s.checkValues(ctx, o.ID); err != nil {
+		if err := c.values(ctx, o.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
+func (c *Check) totals(ctx context.Context, org directory.OrgID) error {
 	ctx, cancel := context.WithTimeout(ctx, longestCount) // instead of the time for other questions
 	defer cancel()
-	return s.View(ctx, func(r directory.Reader) error {
-		in := r.(*reader)
-		g, err := in.guards(ctx, org)
+	return c.Store.View(ctx, func(in Snapshot) error {
+		whole, err := in.Exists(ctx, org)
 		if err != nil {
 			return err
 		}
-		if !g.exists() {
+		if !whole {
 			return fmt.Errorf("the guard of the organization %s is damaged; restore a backup", org)
 		}
-		for _, k := range s.kinds {
-			n, err := s.records.Count(ctx, in, k, org)
+		g, err := in.Numbers(ctx, org)
+		if err != nil {
+			return err
+		}
+		for _, k := range c.Kinds {
+			n, err := c.Records.Count(ctx, in, k, org)
 			if err != nil {
 				return err
 			}
@@ -79,16 +108,16 @@ func (s *Store) checkTotals(ctx context.Context, org directory.OrgID) error {
 	})
 }
 
-// checkEdges wants both ends of every membership, neither of which was never a
+// edges wants both ends of every membership, neither of which was never a
 // member of a group.
-func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
+func (c *Check) edges(ctx context.Context, org directory.OrgID) error {
 	wrong := 0
-	err := inSteps(ctx, s, s.has.edge, org, lean, func(in *reader, page []record.Edge) error {
+	err := inSteps(ctx, c.Store, c.Records.Edge, org, lean, func(in Snapshot, page []record.Edge) error {
 		var ids []string
 		for _, e := range page {
 			ids = append(ids, record.Key(org, e.Group), record.Key(org, e.Member))
 		}
-		ends, err := byKey(ctx, in, s.has.resource, org, ids, func(d record.Resource) string { return d.Key })
+		ends, err := byKey(ctx, in, c.Records.Resource, org, ids, func(d record.Resource) string { return d.Key })
 		for _, e := range page {
 			_, group := ends[record.Key(org, e.Group)]
 			member, there := ends[record.Key(org, e.Member)]
@@ -104,16 +133,16 @@ func (s *Store) checkEdges(ctx context.Context, org directory.OrgID) error {
 	return err
 }
 
-// checkClaims compares the unique values that resources have with those that are
+// claims compares the unique values that resources have with those that are
 // taken for them, from both sides.
-func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled settledKeys) error {
+func (c *Check) claims(ctx context.Context, org directory.OrgID, settled settledKeys) error {
 	untaken, unheld := 0, 0
-	err := inSteps(ctx, s, s.has.resource, org, lean, func(in *reader, page []record.Resource) error {
+	err := inSteps(ctx, c.Store, c.Records.Resource, org, lean, func(in Snapshot, page []record.Resource) error {
 		var ids []string
 		for _, d := range page {
 			ids = append(ids, record.Claims(org, d.Kind, settled.of(d))...)
 		}
-		taken, err := byKey(ctx, in, s.has.claim, org, ids, func(c record.Claim) string { return c.Key })
+		taken, err := byKey(ctx, in, c.Records.Claim, org, ids, func(c record.Claim) string { return c.Key })
 		for _, d := range page {
 			for _, id := range record.Claims(org, d.Kind, settled.of(d)) {
 				if taken[id].ID != d.ID {
@@ -126,12 +155,12 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled se
 	if err != nil {
 		return err
 	}
-	err = inSteps(ctx, s, s.has.claim, org, lean, func(in *reader, page []record.Claim) error {
+	err = inSteps(ctx, c.Store, c.Records.Claim, org, lean, func(in Snapshot, page []record.Claim) error {
 		var ids []string
 		for _, c := range page {
 			ids = append(ids, record.Key(org, c.ID))
 		}
-		held, err := byKey(ctx, in, s.has.resource, org, ids, func(d record.Resource) string { return d.Key })
+		held, err := byKey(ctx, in, c.Records.Resource, org, ids, func(d record.Resource) string { return d.Key })
 		for _, c := range page {
 			d := held[record.Key(org, c.ID)]
 			if settled.claim(c) && !slices.Contains(record.Claims(org, d.Kind, d.Unique), c.Key) {
@@ -146,16 +175,16 @@ func (s *Store) checkClaims(ctx context.Context, org directory.OrgID, settled se
 	return err
 }
 
-// checkValues compares the values that records are searched by with the records, but for
+// values compares the values that records are searched by with the records, but for
 // those that programs of another version or configuration wrote.
-func (s *Store) checkValues(ctx context.Context, org directory.OrgID) error {
+func (c *Check) values(ctx context.Context, org directory.OrgID) error {
 	wrong := 0
-	err := inSteps(ctx, s, s.has.resource, org, options.Find().SetProjection(bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}), func(_ *reader, page []record.Resource) error {
+	err := inSteps(ctx, c.Store, c.Records.Resource, org, options.Find().SetProjection(bson.D{{Key: "u", Value: 0}, {Key: "t", Value: 0}}), func(_ Snapshot, page []record.Resource) error {
 		for _, d := range page {
-			if d.Values.Form != s.form.Name {
+			if d.Values.Form != c.Records.Form.Name {
 				continue
 			}
-			v, err := s.valuesOf(d)
+			v, err := c.Records.Form.ValuesOf(d)
 			if err != nil {
 				return err
 			}
@@ -175,8 +204,8 @@ func (s *Store) checkValues(ctx context.Context, org directory.OrgID) error {
 // which that is just changing, as what the values begin with.
 type settledKeys map[string][]string
 
-func (s *Store) settledKeys(ctx context.Context) (settledKeys, error) {
-	l, err := s.lists.Read(ctx)
+func (c *Check) settledKeys(ctx context.Context) (settledKeys, error) {
+	l, err := c.Store.Lists(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -210,11 +239,11 @@ var lean = options.Find().SetProjection(bson.D{{Key: "b", Value: 0}, {Key: "t", 
 
 // inSteps calls fn with all documents that an organization has in a collection, in
 // the order of their keys, a step at a time from a snapshot of its own.
-func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org directory.OrgID, what *options.FindOptionsBuilder, fn func(*reader, []T) error, keyOf func(T) string) error {
+func inSteps[T any](ctx context.Context, s Store, c *driver.Collection, org directory.OrgID, what *options.FindOptionsBuilder, fn func(Snapshot, []T) error, keyOf func(T) string) error {
 	for after := ""; ; {
 		var page []T
-		err := s.View(ctx, func(r directory.Reader) error {
-			in, within := r.(*reader), record.Within(org)
+		err := s.View(ctx, func(in Snapshot) error {
+			within := record.Within(org)
 			within[0].Value = cmp.Or(after, within[0].Value.(string))
 			cursor, err := c.Find(in.In(ctx), bson.D{{Key: "_id", Value: within}, {Key: "o", Value: string(org)}}, what, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(checked))
 			if err == nil {
@@ -233,7 +262,7 @@ func inSteps[T any](ctx context.Context, s *Store, c *driver.Collection, org dir
 }
 
 // byKey reads the documents of some keys.
-func byKey[T any](ctx context.Context, in *reader, c *driver.Collection, org directory.OrgID, ids []string, keyOf func(T) string) (map[string]T, error) {
+func byKey[T any](ctx context.Context, in Snapshot, c *driver.Collection, org directory.OrgID, ids []string, keyOf func(T) string) (map[string]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
