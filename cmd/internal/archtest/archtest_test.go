@@ -49,6 +49,7 @@ var rules = []rule{
 	{parts, 3, []string{"directory/outbox", parts + "/record", parts + "/index", parts + "/failure"}, []string{"net/http", module + "config"}, "the parts of a store know each other only through what they are given"},
 	{parts + "/record", 3, nil, []string{"net/http", module + "config", "go.mongodb.org/mongo-driver/v2/mongo"}, "how records lie in the database is only data"},
 	{parts + "/check", 3, []string{parts + "/record", parts + "/search"}, []string{"net/http", module + "config"}, "a check only reads"},
+	{parts + "/dialtest", 4, nil, []string{"net/http", module + "config"}, "it opens the store, for tests"},
 	{parts + "/index", 3, []string{parts + "/failure"}, []string{"net/http", module + "config"}, "indexes know nothing of what is in them"},
 	{parts + "/failure", 3, nil, []string{"net/http", module + "config"}, "what errors mean rests on nothing"},
 	{"directory/store/chosen", 4, nil, []string{"net/http", module + "config"}, "it chooses between the stores, for tests"},

@@ -6,26 +6,12 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/directory/store/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mongotest.Run(m)) }
-
-// dial opens a store on a database.
-func dial(t *testing.T, uri string, o mongo.Options) *mongo.Store {
-	t.Helper()
-	s, err := mongo.Open(t.Context(), uri, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // replica is a store of which there can be more, as of the processes of one server.
 type replica struct {
@@ -34,12 +20,12 @@ type replica struct {
 }
 
 // Share opens another on the same database.
-func (r replica) Share(t *testing.T) storetest.Store { return dial(t, r.uri, mongo.Options{}) }
+func (r replica) Share(t *testing.T) storetest.Store { return dialtest.Open(t, r.uri, mongo.Options{}) }
 
 func open(t *testing.T) storetest.Store {
 	t.Helper()
 	uri := mongotest.URI(t)
-	return replica{dial(t, uri, mongo.Options{Monitor: mongotest.Separated(t)}), uri}
+	return replica{dialtest.Open(t, uri, mongo.Options{Monitor: mongotest.Separated(t)}), uri}
 }
 
 // R1, R4: the suite that every store has to pass, histories of clients at the same
@@ -60,10 +46,4 @@ func TestStandaloneIsRefused(t *testing.T) {
 			t.Errorf("the refusal does not speak of %s: %v", want, err)
 		}
 	}
-}
-
-// databaseIn is the database that an address of mongotest names.
-func databaseIn(uri string) string {
-	rest, _, _ := strings.Cut(uri, "?")
-	return rest[strings.LastIndex(rest, "/")+1:]
 }

@@ -3,49 +3,22 @@ package mongo_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/directory/store/mongo"
-	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/scim"
 )
 
-// two are two replicas over one database with an organization.
-func two(t *testing.T) [2]*mongo.Store {
-	t.Helper()
-	uri := mongotest.URI(t)
-	all := [2]*mongo.Store{dial(t, uri, mongo.Options{}), dial(t, uri, mongo.Options{})}
-	if err := all[0].AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// together runs fn n times at once.
-func together(n int, fn func(i int)) {
-	var start, done sync.WaitGroup
-	start.Add(1)
-	for i := range n {
-		done.Go(func() {
-			start.Wait()
-			fn(i)
-		})
-	}
-	start.Done()
-	done.Wait()
-}
-
 func document(kind directory.Kind, id string, v scim.Version) directory.Document {
-	return directory.Document{Org: orgA, Kind: kind, ID: id, Version: v, Data: []byte("{}")}
+	return directory.Document{Org: dialtest.Org, Kind: kind, ID: id, Version: v, Data: []byte("{}")}
 }
 
 // K61: two changes that each read what the other writes do not both succeed, on two
 // replicas as little as on one: of two, one at least must remain.
 func TestK61NoWriteSkew(t *testing.T) {
-	replicas := two(t)
+	replicas := dialtest.Two(t)
 	errLast := errors.New("it is the last")
 	for round := range 40 {
 		names := [2]string{fmt.Sprint("x", round), fmt.Sprint("y", round)}
@@ -56,9 +29,9 @@ func TestK61NoWriteSkew(t *testing.T) {
 			t.Fatal(err)
 		}
 		var gone atomic.Int32
-		together(2, func(i int) {
+		dialtest.Together(2, func(i int) {
 			err := replicas[i].Update(t.Context(), func(tx directory.Tx) error {
-				other, err := tx.Document(t.Context(), orgA, "role", names[1-i])
+				other, err := tx.Document(t.Context(), dialtest.Org, "role", names[1-i])
 				if errors.Is(err, directory.ErrNotFound) {
 					return errLast
 				}
@@ -83,23 +56,23 @@ func TestK61NoWriteSkew(t *testing.T) {
 // K61: a decision that reads where a person stands, and runs alone for it, does not
 // pass beside a change of exactly that, though the two write nothing in common.
 func TestK61NoWriteSkewAboutAPerson(t *testing.T) {
-	replicas, rt := two(t), typeOf(t, "User")
+	replicas, rt := dialtest.Two(t), dialtest.Type(t, "User")
 	for round := range 30 {
-		person := record(t, rt, 2*round, fmt.Sprintf(`{"userName":"p%d","active":true}`, round))
-		bound := record(t, rt, 2*round+1, fmt.Sprintf(`{"userName":"b%d"}`, round))
-		err := replicas[0].Update(t.Context(), func(tx directory.Tx) error { return tx.Put(t.Context(), orgA, nil, person) })
+		person := dialtest.Record(t, rt, 2*round, fmt.Sprintf(`{"userName":"p%d","active":true}`, round))
+		bound := dialtest.Record(t, rt, 2*round+1, fmt.Sprintf(`{"userName":"b%d"}`, round))
+		err := replicas[0].Update(t.Context(), func(tx directory.Tx) error { return tx.Put(t.Context(), dialtest.Org, nil, person) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		errRefused := errors.New("refused")
 		var done atomic.Int32
-		together(2, func(i int) {
+		dialtest.Together(2, func(i int) {
 			err := replicas[i].Update(t.Context(), func(tx directory.Tx) error {
-				now, err := tx.Get(t.Context(), directory.Ref{Org: orgA, Type: rt, ID: person.ID})
+				now, err := tx.Get(t.Context(), directory.Ref{Org: dialtest.Org, Type: rt, ID: person.ID})
 				if err != nil {
 					return err
 				}
-				kinds, err := tx.Kinds(t.Context(), orgA, []string{bound.ID})
+				kinds, err := tx.Kinds(t.Context(), dialtest.Org, []string{bound.ID})
 				if err != nil {
 					return err
 				}
@@ -107,11 +80,11 @@ func TestK61NoWriteSkewAboutAPerson(t *testing.T) {
 					return errRefused
 				}
 				if i == 0 { // binds the person
-					return errors.Join(tx.Alone(t.Context(), orgA), tx.Put(t.Context(), orgA, nil, bound))
+					return errors.Join(tx.Alone(t.Context(), dialtest.Org), tx.Put(t.Context(), dialtest.Org, nil, bound))
 				}
-				after := record(t, rt, 2*round, fmt.Sprintf(`{"userName":"p%d","active":false}`, round))
+				after := dialtest.Record(t, rt, 2*round, fmt.Sprintf(`{"userName":"p%d","active":false}`, round))
 				after.Version = now.Version + 1
-				return tx.Put(t.Context(), orgA, now, after)
+				return tx.Put(t.Context(), dialtest.Org, now, after)
 			})
 			switch {
 			case err == nil:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/directory/store/storetest"
 	"github.com/usher-scim/usher/scim"
@@ -38,7 +39,7 @@ func foundBy(t *testing.T, r directory.Reader, src string) (ids []string, err er
 	if err != nil {
 		return nil, err
 	}
-	q := directory.Query{Org: orgA, Type: rt, Start: 1, Count: 10_000}
+	q := directory.Query{Org: dialtest.Org, Type: rt, Start: 1, Count: 10_000}
 	if src != "" {
 		if q.Filter, _, err = filter.Compile(src, rt, scim.Tolerant); err != nil {
 			return nil, err
@@ -55,7 +56,7 @@ func foundBy(t *testing.T, r directory.Reader, src string) (ids []string, err er
 // compare.
 func before(t *testing.T, uri string, n int, body string) {
 	t.Helper()
-	db := database(t, uri)
+	db := dialtest.Database(t, uri)
 	for _, c := range []struct {
 		collection    string
 		which, update bson.D
@@ -77,14 +78,14 @@ func titled(title string) string {
 // is; after a refresh the server of MongoDB finds it again, unless such a server wrote
 // meanwhile. A migration refreshes, too.
 func TestRefreshAfterServersOfTheVersionBefore(t *testing.T) {
-	uri, heard := mongotest.URI(t), &watcher{}
-	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
-	people(t, s, 1200)
+	uri, heard := mongotest.URI(t), &dialtest.Watcher{}
+	s := dialtest.Open(t, uri, mongo.Options{Monitor: heard.Monitor()})
+	dialtest.People(t, s, 1200)
 	third := []string{"00000000-0000-7000-8000-000000000003"}
 	judged := func(src string) bool { // here, and not by the server
-		heard.take()
+		heard.Take()
 		found(t, s, src)
-		finds := named(heard.take(), "find", "resource")
+		finds := dialtest.Named(heard.Take(), "find", "resource")
 		_, limited := finds[0].Lookup("limit").AsInt64OK()
 		return !limited
 	}
@@ -99,7 +100,7 @@ func TestRefreshAfterServersOfTheVersionBefore(t *testing.T) {
 		t.Helper()
 		for more := true; more; {
 			var err error
-			if more, err = s.Refresh(t.Context(), orgA); err != nil {
+			if more, err = s.Refresh(t.Context(), dialtest.Org); err != nil {
 				t.Fatal(err)
 			}
 			if more {
@@ -120,7 +121,7 @@ func TestRefreshAfterServersOfTheVersionBefore(t *testing.T) {
 		t.Errorf("after the refresh: %v", ids)
 	}
 	before(t, uri, 3, titled("Last"))
-	if _, err := migrated(t, uri, schemas.Default); err != nil {
+	if _, err := dialtest.Migrated(t, uri, schemas.Default); err != nil {
 		t.Fatal(err)
 	}
 	if ids := found(t, s, `title eq "last"`); !slices.Equal(ids, third) || judged(`title pr`) {
@@ -134,14 +135,14 @@ func TestRefreshingSideBySide(t *testing.T) {
 	uri := mongotest.URI(t)
 	var stores []*mongo.Store
 	for _, types := range []*schemas.Registry{storetest.Badges(t, storetest.Plain), storetest.Badges(t, storetest.Indexed)} {
-		s, err := migrated(t, uri, types)
+		s, err := dialtest.Migrated(t, uri, types)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		stores = append(stores, s)
 	}
-	if err := stores[0].AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	if err := stores[0].AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
@@ -152,12 +153,12 @@ func TestRefreshingSideBySide(t *testing.T) {
 		}
 		all.Go(func() {
 			for i := range 40 {
-				badges(t, s, rt, 1000*k+i, 1000*k+i+1)
+				dialtest.Badges(t, s, rt, 1000*k+i, 1000*k+i+1)
 			}
 		})
 		all.Go(func() {
 			for range 40 {
-				if _, err := s.Refresh(t.Context(), orgA); err != nil && !errors.Is(err, directory.ErrBusy) {
+				if _, err := s.Refresh(t.Context(), dialtest.Org); err != nil && !errors.Is(err, directory.ErrBusy) {
 					t.Error(err)
 				}
 			}
@@ -172,7 +173,7 @@ func TestRefreshingSideBySide(t *testing.T) {
 	for _, s := range stores { // and in the end each can have it its way
 		for more := true; more; {
 			var err error
-			if more, err = s.Refresh(t.Context(), orgA); err != nil {
+			if more, err = s.Refresh(t.Context(), dialtest.Org); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -204,7 +205,7 @@ func agrees(t *testing.T, s *mongo.Store, src string) {
 		if err != nil {
 			return err
 		}
-		everybody, err := r.Find(t.Context(), directory.Query{Org: orgA, Type: rt, Start: 1, Count: 10_000})
+		everybody, err := r.Find(t.Context(), directory.Query{Org: dialtest.Org, Type: rt, Start: 1, Count: 10_000})
 		want := []string(nil)
 		for _, res := range everybody.Resources {
 			if f.Match(res) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -24,7 +25,7 @@ type theatre struct {
 
 // limit is how many seats there are, in a document at a version.
 func (h *theatre) limit(tx directory.Tx) (n int64, v scim.Version, err error) {
-	d, err := tx.Document(h.Context(), orgA, "pool", "core")
+	d, err := tx.Document(h.Context(), dialtest.Org, "pool", "core")
 	if errors.Is(err, directory.ErrNotFound) {
 		return 0, 0, nil
 	}
@@ -41,26 +42,26 @@ func (h *theatre) set(s *mongo.Store, n int64) error {
 		if err != nil {
 			return err
 		}
-		used, err := tx.Tally(h.Context(), orgA, "seats")
+		used, err := tx.Tally(h.Context(), dialtest.Org, "seats")
 		if err != nil || used > n {
 			return errors.Join(err, directory.ErrLimit)
 		}
-		d := directory.Document{Org: orgA, Kind: "pool", ID: "core", Version: v + 1, Data: fmt.Append(nil, n)}
-		return tx.PutDocument(h.Context(), d, directory.Document{Org: orgA, Kind: "pool", ID: "core", Version: v})
+		d := directory.Document{Org: dialtest.Org, Kind: "pool", ID: "core", Version: v + 1, Data: fmt.Append(nil, n)}
+		return tx.PutDocument(h.Context(), d, directory.Document{Org: dialtest.Org, Kind: "pool", ID: "core", Version: v})
 	})
 }
 
 // take adds a person who needs a seat; nil when there is none.
 func (h *theatre) take(s *mongo.Store) (*scim.Resource, error) {
 	id := int(h.next.Add(1))
-	person := record(h, h.rt, id, fmt.Sprintf(`{"userName":"u%d"}`, id))
+	person := dialtest.Record(h, h.rt, id, fmt.Sprintf(`{"userName":"u%d"}`, id))
 	err := s.Update(h.Context(), func(tx directory.Tx) error {
 		most, _, err := h.limit(tx)
 		if err == nil {
-			err = tx.Count(h.Context(), orgA, "seats", 1, most)
+			err = tx.Count(h.Context(), dialtest.Org, "seats", 1, most)
 		}
 		if err == nil {
-			err = tx.Put(h.Context(), orgA, nil, person)
+			err = tx.Put(h.Context(), dialtest.Org, nil, person)
 		}
 		return err
 	})
@@ -74,7 +75,7 @@ func (h *theatre) take(s *mongo.Store) (*scim.Resource, error) {
 func (h *theatre) free(s *mongo.Store, person *scim.Resource) error {
 	h.freed.Add(1)
 	return s.Update(h.Context(), func(tx directory.Tx) error {
-		return errors.Join(tx.Delete(h.Context(), orgA, person), tx.Count(h.Context(), orgA, "seats", -1, -1))
+		return errors.Join(tx.Delete(h.Context(), dialtest.Org, person), tx.Count(h.Context(), dialtest.Org, "seats", -1, -1))
 	})
 }
 
@@ -107,11 +108,11 @@ func (h *theatre) look(tx directory.Tx) error {
 	if err != nil {
 		return err
 	}
-	used, err := tx.Tally(h.Context(), orgA, "seats")
+	used, err := tx.Tally(h.Context(), dialtest.Org, "seats")
 	if err == nil && used > most {
 		h.Errorf("%d seats of %d are taken", used, most)
 	}
-	p, err := tx.Find(h.Context(), directory.Query{Org: orgA, Type: h.rt, Start: 1, Count: 0})
+	p, err := tx.Find(h.Context(), directory.Query{Org: dialtest.Org, Type: h.rt, Start: 1, Count: 0})
 	if err == nil && int64(p.Total) != used {
 		h.Errorf("%d seats are counted, %d people are there", used, p.Total)
 	}
@@ -121,7 +122,7 @@ func (h *theatre) look(tx directory.Tx) error {
 // K60, R7: two replicas give away seats while the limit is raised and lowered: never
 // is one more taken than there are, and what is counted is what is held.
 func TestK60SeatsOfTwoReplicas(t *testing.T) {
-	h := &theatre{T: t, replicas: two(t), rt: typeOf(t, "User"), end: time.Now().Add(4 * time.Second)}
+	h := &theatre{T: t, replicas: dialtest.Two(t), rt: dialtest.Type(t, "User"), end: time.Now().Add(4 * time.Second)}
 	if err := h.set(h.replicas[0], 20); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 )
 
@@ -22,12 +23,12 @@ func guarded(t *testing.T) (s *mongotest.Server, uri string) {
 // with a password.
 func TestTLSAndLeastPrivilege(t *testing.T) {
 	_, uri := guarded(t)
-	s := dial(t, uri, mongo.Options{})
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	s := dialtest.Open(t, uri, mongo.Options{})
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
-	person := record(t, typeOf(t, "User"), 1, `{"userName":"ada"}`)
-	if err := s.Update(t.Context(), func(tx directory.Tx) error { return tx.Put(t.Context(), orgA, nil, person) }); err != nil {
+	person := dialtest.Record(t, dialtest.Type(t, "User"), 1, `{"userName":"ada"}`)
+	if err := s.Update(t.Context(), func(tx directory.Tx) error { return tx.Put(t.Context(), dialtest.Org, nil, person) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Check(t.Context()); err != nil {

@@ -4,53 +4,40 @@ import (
 	"slices"
 	"testing"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/patch"
 )
 
-// names lists commands as "find guard".
-func names(all []bson.Raw) (list []string) {
-	for _, c := range all {
-		on, _ := c.Lookup(name(c)).StringValueOK()
-		if on != "" {
-			on = " " + on
-		}
-		list = append(list, name(c)+on)
-	}
-	return list
-}
-
 // A change costs few round trips, also with all the rules; a look-up costs one.
 func TestRoundTrips(t *testing.T) {
-	heard := &watcher{}
-	s := dial(t, mongotest.URI(t), mongo.Options{Monitor: heard.monitor()})
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	heard := &dialtest.Watcher{}
+	s := dialtest.Open(t, mongotest.URI(t), mongo.Options{Monitor: heard.Monitor()})
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
-	dir, rt := directory.New(s, directory.Options{Policies: policy.Default()}), typeOf(t, "User")
+	dir, rt := directory.New(s, directory.Options{Policies: policy.Default()}), dialtest.Type(t, "User")
 	actor := directory.Actor{Kind: directory.Operator, Rank: directory.OwnerRank}
 	want := func(what string, most int, fn func() error) {
 		t.Helper()
-		heard.take()
+		heard.Take()
 		if err := fn(); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		all := heard.take()
-		list := slices.DeleteFunc(names(all), func(s string) bool { return s == "endSessions" })
+		all := heard.Take()
+		list := slices.DeleteFunc(dialtest.Names(all), func(s string) bool { return s == "endSessions" })
 		if t.Logf("%s: %v", what, list); len(list) > most {
 			t.Errorf("%s costs %d round trips, want %d", what, len(list), most)
 		}
 	}
 	do := func(c directory.Change) func() error {
 		return func() error {
-			_, err := dir.Execute(t.Context(), directory.Request{Org: orgA, Actor: actor, Change: c})
+			_, err := dir.Execute(t.Context(), directory.Request{Org: dialtest.Org, Actor: actor, Change: c})
 			return err
 		}
 	}
@@ -66,14 +53,14 @@ func TestRoundTrips(t *testing.T) {
 	var page directory.Page
 	want("a look-up by name", 1, func() error {
 		return s.View(t.Context(), func(r directory.Reader) (err error) {
-			page, err = r.Find(t.Context(), directory.Query{Org: orgA, Type: rt, Filter: f, Start: 1, Count: 10})
+			page, err = r.Find(t.Context(), directory.Query{Org: dialtest.Org, Type: rt, Filter: f, Start: 1, Count: 10})
 			return err
 		})
 	})
 	id := page.Resources[0].ID
 	want("a look-up by id", 1, func() error {
 		return s.View(t.Context(), func(r directory.Reader) error {
-			_, err := r.Get(t.Context(), directory.Ref{Org: orgA, Type: rt, ID: id})
+			_, err := r.Get(t.Context(), directory.Ref{Org: dialtest.Org, Type: rt, ID: id})
 			return err
 		})
 	})

@@ -1,4 +1,4 @@
-package mongo_test
+package registry_test
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 )
 
 // K23: one replica hears at once what another does to tokens and connections, and
 // nothing when a token was merely used.
 func TestK23ChangesAreHeard(t *testing.T) {
-	replicas := two(t)
+	replicas := dialtest.Two(t)
 	heard := make(chan struct{}, 100)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -36,7 +37,7 @@ func TestK23ChangesAreHeard(t *testing.T) {
 			<-heard
 		}
 	}
-	c := directory.Connection{ID: "okta", Org: orgA, Scopes: []string{"*"}}
+	c := directory.Connection{ID: "okta", Org: dialtest.Org, Scopes: []string{"*"}}
 	for range 100 { // until the stream is there
 		if err := replicas[0].PutConnection(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -50,7 +51,7 @@ func TestK23ChangesAreHeard(t *testing.T) {
 	for len(heard) > 0 {
 		<-heard
 	}
-	token := directory.Token{ID: "t1", Connection: "okta", Org: orgA, Hash: []byte("h")}
+	token := directory.Token{ID: "t1", Connection: "okta", Org: dialtest.Org, Hash: []byte("h")}
 	hears("a new token", func() error { return replicas[0].PutToken(t.Context(), token) })
 	hears("a changed connection", func() error { c.Scopes = nil; return replicas[0].PutConnection(t.Context(), c) })
 	if err := replicas[0].TouchTokens(t.Context(), map[string]time.Time{"t1": time.Now()}); err != nil {

@@ -1,4 +1,4 @@
-package mongo_test
+package listing_test
 
 import (
 	"context"
@@ -14,25 +14,13 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/directory/store/storetest"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
-
-// migrated opens a database that was brought up to date for some types before.
-func migrated(t *testing.T, uri string, types *schemas.Registry) (*mongo.Store, error) {
-	t.Helper()
-	s, err := mongo.Open(t.Context(), uri, mongo.Options{Registry: types, Migrate: true, Monitor: mongotest.Separated(t)})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Close(); err != nil {
-		return nil, err
-	}
-	return mongo.Open(t.Context(), uri, mongo.Options{Registry: types, Monitor: mongotest.Separated(t)})
-}
 
 // R2, R16: what the index holds follows the configuration, also of what was written
 // before it changed.
@@ -62,7 +50,7 @@ func reopener(t *testing.T) storetest.Reopener {
 	t.Cleanup(end)
 	return func(types *schemas.Registry) (storetest.Closer, error) {
 		end()
-		s, err := migrated(t, uri, types)
+		s, err := dialtest.Migrated(t, uri, types)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +65,7 @@ func TestConfigurationsSideBySide(t *testing.T) {
 	storetest.RunRolling(t, func(t *testing.T) storetest.Reopener {
 		uri := mongotest.URI(t)
 		return func(types *schemas.Registry) (storetest.Closer, error) {
-			s, err := migrated(t, uri, types)
+			s, err := dialtest.Migrated(t, uri, types)
 			if err != nil {
 				return nil, err
 			}
@@ -91,22 +79,6 @@ func TestConfigurationsSideBySide(t *testing.T) {
 	})
 }
 
-// badges fills an organization with people who have a badge each.
-func badges(t *testing.T, s *mongo.Store, rt *scim.ResourceType, from, to int) {
-	t.Helper()
-	err := s.Update(t.Context(), func(tx directory.Tx) error {
-		for i := from; i < to; i++ {
-			if err := tx.Put(t.Context(), orgA, nil, record(t, rt, i, fmt.Sprintf(`{"userName":"u%d","urn:badge":{"badge":"Badge-%d"}}`, i, i))); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 // owns wants that each of the people is found by the badge, and nobody by another.
 func owns(t *testing.T, s *mongo.Store, people int) {
 	t.Helper()
@@ -117,7 +89,7 @@ func owns(t *testing.T, s *mongo.Store, people int) {
 		}
 		a, _ := rt.Resolve("urn:badge:badge")
 		for i := range people + 1 {
-			id, err := r.Owner(t.Context(), directory.UniqueKey{Org: orgA, Type: rt, Attr: a, Key: fmt.Sprintf("badge-%d", i)})
+			id, err := r.Owner(t.Context(), directory.UniqueKey{Org: dialtest.Org, Type: rt, Attr: a, Key: fmt.Sprintf("badge-%d", i)})
 			if want := fmt.Sprintf("00000000-0000-7000-8000-%012x", i); i < people && (err != nil || id != want) || i == people && !errors.Is(err, directory.ErrNotFound) {
 				return fmt.Errorf("badge %d belongs to %q: %w", i, id, err)
 			}
@@ -126,7 +98,7 @@ func owns(t *testing.T, s *mongo.Store, people int) {
 		if err != nil {
 			return err
 		}
-		p, err := r.Find(t.Context(), directory.Query{Org: orgA, Type: rt, Filter: f})
+		p, err := r.Find(t.Context(), directory.Query{Org: dialtest.Org, Type: rt, Filter: f})
 		if p.Total != people {
 			t.Errorf("%d are found by their badge, want %d", p.Total, people)
 		}
@@ -142,12 +114,12 @@ func TestReindexingBesideWriters(t *testing.T) {
 	uri := mongotest.URI(t)
 	plain := storetest.Badges(t, storetest.Plain)
 	rt, _ := plain.Type("User")
-	old := dial(t, uri, mongo.Options{Registry: plain})
-	if err := old.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	old := dialtest.Open(t, uri, mongo.Options{Registry: plain})
+	if err := old.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
 	const before, writers = 600, 4 // more than one step
-	badges(t, old, rt, 0, before)
+	dialtest.Badges(t, old, rt, 0, before)
 	var next atomic.Int64
 	next.Store(before)
 	done := make(chan struct{})
@@ -156,7 +128,7 @@ func TestReindexingBesideWriters(t *testing.T) {
 		all.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				badges(t, old, rt, i, i+1)
+				dialtest.Badges(t, old, rt, i, i+1)
 				select {
 				case <-done:
 					return
@@ -166,7 +138,7 @@ func TestReindexingBesideWriters(t *testing.T) {
 		})
 	}
 	types := storetest.Badges(t, storetest.Unique)
-	s, err := migrated(t, uri, types)
+	s, err := dialtest.Migrated(t, uri, types)
 	close(done)
 	all.Wait()
 	if err != nil {
@@ -185,11 +157,11 @@ func TestReindexingStopped(t *testing.T) {
 			uri := mongotest.URI(t)
 			plain, unique := storetest.Badges(t, storetest.Plain), storetest.Badges(t, storetest.Unique)
 			rt, _ := plain.Type("User")
-			s := dial(t, uri, mongo.Options{Registry: plain})
-			if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+			s := dialtest.Open(t, uri, mongo.Options{Registry: plain})
+			if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 				t.Fatal(err)
 			}
-			badges(t, s, rt, 0, people)
+			dialtest.Badges(t, s, rt, 0, people)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var steps atomic.Int64
@@ -210,14 +182,14 @@ func TestReindexingStopped(t *testing.T) {
 				}
 			}
 			if back {
-				other, err := migrated(t, uri, plain)
+				other, err := dialtest.Migrated(t, uri, plain)
 				if err != nil {
 					t.Fatal(err)
 				}
 				other.Close()
-				badges(t, s, rt, people, people+1)
+				dialtest.Badges(t, s, rt, people, people+1)
 			}
-			s, err := migrated(t, uri, unique)
+			s, err := dialtest.Migrated(t, uri, unique)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,12 +209,12 @@ func TestReindexingAtOnce(t *testing.T) {
 	uri := mongotest.URI(t)
 	plain, unique := storetest.Badges(t, storetest.Plain), storetest.Badges(t, storetest.Unique)
 	rt, _ := plain.Type("User")
-	s := dial(t, uri, mongo.Options{Registry: plain})
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	s := dialtest.Open(t, uri, mongo.Options{Registry: plain})
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
 	const people = 600
-	badges(t, s, rt, 0, people)
+	dialtest.Badges(t, s, rt, 0, people)
 	var all sync.WaitGroup
 	for i := range 6 {
 		types := []*schemas.Registry{plain, unique}[i%2]
@@ -260,7 +232,7 @@ func TestReindexingAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	s, err := migrated(t, uri, unique)
+	s, err := dialtest.Migrated(t, uri, unique)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,12 +246,12 @@ func TestListingsOfTheLayoutBefore(t *testing.T) {
 	uri := mongotest.URI(t)
 	types := storetest.Badges(t, storetest.Unique)
 	rt, _ := types.Type("User")
-	s := dial(t, uri, mongo.Options{Registry: types})
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
+	s := dialtest.Open(t, uri, mongo.Options{Registry: types})
+	if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
-	badges(t, s, rt, 0, 5)
-	db := database(t, uri)
+	dialtest.Badges(t, s, rt, 0, 5)
+	db := dialtest.Database(t, uri)
 	change := func(collection string, filter, update bson.D) {
 		t.Helper()
 		if result, err := db.Collection(collection).UpdateMany(t.Context(), filter, update); err != nil || result.ModifiedCount == 0 {
@@ -293,8 +265,8 @@ func TestListingsOfTheLayoutBefore(t *testing.T) {
 	if _, err := db.Collection("claim").InsertOne(t.Context(), bson.D{{Key: "_id", Value: "a/User/urn:badge:badge\x00badge-5"}, {Key: "o", Value: "a"}, {Key: "i", Value: "00000000-0000-7000-8000-000000000001"}}); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, uri, "layout 1", "usher migrate")
-	s, err := migrated(t, uri, types)
+	dialtest.Refused(t, uri, "layout 1", "usher migrate")
+	s, err := dialtest.Migrated(t, uri, types)
 	if err != nil {
 		t.Fatal(err)
 	}

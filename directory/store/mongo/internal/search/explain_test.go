@@ -1,11 +1,9 @@
-package mongo_test
+package search_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,73 +11,26 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-const orgA directory.OrgID = "a"
-
-var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-
-func typeOf(t testing.TB, name string) *scim.ResourceType {
-	t.Helper()
-	rt, ok := schemas.Default.Type(name)
-	if !ok {
-		t.Fatalf("no type %s", name)
-	}
-	return rt
-}
-
-// record makes a resource of a JSON body; n becomes its id.
-func record(t testing.TB, rt *scim.ResourceType, n int, body string) *scim.Resource {
-	t.Helper()
-	r, _, err := scim.Decode(rt, []byte(body), scim.Tolerant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.ID, r.Version, r.Created, r.Modified = fmt.Sprintf("00000000-0000-7000-8000-%012x", n), 1, at, at
-	return r
-}
-
-// people fills an organization.
-func people(t testing.TB, s *mongo.Store, n int) {
-	t.Helper()
-	if err := s.AddOrganization(t.Context(), directory.Organization{ID: orgA}); err != nil {
-		t.Fatal(err)
-	}
-	rt := typeOf(t, "User")
-	for from := 0; from < n; from += 500 {
-		err := s.Update(t.Context(), func(tx directory.Tx) error {
-			for i := from; i < min(n, from+500); i++ {
-				body := fmt.Sprintf(`{"userName":"user%05d@corp.io","externalId":"ext-%05d","displayName":"Person %05d","active":%t,"name":{"familyName":"Family%05d","givenName":"Given"},
-					"emails":[{"type":"work","value":"user%05d@corp.io","primary":true},{"type":"home","value":"home%05d@x.io"}]}`, i, i, i, i%2 == 0, i, i, i)
-				if err := tx.Put(t.Context(), orgA, nil, record(t, rt, i, body)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // R16: every filter that identity providers send is answered by an index, which
 // leads to at most twice as many documents as are returned.
 func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
-	uri, heard := mongotest.URI(t), &watcher{}
-	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
-	people(t, s, 2000)
+	uri, heard := mongotest.URI(t), &dialtest.Watcher{}
+	s := dialtest.Open(t, uri, mongo.Options{Monitor: heard.Monitor()})
+	dialtest.People(t, s, 2000)
 	client, err := driver.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	db := client.Database(databaseIn(uri))
-	rt := typeOf(t, "User")
+	db := client.Database(dialtest.NameIn(uri))
+	rt := dialtest.Type(t, "User")
 	for src, want := range map[string]int{
 		`userName eq "USER00042@corp.io"`:                                      1,
 		`externalId eq "ext-00042"`:                                            1,
@@ -105,17 +56,17 @@ func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		heard.take()
+		heard.Take()
 		var page directory.Page
 		err = s.View(t.Context(), func(r directory.Reader) (err error) {
-			page, err = r.Find(t.Context(), directory.Query{Org: orgA, Type: rt, Filter: f, Start: 1, Count: 100})
+			page, err = r.Find(t.Context(), directory.Query{Org: dialtest.Org, Type: rt, Filter: f, Start: 1, Count: 100})
 			return err
 		})
 		if err != nil || page.Total != want || len(page.Resources) != want {
 			t.Errorf("%s: %d of %d found, want %d, %v", src, len(page.Resources), page.Total, want, err)
 		}
-		sent := heard.take()
-		finds := named(sent, "find", "resource")
+		sent := heard.Take()
+		finds := dialtest.Named(sent, "find", "resource")
 		if len(sent) != 1 || len(finds) != 1 {
 			t.Errorf("%s: %d commands", src, len(sent))
 		}
@@ -134,10 +85,10 @@ func TestFiltersOfIdentityProvidersUseIndexes(t *testing.T) {
 // R16: a page of what nearly everybody fulfils, or of all in the order of their names,
 // costs the documents of the page, also far from the beginning.
 func TestPagesOfManyReadThePage(t *testing.T) {
-	uri, heard := mongotest.URI(t), &watcher{}
-	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
-	people(t, s, 1000)
-	db, rt := database(t, uri), typeOf(t, "User")
+	uri, heard := mongotest.URI(t), &dialtest.Watcher{}
+	s := dialtest.Open(t, uri, mongo.Options{Monitor: heard.Monitor()})
+	dialtest.People(t, s, 1000)
+	db, rt := dialtest.Database(t, uri), dialtest.Type(t, "User")
 	byName := directory.Query{SortBy: schemas.User.UserName}
 	for _, c := range []struct {
 		src   string
@@ -153,7 +104,7 @@ func TestPagesOfManyReadThePage(t *testing.T) {
 		{"", directory.Query{SortBy: byName.SortBy, Start: 501}, 1000, "user00500@corp.io"},
 	} {
 		q := c.q
-		q.Org, q.Type, q.Count = orgA, rt, 10
+		q.Org, q.Type, q.Count = dialtest.Org, rt, 10
 		if c.src != "" {
 			f, _, err := filter.Compile(c.src, rt, scim.Tolerant)
 			if err != nil {
@@ -162,7 +113,7 @@ func TestPagesOfManyReadThePage(t *testing.T) {
 			q.Filter = f
 		}
 		for range 3 { // and on from there
-			heard.take()
+			heard.Take()
 			var page directory.Page
 			err := s.View(t.Context(), func(r directory.Reader) (err error) {
 				page, err = r.Find(t.Context(), q)
@@ -171,8 +122,8 @@ func TestPagesOfManyReadThePage(t *testing.T) {
 			if err != nil || page.Total != c.total || len(page.Resources) != 10 || q.After == nil && page.Resources[0].Text(schemas.User.UserName) != c.first {
 				t.Fatalf("%s: %d of %d, %v", c.src, len(page.Resources), page.Total, err)
 			}
-			sent := heard.take()
-			for _, find := range slices.Concat(named(sent, "find", "resource"), named(sent, "find", "claim")) {
+			sent := heard.Take()
+			for _, find := range slices.Concat(dialtest.Named(sent, "find", "resource"), dialtest.Named(sent, "find", "claim")) {
 				stages, examined, returned := explain(t, db, find)
 				if returned > 11 || examined > 22 && q.Start <= 1 {
 					t.Errorf("%s, %+v: %v looks at %d documents and returns %d", c.src, c.q, stages, examined, returned)
@@ -185,10 +136,10 @@ func TestPagesOfManyReadThePage(t *testing.T) {
 
 // R16: what no index tells is compared and sorted by the server, which sends a page.
 func TestTheServerComparesAndSorts(t *testing.T) {
-	uri, heard := mongotest.URI(t), &watcher{}
-	s := dial(t, uri, mongo.Options{Monitor: heard.monitor()})
-	people(t, s, 1000)
-	rt := typeOf(t, "User")
+	uri, heard := mongotest.URI(t), &dialtest.Watcher{}
+	s := dialtest.Open(t, uri, mongo.Options{Monitor: heard.Monitor()})
+	dialtest.People(t, s, 1000)
+	rt := dialtest.Type(t, "User")
 	for _, c := range []struct {
 		src, sort string
 		total     int
@@ -206,7 +157,7 @@ func TestTheServerComparesAndSorts(t *testing.T) {
 		{`active eq true`, "meta.lastModified", 500, "user00000@corp.io"},
 		{`userName co "9@"`, "displayName", 100, "user00009@corp.io"},
 	} {
-		q := directory.Query{Org: orgA, Type: rt, Start: 1, Count: 10}
+		q := directory.Query{Org: dialtest.Org, Type: rt, Start: 1, Count: 10}
 		if c.src != "" {
 			f, _, err := filter.Compile(c.src, rt, scim.Tolerant)
 			if err != nil {
@@ -217,7 +168,7 @@ func TestTheServerComparesAndSorts(t *testing.T) {
 		if c.sort != "" {
 			q.SortBy, _ = rt.Resolve(c.sort)
 		}
-		heard.take()
+		heard.Take()
 		var page directory.Page
 		err := s.View(t.Context(), func(r directory.Reader) (err error) {
 			page, err = r.Find(t.Context(), q)
@@ -227,8 +178,8 @@ func TestTheServerComparesAndSorts(t *testing.T) {
 			t.Errorf("%s by %s: %d of %d, %v", c.src, c.sort, len(page.Resources), page.Total, err)
 			continue
 		}
-		sent := heard.take()
-		for _, find := range named(sent, "find", "resource") {
+		sent := heard.Take()
+		for _, find := range dialtest.Named(sent, "find", "resource") {
 			most, limited := find.Lookup("limit").AsInt64OK()
 			named, _ := find.Lookup("filter", "_id", "$in").ArrayOK()
 			if values, _ := named.Values(); limited && most != 11 || !limited && len(values) != 10 {
@@ -236,7 +187,7 @@ func TestTheServerComparesAndSorts(t *testing.T) {
 			}
 		}
 		if len(sent) > 4 {
-			t.Errorf("%s by %s: %v", c.src, c.sort, names(sent))
+			t.Errorf("%s by %s: %v", c.src, c.sort, dialtest.Names(sent))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package mongo_test
+package index_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/usher-scim/usher/directory/store/mongo"
+	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
 	"github.com/usher-scim/usher/directory/store/mongo/mongotest"
 )
 
@@ -15,14 +16,14 @@ import (
 // relay's, and none is unique: so all of it can be sharded by {o, _id} (docs/scale.md).
 func TestIndexesCanBeSharded(t *testing.T) {
 	uri := mongotest.URI(t)
-	dial(t, uri, mongo.Options{})
+	dialtest.Open(t, uri, mongo.Options{})
 	client, err := driver.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
 	for _, name := range mongotest.Tenants {
-		all, err := client.Database(databaseIn(uri)).Collection(name).Indexes().ListSpecifications(t.Context())
+		all, err := client.Database(dialtest.NameIn(uri)).Collection(name).Indexes().ListSpecifications(t.Context())
 		if err != nil || len(all) == 0 {
 			t.Fatalf("%s has %d indexes, %v", name, len(all), err)
 		}
