@@ -41,7 +41,7 @@ func (a handlers) commerce() {
 		if _, err := address(in.Body.Email); err != nil {
 			return nil, err
 		}
-		if _, err := a.Do(ctx, directory.Sale{Type: a.Typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}, ""); err != nil {
+		if _, err := a.Do(ctx, directory.Sell(directory.Sale{Type: a.Typed(ctx, "User"), ID: in.Body.ID, Email: in.Body.Email, Channel: in.Body.Channel}), ""); err != nil {
 			return nil, err
 		}
 		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {

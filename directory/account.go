@@ -51,10 +51,10 @@ func DeadUntil(ctx context.Context, r Documents, person *scim.Resource) (time.Ti
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return time.Time{}, err
 	}
-	return a.deadUntil(person), nil
+	return a.DeadUntil(person), nil
 }
 
-func (a *Account) deadUntil(person *scim.Resource) time.Time {
+func (a *Account) DeadUntil(person *scim.Resource) time.Time {
 	if after := ValidAfter(person); after.After(a.ValidAfter) {
 		return after
 	}

@@ -57,7 +57,7 @@ func TestRetentionEndsForAllThatWasKept(t *testing.T) {
 		t.Fatal("the invitation is gone at once")
 	}
 	e.now = e.now.Add(31 * 24 * time.Hour)
-	if err := e.svc.Tick(e.ctx, "a"); err != nil {
+	if err := (&directory.Clock{Service: e.svc}).Tick(e.ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := have[directory.Tombstone](e, ada); ok {

@@ -227,9 +227,9 @@ func addressesLeft(ctx context.Context, r Reader, d *Draft) (map[string]bool, er
 
 // CountGone keeps count of the people whose records say what became of their
 // addresses.
-func (d *Draft) CountGone() { d.countGone(d.Before, d.After) }
+func CountGone(d *Draft) { countGone(d, d.Before, d.After) }
 
-func (d *Draft) countGone(before, after *scim.Resource) {
+func countGone(d *Draft, before, after *scim.Resource) {
 	was, is := int64(0), int64(0)
 	if _, on := leftBehind(before, ""); on {
 		was = 1
@@ -274,7 +274,7 @@ func Lift(ctx context.Context, r Reader, d *Draft, rt *scim.ResourceType, a *Add
 	if err := a.Lift(d); err != nil || a.User == "" {
 		return err
 	}
-	person, err := r.Get(ctx, Ref{d.Org, rt, a.User})
+	person, err := r.Get(ctx, Ref{Org: d.Org, Type: rt, ID: a.User})
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -286,7 +286,7 @@ func Lift(ctx context.Context, r Reader, d *Draft, rt *scim.ResourceType, a *Add
 	}
 	d.Rewrite(person, func(next *scim.Resource) {
 		next.SetPath(schemas.Usher.BlockListed, scim.Value{})
-		d.countGone(person, next)
+		countGone(d, person, next)
 	})
 	d.Do("address.lifted", a.User, 1)
 	return nil

@@ -46,6 +46,9 @@ const (
 	ToOwn     = "owner"    // a person becomes the owner where there is none
 )
 
+// FreezeRequests is the key of approvals that ask for a freeze.
+const FreezeRequests = "freeze"
+
 // ApprovalID is the id of the approval to do something to somebody or something.
 func ApprovalID(what, of string) string { return what + ":" + of }
 
@@ -109,7 +112,7 @@ func (a *Approval) stands(ctx context.Context, r Reader, d *Draft) (bool, error)
 	if strings.Contains(a.By, ":") {
 		return true, nil
 	}
-	person, err := activePerson(ctx, r, d.Org, a.By)
+	person, err := ActivePerson(ctx, r, d.Org, a.By)
 	if err != nil || person == nil {
 		return false, err
 	}

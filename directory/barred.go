@@ -61,9 +61,9 @@ func (a *Address) Lift(d *Draft) error {
 	return Save(d, d.Org, a)
 }
 
-// redact drops the entry of an address when a person is erased, and leaves a Barred where
+// Redact drops the entry of an address when a person is erased, and leaves a Barred where
 // it is blocked and no record of others says so.
-func redact(ctx context.Context, r Reader, d *Draft, key, person string) error {
+func Redact(ctx context.Context, r Reader, d *Draft, key, person string) error {
 	rt, err := r.Type("User")
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func redact(ctx context.Context, r Reader, d *Draft, key, person string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err := dropOne[Address](ctx, r, d, key); err != nil || len(all) == 0 || !all[0].Blocked || all[0].barred != nil {
+	if err := DropOne[Address](ctx, r, d, key); err != nil || len(all) == 0 || !all[0].Blocked || all[0].barred != nil {
 		return err
 	}
 	if slices.ContainsFunc(all, func(a Address) bool { return a.Blocked && a.User != person && a.User != kept.User }) {
@@ -95,9 +95,9 @@ func bar(ctx context.Context, r Reader, d *Draft, key, by string) error {
 	return Save(d, d.Org, &b)
 }
 
-// passOn has the block of an address go on that only the record of the person says who is
+// PassOn has the block of an address go on that only the record of the person says who is
 // erased, while others here have the address too and are not in.
-func passOn(ctx context.Context, r Reader, d *Draft, key string) error {
+func PassOn(ctx context.Context, r Reader, d *Draft, key string) error {
 	all, err := FindAddresses(ctx, r, d.Type, d.Org, key, "")
 	if err != nil || len(all) == 0 || !all[0].Blocked || all[0].User != d.Before.ID || len(all) > 1 && all[1].Blocked {
 		return err
@@ -111,4 +111,16 @@ func passOn(ctx context.Context, r Reader, d *Draft, key string) error {
 	}
 	kept.Blocked, kept.Returns, kept.By = true, false, all[0].By
 	return Save(d, d.Org, &kept)
+}
+
+// DropOne drops the document of an id, if there is one.
+func DropOne[T any, P Noun[T]](ctx context.Context, r Reader, d *Draft, id string) error {
+	v, err := Load[T, P](ctx, r, d.Org, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		Drop[T, P](d, d.Org, &v)
+	}
+	return err
 }

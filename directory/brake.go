@@ -21,21 +21,10 @@ func (*Release) Kind() Kind { return "release" }
 // Keys are none.
 func (*Release) Keys() []string { return nil }
 
-// Span is the time that the brake looks at, in minutes.
-func (b Brake) Span() int {
-	if b.Minutes <= 0 {
-		return 10
-	}
-	return min(b.Minutes, longestSpan)
-}
-
 // departures names the running total of a connection's deactivations in a minute.
 func departures(c ConnectionID, minute int64) string {
 	return "left:" + string(c) + ":" + strconv.FormatInt(minute, 10)
 }
-
-// longestSpan is the most minutes that a brake looks back.
-const longestSpan = 120
 
 // Lapsed reports whether nobody will ask for a running total any more: one of a
 // minute that no brake looks back to.
@@ -45,7 +34,7 @@ func Lapsed(tally string, now time.Time) bool {
 		return false
 	}
 	minute, err := strconv.ParseInt(rest[strings.LastIndexByte(rest, ':')+1:], 10, 64)
-	return err == nil && minute < now.Unix()/60-2*longestSpan
+	return err == nil && minute < now.Unix()/60-2*LongestSpan
 }
 
 // Brakes reports whether the brake holds another deactivation by a connection. One
@@ -68,7 +57,7 @@ func Brakes(ctx context.Context, r Documents, d *Draft, b Brake, by ConnectionID
 		}
 		left += n
 	}
-	active, err := r.Tally(ctx, d.Org, seatTally(CoreSKU))
+	active, err := r.Tally(ctx, d.Org, SeatTally(CoreSKU))
 	if err != nil {
 		return false, err
 	}

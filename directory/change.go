@@ -190,10 +190,14 @@ type Draft struct {
 	Effects []Effect
 	Writes  []Write
 
+	about   func(rt *scim.ResourceType, id string) error
 	view    viewpoint // what the caller sees
 	naming  Naming    // zero where it was not asked for, or there is none
 	renamed bool      // the draft changes it
 }
+
+// About makes the draft of a Command one about a resource, which becomes its Before.
+func (d *Draft) About(rt *scim.ResourceType, id string) error { return d.about(rt, id) }
 
 // Leaves reports whether the change ends a person's membership of the active.
 func (d *Draft) Leaves() bool {

@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/usher-scim/usher/scim"
@@ -11,12 +13,23 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
+// Clock does what time brings. Its zero value but for the Service works.
+type Clock struct {
+	*Service
+	Batch int      // how much of one kind is read at a time; default 100
+	turns sync.Map // by organization, the last case that was looked at
+}
+
+func (k *Clock) work(org OrgID) clockwork {
+	return clockwork{k.Service, k, cmp.Or(k.Batch, 100), org, Actor{Kind: BySchedule, Rank: OwnerRank}, k.Now()}
+}
+
 // Tick does what time brings in one organization: departures that are due and
 // their reminders (T12), cases that can be closed by now, seats for those who
 // wait, invitations and consents that expire, tombstones whose retention is over, answers
 // about records that nobody gives. What fails is tried again at the next tick.
-func (s *Service) Tick(ctx context.Context, org OrgID) error {
-	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
+func (k *Clock) Tick(ctx context.Context, org OrgID) error {
+	c := k.work(org)
 	var err error
 	for _, job := range []func(context.Context) error{c.departures, c.cases, c.waitlist, c.invitations, c.consents, c.tombstones, c.answers, c.unanswered} {
 		err = errors.Join(err, job(ctx))
@@ -26,6 +39,8 @@ func (s *Service) Tick(ctx context.Context, org OrgID) error {
 
 type clockwork struct {
 	*Service
+	clock *Clock
+	batch int
 	org   OrgID
 	actor Actor
 	now   time.Time
@@ -38,7 +53,7 @@ func (c clockwork) do(ctx context.Context, change Change) error {
 
 // due reads the documents of a kind whose time has come.
 func due[T any, P Noun[T]](ctx context.Context, c clockwork) (all []T, err error) {
-	err = c.store.View(ctx, func(r Reader) error {
+	err = c.Read(ctx, func(r Reader) error {
 		all, err = All[T, P](ctx, r, DocumentQuery{Org: c.org, From: "due:", Below: DueKey(c.now.Add(time.Millisecond)), Limit: c.batch})
 		return err
 	})
@@ -47,7 +62,7 @@ func due[T any, P Noun[T]](ctx context.Context, c clockwork) (all []T, err error
 
 // people is the resource type of users.
 func (c clockwork) people(ctx context.Context) (rt *scim.ResourceType, err error) {
-	err = c.store.View(ctx, func(r Reader) error {
+	err = c.Read(ctx, func(r Reader) error {
 		rt, err = r.Type("User")
 		return err
 	})
@@ -117,9 +132,9 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one Schedu
 // time those behind them: who still cannot go holds up nobody.
 func (c clockwork) cases(ctx context.Context) (err error) {
 	var open []Case
-	after, _ := c.turns.Load(c.org)
+	after, _ := c.clock.turns.Load(c.org)
 	last, _ := after.(string)
-	err = c.store.View(ctx, func(r Reader) error {
+	err = c.Read(ctx, func(r Reader) error {
 		open, err = All[Case](ctx, r, DocumentQuery{Org: c.org, Key: "open", After: last, Limit: c.batch})
 		return err
 	})
@@ -127,9 +142,9 @@ func (c clockwork) cases(ctx context.Context) (err error) {
 		return err
 	}
 	if len(open) < c.batch {
-		c.turns.Delete(c.org) // from the beginning
+		c.clock.turns.Delete(c.org) // from the beginning
 	} else {
-		c.turns.Store(c.org, open[len(open)-1].ID)
+		c.clock.turns.Store(c.org, open[len(open)-1].ID)
 	}
 	rt, err := c.people(ctx)
 	for _, k := range open {
@@ -165,13 +180,13 @@ func (c clockwork) waitlist(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		from = waiting[len(waiting)-1].keys[0] + "\x00"
+		from = waiting[len(waiting)-1].Keys()[0] + "\x00"
 	}
 }
 
 // queue reads some of those who wait, from a place on, and the seats there are.
 func (c clockwork) queue(ctx context.Context, from string) (waiting []Waiting, seats Seats, err error) {
-	err = c.store.View(ctx, func(r Reader) error {
+	err = c.Read(ctx, func(r Reader) error {
 		if waiting, err = All[Waiting](ctx, r, DocumentQuery{Org: c.org, From: from, Below: "since;", Limit: c.batch}); err != nil || len(waiting) == 0 {
 			return err
 		}
@@ -269,7 +284,7 @@ const Idempotency Kind = "idempotency"
 // after their time.
 func (c clockwork) answers(ctx context.Context) (err error) {
 	var old []Document
-	err = c.store.View(ctx, func(r Reader) error {
+	err = c.Read(ctx, func(r Reader) error {
 		for _, kind := range []Kind{Idempotency, (*Batch)(nil).Kind(), (*Approval)(nil).Kind()} {
 			for d, err := range r.Documents(ctx, DocumentQuery{Org: c.org, Kind: kind, From: "due:", Below: DueKey(c.now), Limit: c.batch}) {
 				if err != nil {
@@ -285,7 +300,7 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 	}
 	return c.do(ctx, Command{Quiet: true, Plan: func(_ context.Context, _ Reader, d *Draft) ([]Finding, error) {
 		for _, one := range old {
-			d.Writes = append(d.Writes, dropDocument{one})
+			d.DropDocument(one)
 		}
 		return nil, nil
 	}})
@@ -293,8 +308,8 @@ func (c clockwork) answers(ctx context.Context) (err error) {
 
 // Settle gives the people of an organization who were stored before there were
 // rules what the rules say of them: status, classification, seat.
-func (s *Service) Settle(ctx context.Context, org OrgID) error {
-	c := clockwork{s, org, Actor{Kind: BySchedule, Rank: OwnerRank}, s.now()}
+func (k *Clock) Settle(ctx context.Context, org OrgID) error {
+	c := k.work(org)
 	rt, err := c.people(ctx)
 	if err != nil {
 		return err
@@ -305,7 +320,7 @@ func (s *Service) Settle(ctx context.Context, org OrgID) error {
 	}
 	for {
 		var page Page
-		err := s.store.View(ctx, func(r Reader) error {
+		err := c.Read(ctx, func(r Reader) error {
 			page, err = r.Find(ctx, Query{Org: org, Type: rt, Filter: f, Start: 1, Count: 10_000})
 			return err
 		})

@@ -17,13 +17,15 @@ import (
 // timed is an organization whose clock the test turns.
 type timed struct {
 	*env
+	clock *directory.Clock
 	now   time.Time
 	actor directory.Actor
 }
 
 func turning(t *testing.T) *timed {
 	e := &timed{env: setup(t), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), actor: directory.Actor{Kind: directory.ByMember, Rank: directory.AdminRank}}
-	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Batch: 2, Clock: func() time.Time { return e.now }})
+	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time { return e.now }})
+	e.clock = &directory.Clock{Service: e.svc, Batch: 2}
 	return e
 }
 
@@ -94,7 +96,7 @@ func (e *timed) at(to time.Time) {
 	e.Helper()
 	e.now = to
 	for range 2 {
-		if err := e.svc.Tick(e.ctx, "a"); err != nil {
+		if err := e.clock.Tick(e.ctx, "a"); err != nil {
 			e.Fatal(err)
 		}
 	}

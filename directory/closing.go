@@ -20,25 +20,25 @@ const (
 // Close ends an account for good, with its membership here and in every other
 // organization, or nothing of it where one of them refuses (T11, S3-19). The change of
 // the request is made here; the plan is that of the membership here.
-func (s *Service) Close(ctx context.Context, all Organizations, req Request, rt *scim.ResourceType, id, typed string, preview bool) (*Plan, error) {
-	others, err := s.elsewhere(ctx, all, req.Org, rt, id)
+func Close(ctx context.Context, s *Service, all Organizations, req Request, rt *scim.ResourceType, id, typed string, preview bool) (*Plan, error) {
+	others, err := elsewhere(ctx, s, all, req.Org, rt, id)
 	if err != nil {
 		return nil, err
 	}
 	c := closing{typed: typed, others: others}
 	req.Change = c.change(rt, id)
-	p, err := s.look(ctx, req, preview)
+	p, err := look(ctx, s, req, preview)
 	if err != nil {
 		return p, err
 	}
 	reached := slices.Clone(c.reached)
-	if err := s.leave(ctx, req, rt, others, reached, func(one Request) (*Plan, error) { return s.look(ctx, one, preview) }); err != nil {
+	if err := leave(ctx, s, req, rt, others, reached, func(one Request) (*Plan, error) { return look(ctx, s, one, preview) }); err != nil {
 		return nil, err
 	}
 	if preview {
 		return p, nil
 	}
-	if err := s.leave(ctx, req, rt, others, reached, func(one Request) (*Plan, error) { return s.Execute(ctx, one) }); err != nil {
+	if err := leave(ctx, s, req, rt, others, reached, func(one Request) (*Plan, error) { return s.Execute(ctx, one) }); err != nil {
 		return nil, err
 	}
 	return s.Execute(ctx, req)
@@ -46,13 +46,13 @@ func (s *Service) Close(ctx context.Context, all Organizations, req Request, rt 
 
 // look is a preview that the audit keeps when it ends in a refusal, unless nothing more
 // was wanted.
-func (s *Service) look(ctx context.Context, req Request, preview bool) (*Plan, error) {
+func look(ctx context.Context, s *Service, req Request, preview bool) (*Plan, error) {
 	p, err := s.Preview(ctx, req)
 	if err != nil {
 		return p, err
 	}
 	if err = p.Err(); err != nil && !preview && p.Instead != nil {
-		if failed := s.record(ctx, p); failed != nil {
+		if failed := s.Record(ctx, p); failed != nil {
 			return p, failed
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Service) look(ctx context.Context, req Request, preview bool) (*Plan, e
 
 // leave ends the memberships of the accounts that a closing reaches, or looks whether it
 // may: nobody is left before all agree.
-func (s *Service) leave(ctx context.Context, req Request, rt *scim.ResourceType, others []place, reached []string, step func(Request) (*Plan, error)) error {
+func leave(ctx context.Context, s *Service, req Request, rt *scim.ResourceType, others []place, reached []string, step func(Request) (*Plan, error)) error {
 	for _, one := range others {
 		if !slices.Contains(reached, one.key) {
 			continue
@@ -91,8 +91,8 @@ type place struct {
 
 // elsewhere finds the memberships of a person's accounts in all other organizations,
 // whether they ever joined there or not, by address: one look-up in an index each.
-func (s *Service) elsewhere(ctx context.Context, all Organizations, home OrgID, rt *scim.ResourceType, id string) (found []place, err error) {
-	keys, err := s.keysOf(ctx, Ref{home, rt, id})
+func elsewhere(ctx context.Context, s *Service, all Organizations, home OrgID, rt *scim.ResourceType, id string) (found []place, err error) {
+	keys, err := keysOf(ctx, s, Ref{Org: home, Type: rt, ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (s *Service) elsewhere(ctx context.Context, all Organizations, home OrgID, 
 		if err != nil || o.ID == home {
 			continue
 		}
-		err = s.store.View(ctx, func(r Reader) error {
+		err = s.Read(ctx, func(r Reader) error {
 			for _, key := range keys {
 				people, err := Holders(ctx, r, rt, o.ID, key)
 				if err != nil {
@@ -120,8 +120,8 @@ func (s *Service) elsewhere(ctx context.Context, all Organizations, home OrgID, 
 }
 
 // keysOf are the MailKeys of a person's accounts.
-func (s *Service) keysOf(ctx context.Context, ref Ref) (keys []string, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
+func keysOf(ctx context.Context, s *Service, ref Ref) (keys []string, err error) {
+	err = s.Read(ctx, func(r Reader) error {
 		p, err := r.Get(ctx, ref)
 		if err == nil {
 			err = p.Load()
@@ -216,15 +216,15 @@ func (c *closing) may(ctx context.Context, r Reader, d *Draft, home Home, manage
 	}
 	switch {
 	case IsExternal(d.Before):
-		return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+		return Firmly(RuleClose, Authority, "The account belongs to the organization %s; close it there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
 	case home.External:
-		return refusal(RuleClose, Authority, "The account belongs to the organization %s; close it there.", string(home.Org)), nil
+		return Firmly(RuleClose, Authority, "The account belongs to the organization %s; close it there.", string(home.Org)), nil
 	case managed && !profile.SelfClose: // a verified domain is the organization's, joined or not (C4, C8)
-		return refusal(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
+		return Firmly(RuleClose, Authority, "The organization manages this account and does not let its people close their own; ask an administrator."), nil
 	case scim.Key(c.typed) != scim.Key(d.Before.Text(schemas.User.UserName)):
-		return refusal(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil
+		return Firmly(RuleClose, Invalid, "Type the user name of the account to confirm that it is to be closed for good."), nil
 	case d.Now.Sub(standing.Exported) > ExportLife:
-		return refusal(RuleClose, State, "Export the data of the account first; closing erases it at once and for good."), nil
+		return Firmly(RuleClose, State, "Export the data of the account first; closing erases it at once and for good."), nil
 	}
 	return nil, nil
 }

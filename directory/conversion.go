@@ -43,7 +43,7 @@ func (c *Consent) holds(d *Draft) bool {
 func Agree(rt *scim.ResourceType, id string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "user.consent", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		if !IsExternal(d.Before) {
-			return refusal(RuleConsent, State, "%s is not external; there is nothing to agree to.", DisplayOf(d.Before)), nil
+			return Firmly(RuleConsent, State, "%s is not external; there is nothing to agree to.", DisplayOf(d.Before)), nil
 		}
 		c, err := LoadOr[Consent](ctx, r, d.Org, id)
 		if err != nil {
@@ -74,7 +74,7 @@ func Disagree(rt *scim.ResourceType, id string) SetState {
 func Convert(rt *scim.ResourceType, id string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "user.convert", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		if !IsExternal(d.Before) {
-			return refusal(RuleConversion, State, "%s is not external; there is nothing to convert.", DisplayOf(d.Before)), nil
+			return Firmly(RuleConversion, State, "%s is not external; there is nothing to convert.", DisplayOf(d.Before)), nil
 		}
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)
@@ -90,7 +90,7 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 			return atHomeElsewhere(d), nil
 		}
 		if known && a.State != Open {
-			return refusal(RuleConversion, Authority, "The account of %s cannot be used any more; the person must open a new one first.", DisplayOf(d.Before)), nil
+			return Firmly(RuleConversion, Authority, "The account of %s cannot be used any more; the person must open a new one first.", DisplayOf(d.Before)), nil
 		}
 		if known {
 			a.Home = d.Org
@@ -116,7 +116,7 @@ func Convert(rt *scim.ResourceType, id string) SetState {
 // their own consent is enough.
 func atHomeElsewhere(d *Draft) []Finding {
 	id, home := d.Before.ID, d.Before.Text(schemas.Usher.HomeOrganizationID)
-	found := refusal(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first and agree to belong here, or you verify the domain of their address.", DisplayOf(d.Before), home)
+	found := Firmly(RuleConversion, State, "%s still belongs to the organization %s; they must leave it first and agree to belong here, or you verify the domain of their address.", DisplayOf(d.Before), home)
 	found[0].Blocker = &Blocker{OwnerID: id, Fix: &Fix{Kind: "consent", Holders: []string{id}, Precondition: "home.left:" + home, Href: "/api/v1/users/" + id + "/consent"}}
 	return found
 }

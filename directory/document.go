@@ -100,7 +100,7 @@ func Load[T any, P Noun[T]](ctx context.Context, r Documents, org OrgID, id stri
 	var v T
 	d, err := r.Document(ctx, org, P(&v).Kind(), id)
 	if err == nil {
-		err = decodeDocument[T, P](d, &v)
+		err = DecodeDocument[T, P](d, &v)
 	}
 	return v, err
 }
@@ -123,7 +123,7 @@ func Each[T any, P Noun[T]](ctx context.Context, r Documents, q DocumentQuery) i
 		for d, err := range r.Documents(ctx, q) {
 			v := zero
 			if err == nil {
-				err = decodeDocument[T, P](d, &v)
+				err = DecodeDocument[T, P](d, &v)
 			}
 			if !yield(v, err) || err != nil {
 				return
@@ -143,7 +143,7 @@ func All[T any, P Noun[T]](ctx context.Context, r Documents, q DocumentQuery) (l
 	return list, nil
 }
 
-func decodeDocument[T any, P Noun[T]](d Document, v *T) error {
+func DecodeDocument[T any, P Noun[T]](d Document, v *T) error {
 	if err := json.Unmarshal(d.Data, v); err != nil {
 		return fmt.Errorf("document %s/%s: %w", d.Kind, d.ID, err)
 	}
@@ -184,7 +184,7 @@ func Save[T any, P Noun[T]](d *Draft, org OrgID, v P) error {
 // do to it otherwise.
 func Drop[T any, P Noun[T]](d *Draft, org OrgID, v P) {
 	h := v.Meta()
-	d.drop(Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: h.Version, Keys: h.keys})
+	d.DropDocument(Document{Org: org, Kind: v.Kind(), ID: h.ID, Version: h.Version, Keys: h.keys})
 }
 
 // Discard drops the documents that a query asks for, whatever is in them.
@@ -193,12 +193,13 @@ func Discard(ctx context.Context, r Documents, d *Draft, q DocumentQuery) error 
 		if err != nil {
 			return err
 		}
-		d.drop(doc)
+		d.DropDocument(doc)
 	}
 	return nil
 }
 
-func (d *Draft) drop(doc Document) {
+// DropDocument is Drop for a document as it was read.
+func (d *Draft) DropDocument(doc Document) {
 	for i, w := range d.Writes {
 		switch w := w.(type) {
 		case putDocument:

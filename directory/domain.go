@@ -20,7 +20,7 @@ func VerifyDomain(name, by string, out *Domain) func(ctx context.Context, r Read
 			return nil, err
 		}
 		if have.Version > 0 && have.Org != d.Org {
-			return refusal(RuleDomainTaken, State, "The domain %s is verified by another organization of this server; it must give it up first.", name), nil
+			return Firmly(RuleDomainTaken, State, "The domain %s is verified by another organization of this server; it must give it up first.", name), nil
 		}
 		d.Subject = name
 		have.Org, have.Verified, have.By = d.Org, d.Now, by

@@ -50,7 +50,7 @@ func takeInvite(r *scim.Resource) *bool {
 
 // draft reads what is there and works out what would be.
 func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d *Draft, ops []patch.EdgeOp, met scim.Quirks, found []Finding, err error) {
-	d = &Draft{Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist, Withheld: req.Withheld}
+	d = &Draft{about: func(rt *scim.ResourceType, id string) error { return s.begin(ctx, r, req, d, rt, id) }, Org: req.Org, Actor: req.Actor, Now: at.now, ID: at.event, Reservation: req.Reservation, Waitlist: req.OnSeatExhausted == Waitlist, Withheld: req.Withheld}
 	switch c := req.Change.(type) {
 	case creation:
 		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
@@ -92,8 +92,6 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 	case Command:
 		d.Verb, d.Quiet = c.Action, c.Quiet
 		found, err = c.Plan(ctx, r, d)
-	case Sale:
-		found, err = s.sell(ctx, r, req, d, c)
 	default:
 		found, err = s.verb(ctx, r, req, d)
 	}

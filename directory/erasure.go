@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/usher-scim/usher/scim"
@@ -37,8 +36,8 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 			return err
 		}
 	}
-	for _, drop := range []func(context.Context, Reader, *Draft, string) error{dropOne[Invitation], dropOne[Reset], dropOne[Approval], dropOne[Consent],
-		dropOne[Case], dropOne[Schedule], dropOne[Waiting], dropOne[Standing], dropOne[Tombstone]} {
+	for _, drop := range []func(context.Context, Reader, *Draft, string) error{DropOne[Invitation], DropOne[Reset], DropOne[Approval], DropOne[Consent],
+		DropOne[Case], DropOne[Schedule], DropOne[Waiting], DropOne[Standing], DropOne[Tombstone]} {
 		if err := drop(ctx, r, d, id); err != nil {
 			return err
 		}
@@ -47,14 +46,14 @@ func eraseRecord(ctx context.Context, r Reader, d *Draft, id string) error {
 		return err
 	}
 	for _, what := range []string{ToHold, ToUnhold, ToUnblock, ToFreeze, ToOwn} {
-		if err := dropOne[Approval](ctx, r, d, ApprovalID(what, id)); err != nil {
+		if err := DropOne[Approval](ctx, r, d, ApprovalID(what, id)); err != nil {
 			return err
 		}
 	}
 	kept, err := All[Address](ctx, r, DocumentQuery{Org: d.Org, Key: "user:" + id})
 	for i := range kept {
 		if err == nil {
-			err = redact(ctx, r, d, kept[i].ID, id)
+			err = Redact(ctx, r, d, kept[i].ID, id)
 		}
 	}
 	if err != nil {
@@ -89,7 +88,7 @@ func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error
 		return err
 	}
 	if others {
-		return passOn(ctx, r, d, address)
+		return PassOn(ctx, r, d, address)
 	}
 	stones, err := stonesOf(ctx, r, d, address)
 	held := false
@@ -111,7 +110,7 @@ func eraseAddress(ctx context.Context, r Reader, d *Draft, address string) error
 
 // forgetAddress takes an address out of all that is found by it. A block goes on.
 func forgetAddress(ctx context.Context, r Reader, d *Draft, address, person string) error {
-	if err := redact(ctx, r, d, address, person); err != nil {
+	if err := Redact(ctx, r, d, address, person); err != nil {
 		return err
 	}
 	if err := Discard(ctx, r, d, DocumentQuery{Org: d.Org, Kind: Idempotency, Key: "email:" + SecretHash(address)}); err != nil {
@@ -144,7 +143,7 @@ func eraseStone(ctx context.Context, r Reader, d *Draft, t *Tombstone) error {
 		case t.Closed:
 			err = forgetAddress(ctx, r, d, address, t.ID)
 		default:
-			err = redact(ctx, r, d, address, t.ID)
+			err = Redact(ctx, r, d, address, t.ID)
 		}
 		if err != nil {
 			return err
@@ -229,16 +228,4 @@ func forgetTransfers(ctx context.Context, r Reader, d *Draft, id string) error {
 		}
 	}
 	return nil
-}
-
-// dropOne drops the document of an id, if there is one.
-func dropOne[T any, P Noun[T]](ctx context.Context, r Reader, d *Draft, id string) error {
-	v, err := Load[T, P](ctx, r, d.Org, id)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		Drop[T, P](d, d.Org, &v)
-	}
-	return err
 }

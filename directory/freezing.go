@@ -14,9 +14,6 @@ const (
 	RuleFreezeLapsed  RuleID = "freeze.lapsed"
 )
 
-// FreezeRequests is the key of approvals that ask for a freeze.
-const FreezeRequests = "freeze"
-
 // FreezeID is the id of the request to freeze a person.
 func FreezeID(user string) string { return ApprovalID(ToFreeze, user) }
 
@@ -35,7 +32,7 @@ func LeadsMember(ctx context.Context, r Reader, org OrgID, leader, user string) 
 // begins its time anew.
 func AskFreeze(ctx context.Context, r Reader, d *Draft, person *scim.Resource) (a Approval, found []Finding, err error) {
 	if StatusOf(person) != Active {
-		return a, refusal(RuleFreezeLapsed, State, "%s is not active, so there is nothing to freeze.", DisplayOf(person)), nil
+		return a, Firmly(RuleFreezeLapsed, State, "%s is not active, so there is nothing to freeze.", DisplayOf(person)), nil
 	}
 	if a, err = LoadOr[Approval](ctx, r, d.Org, FreezeID(person.ID)); err != nil {
 		return a, nil, err
@@ -56,7 +53,7 @@ func ApproveFreeze(rt *scim.ResourceType, user string) SetState {
 		if err != nil {
 			return nil, err
 		}
-		found, err := a.mayApprove(ctx, r, d)
+		found, err := mayApprove(ctx, r, d, &a)
 		if err != nil || found != nil {
 			d.Verb = "freeze.approve"
 			return found, err
@@ -68,9 +65,9 @@ func ApproveFreeze(rt *scim.ResourceType, user string) SetState {
 }
 
 // mayApprove wants a second person, and the first one to be who may still ask.
-func (a *Approval) mayApprove(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+func mayApprove(ctx context.Context, r Reader, d *Draft, a *Approval) ([]Finding, error) {
 	if a.By == d.Actor.Signature() {
-		return refusal(RuleFreezeDecider, Authority, "You have asked for this freeze yourself; another administrator can approve it."), nil
+		return Firmly(RuleFreezeDecider, Authority, "You have asked for this freeze yourself; another administrator can approve it."), nil
 	}
 	if f := DecidesOwnFreeze(d, a.Freeze); f != nil {
 		return f, nil
@@ -79,7 +76,7 @@ func (a *Approval) mayApprove(ctx context.Context, r Reader, d *Draft) ([]Findin
 	if err != nil || leads {
 		return nil, err
 	}
-	return refusal(RuleFreezeLapsed, State, "Who asked for the freeze of %s does not lead their team any more; freeze the person yourself if it is still wanted.", DisplayOf(d.Before)), nil
+	return Firmly(RuleFreezeLapsed, State, "Who asked for the freeze of %s does not lead their team any more; freeze the person yourself if it is still wanted.", DisplayOf(d.Before)), nil
 }
 
 // DecidesOwnFreeze refuses who would decide on a freeze of their own.
@@ -87,5 +84,5 @@ func DecidesOwnFreeze(d *Draft, user string) []Finding {
 	if d.Actor.User != user {
 		return nil
 	}
-	return refusal(RuleFreezeDecider, Authority, "You cannot decide on a freeze of your own; another administrator can.")
+	return Firmly(RuleFreezeDecider, Authority, "You cannot decide on a freeze of your own; another administrator can.")
 }

@@ -3,7 +3,7 @@ package directory
 // french has every sentence of a refusal, by the English one. The two of S0-4 to
 // S0-6 and S2-18 are exact in English; here they are Usher's own.
 var french = map[string]string{
-	seatText: "Vous essayez d'activer plus d'utilisateurs que la limite de licence autorisée de '%d' utilisateurs",
+	SeatText: "Vous essayez d'activer plus d'utilisateurs que la limite de licence autorisée de '%d' utilisateurs",
 
 	"%s owns the organization and signs in with %s, so no provisioning client can change it; the owner can.":                                                                                         "%s est propriétaire de l'organisation et se connecte avec %s ; aucun client d'approvisionnement ne peut donc le modifier ; le propriétaire le peut.",
 	"%s holds a role in the organization and signs in with %s, so this client cannot change it; an administrator of at least the same rank can, or the operator sets a rank ceiling for the client.": "%s a un rôle dans l'organisation et se connecte avec %s ; ce client ne peut donc pas le modifier ; un administrateur de rang au moins égal le peut, ou l'exploitant fixe un rang maximal pour le client.",

@@ -78,5 +78,5 @@ func refuses(fun ast.Expr) bool {
 	case *ast.SelectorExpr:
 		name = f.Sel.Name
 	}
-	return name == "refuse" || name == "refusal" || name == "Refused"
+	return name == "refuse" || name == "Firmly" || name == "Refused"
 }

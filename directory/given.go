@@ -117,7 +117,7 @@ func LoadDrafted[T any, P Noun[T]](ctx context.Context, r Documents, d *Draft, i
 		if !ok || put.doc.Org != d.Org || put.doc.Kind != P(&v).Kind() || put.doc.ID != id {
 			continue
 		}
-		err := decodeDocument[T, P](put.doc, &v)
+		err := DecodeDocument[T, P](put.doc, &v)
 		P(&v).Meta().drafted = i + 1
 		return v, err
 	}

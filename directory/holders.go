@@ -11,9 +11,9 @@ import (
 // holdersMost is how many people a fix names.
 const holdersMost = 20
 
-// nameHolders adds to whatever refuses who can make its fix (S0-20): people who are
+// NameHolders adds to whatever refuses who can make its fix (S0-20): people who are
 // active and have the role that it needs.
-func nameHolders(ctx context.Context, r Reader, org OrgID, found []Finding) error {
+func NameHolders(ctx context.Context, r Reader, org OrgID, found []Finding) error {
 	for _, f := range found {
 		if f.Verdict != Refuse || f.Blocker == nil || f.Blocker.Fix == nil || f.Blocker.Fix.RoleNeeded == "" {
 			continue
@@ -31,7 +31,7 @@ func nameHolders(ctx context.Context, r Reader, org OrgID, found []Finding) erro
 // organization its owner can do as well; a role with a dot is one in an application.
 func holdersOf(ctx context.Context, r Reader, org OrgID, fix Fix) (ids []string, err error) {
 	add := func(id string) error {
-		person, err := activePerson(ctx, r, org, id)
+		person, err := ActivePerson(ctx, r, org, id)
 		if person != nil && id != fix.Except && len(ids) < holdersMost {
 			ids = append(ids, id)
 		}
@@ -65,8 +65,8 @@ func holdersOf(ctx context.Context, r Reader, org OrgID, fix Fix) (ids []string,
 	return ids, nil
 }
 
-// activePerson is somebody who is there to act; nil where nobody of that id is.
-func activePerson(ctx context.Context, r Reader, org OrgID, id string) (*scim.Resource, error) {
+// ActivePerson is somebody who is there to act; nil where nobody of that id is.
+func ActivePerson(ctx context.Context, r Reader, org OrgID, id string) (*scim.Resource, error) {
 	if id == "" {
 		return nil, nil
 	}
@@ -74,7 +74,7 @@ func activePerson(ctx context.Context, r Reader, org OrgID, id string) (*scim.Re
 	if err != nil {
 		return nil, err
 	}
-	person, err := r.Get(ctx, Ref{org, people, id})
+	person, err := r.Get(ctx, Ref{Org: org, Type: people, ID: id})
 	if errors.Is(err, ErrNotFound) || err == nil && StatusOf(person) != Active {
 		return nil, nil
 	}

@@ -68,7 +68,7 @@ func (a *Account) HomeOf(ctx context.Context, r Reader, rt *scim.ResourceType, o
 // Holders are the people of an organization who have an address, in whatever
 // spelling, as userName or among their e-mail addresses.
 func Holders(ctx context.Context, r Resources, rt *scim.ResourceType, org OrgID, address string) (found []*scim.Resource, err error) {
-	f, _, err := filter.Compile(spellings(address), rt, scim.Strict)
+	f, _, err := filter.Compile(Spellings(address), rt, scim.Strict)
 	if err != nil {
 		return nil, err
 	}

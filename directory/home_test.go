@@ -41,7 +41,7 @@ func TestHoldersAreFoundByAnIndex(t *testing.T) {
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	e := &env{T: t, ctx: t.Context(), svc: directory.New(s, directory.Options{Policies: policy.Default()})}
+	e := &env{T: t, ctx: t.Context(), svc: directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})}
 	for _, body := range []string{
 		`{"userName":"Yan@mail.example"}`, `{"userName":"e1","emails":[{"value":"yan+shop@MAIL.example"}]}`, `{"userName":"yanni@mail.example"}`, `{"userName":"yan@other.example"}`,
 		`{"userName":"y.an@gmail.com"}`, `{"userName":"e2","emails":[{"value":"e2@mail.example"},{"value":"YA.N+1@googlemail.com"}]}`, `{"userName":"yang@gmail.com"}`,

@@ -127,7 +127,7 @@ func (m *mill) replay(t *testing.T) {
 			}
 			sales, err := directory.All[directory.Purchase](t.Context(), r, directory.DocumentQuery{Org: org})
 			for _, s := range sales {
-				again = append(again, directory.Sale{Type: user, ID: s.ID, Email: s.Email})
+				again = append(again, directory.Sell(directory.Sale{Type: user, ID: s.ID, Email: s.Email}))
 			}
 			return err
 		})
@@ -223,7 +223,7 @@ func TestDeactivatedWhileWaiting(t *testing.T) {
 	}
 	do(directory.Deactivate{Type: user, ID: ids[1]})
 	do(buy(5))
-	if err := m.svc.Tick(t.Context(), "a"); err != nil {
+	if err := (&directory.Clock{Service: m.svc}).Tick(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	err := m.svc.Read(t.Context(), func(r directory.Reader) error {

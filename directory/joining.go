@@ -2,8 +2,6 @@ package directory
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -23,27 +21,15 @@ const (
 	RuleNotConfirmed RuleID = "membership.not_confirmed"
 )
 
-func refusal(rule RuleID, class Class, format string, args ...any) []Finding {
-	f := Refused(rule, class, format, args...)
-	f.Firm = true
-	return []Finding{f}
-}
-
-// SecretHash is how secrets that others keep are remembered.
-func SecretHash(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
-}
-
 // Invite sends a person an invitation, or another one: the token before it is
 // void (T2). The hash is that of the new token.
 func Invite(rt *scim.ResourceType, id, hash string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "user.invite", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		switch {
 		case d.Before.Text(schemas.Usher.InvitationState) == Joined:
-			return refusal(RuleInvitation, State, "%s has joined already; there is nothing to invite to.", DisplayOf(d.Before)), nil
+			return Firmly(RuleInvitation, State, "%s has joined already; there is nothing to invite to.", DisplayOf(d.Before)), nil
 		case d.Was != Active:
-			return refusal(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
+			return Firmly(RuleInvitation, State, "%s is not active; activate them first, then invite them.", DisplayOf(d.Before)), nil
 		}
 		if _, found, err := Usable(ctx, r, PrimaryAddress(d.Before)); err != nil || len(found) > 0 {
 			return found, err
@@ -54,7 +40,7 @@ func Invite(rt *scim.ResourceType, id, hash string) SetState {
 			return nil, err
 		}
 		if i.Sent >= InvitationsMost {
-			return refusal(RuleInvitation, Quota, "%s was invited %d times, which is the most; reach them in another way.", DisplayOf(d.Before), i.Sent), nil
+			return Firmly(RuleInvitation, Quota, "%s was invited %d times, which is the most; reach them in another way.", DisplayOf(d.Before), i.Sent), nil
 		}
 		i.Email, i.State, i.Hash, i.Sent, i.Expires = PrimaryAddress(d.Before), NotJoined, hash, i.Sent+1, d.Now.Add(InvitationLife)
 		SetText(d.After, schemas.Usher.InvitationState, NotJoined)
@@ -68,7 +54,7 @@ func Withdraw(rt *scim.ResourceType, id string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "user.invitation.withdraw", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		i, err := Load[Invitation](ctx, r, d.Org, id)
 		if errors.Is(err, ErrNotFound) || err == nil && i.State != NotJoined {
-			return refusal(RuleInvitation, State, "%s has no open invitation.", DisplayOf(d.Before)), nil
+			return Firmly(RuleInvitation, State, "%s has no open invitation.", DisplayOf(d.Before)), nil
 		}
 		if err != nil {
 			return nil, err
@@ -84,7 +70,7 @@ func Withdraw(rt *scim.ResourceType, id string) SetState {
 // and the person active. The account that joins is the one of the given address,
 // made when there is none; one with another home makes the person external.
 func Join(rt *scim.ResourceType, id, hash, address string) SetState {
-	invalid := refusal(RuleInvitation, Authority, "The invitation is not valid any more; ask who invited you for a new one.")
+	invalid := Firmly(RuleInvitation, Authority, "The invitation is not valid any more; ask who invited you for a new one.")
 	return SetState{Type: rt, ID: id, Verb: "user.join", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		i, err := Load[Invitation](ctx, r, d.Org, id)
 		if errors.Is(err, ErrNotFound) || err == nil && (i.State != NotJoined || i.Hash != hash || !d.Now.Before(i.Expires) || d.Was != Active) {
@@ -98,7 +84,7 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 			joins = i.Email
 		}
 		if MailKey(joins) != MailKey(i.Email) {
-			return refusal(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
+			return Firmly(RuleInvitation, Authority, "The invitation is for another address; sign in with the account of that one."), nil
 		}
 		a, found, err := joinAccount(ctx, r, d, joins, i.Email)
 		if err != nil || len(found) > 0 {
@@ -113,7 +99,7 @@ func Join(rt *scim.ResourceType, id, hash, address string) SetState {
 		}
 		standing.Account = a.ID
 		d.Do("user.joined", id, 1)
-		return nil, errors.Join(Save(d, d.Org, &i), Save(d, d.Org, &standing), dropOne[Consent](ctx, r, d, id))
+		return nil, errors.Join(Save(d, d.Org, &i), Save(d, d.Org, &standing), DropOne[Consent](ctx, r, d, id))
 	}}
 }
 
@@ -141,7 +127,7 @@ func joinAccount(ctx context.Context, r Reader, d *Draft, address, invited strin
 	case err != nil:
 		return a, nil, err
 	case a.State != Open:
-		return a, refusal(RuleInvitation, Authority, "This account cannot join any organization; open a new one first."), nil
+		return a, Firmly(RuleInvitation, Authority, "This account cannot join any organization; open a new one first."), nil
 	}
 	home, err := a.HomeOf(ctx, r, d.Type, d.Org, invited)
 	if err != nil {
@@ -190,5 +176,5 @@ func RequireConfirmed(r *scim.Resource) []Finding {
 	if r.Text(schemas.Usher.Classification) == Confirmed {
 		return nil
 	}
-	return refusal(RuleNotConfirmed, State, "%s has not joined yet; this is available after joining.", DisplayOf(r))
+	return Firmly(RuleNotConfirmed, State, "%s has not joined yet; this is available after joining.", DisplayOf(r))
 }

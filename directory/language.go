@@ -1,10 +1,6 @@
 package directory
 
-import (
-	"context"
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Language is one that refusals are told in (S3-31).
 type Language string
@@ -28,23 +24,6 @@ func (m Message) In(l Language) string {
 		format = other
 	}
 	return fmt.Sprintf(format, m.Args...)
-}
-
-// LanguageOf is the language of an answer: what Accept-Language asks for first of
-// those there are, or else the organization's.
-func LanguageOf(ctx context.Context, r Documents, org OrgID, accept string) (Language, error) {
-	for one := range strings.SplitSeq(accept, ",") {
-		tag, _, _ := strings.Cut(strings.TrimSpace(one), ";")
-		primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		if l := Language(primary); l == English || l == French {
-			return l, nil
-		}
-	}
-	p, err := ProfileOf(ctx, r, org)
-	if Language(p.Language) == French {
-		return French, err
-	}
-	return English, err
 }
 
 // FrenchOf is the French of an English sentence, "" when there is none.

@@ -29,13 +29,13 @@ func Undo(rt *scim.ResourceType, user, departure string, parts []string) SetStat
 		case p.User != user:
 			return nil, ErrNotFound
 		case !p.Undone.IsZero() || !restore && len(p.Restored) > 0:
-			return refusal(RuleUndo, State, "This deactivation was undone already."), nil
+			return Firmly(RuleUndo, State, "This deactivation was undone already."), nil
 		case slices.ContainsFunc(parts, func(one string) bool { return slices.Contains(p.Restored, one) }):
-			return refusal(RuleUndo, State, "This was restored already."), nil
+			return Firmly(RuleUndo, State, "This was restored already."), nil
 		case restore && d.Was != Active:
-			return refusal(RuleUndo, State, "%s is not active; activate them first, then restore what was lost.", DisplayOf(d.Before)), nil
+			return Firmly(RuleUndo, State, "%s is not active; activate them first, then restore what was lost.", DisplayOf(d.Before)), nil
 		case !restore && (d.Was != Inactive || !d.Now.Before(p.UndoUntil) || p.Created.Before(deactivatedAt(d.Before))): // a later one has taken its place
-			return refusal(RuleUndo, State, "The time to undo this deactivation is over; activate the person, then restore what was lost."), nil
+			return Firmly(RuleUndo, State, "The time to undo this deactivation is over; activate the person, then restore what was lost."), nil
 		}
 		if !restore {
 			if d.Is = Active; p.Frozen {
@@ -110,7 +110,7 @@ func (u undoing) records(ctx context.Context) error {
 	if n > 0 {
 		u.d.Do("records.returned", u.p.User, n)
 	}
-	return dropOne[Transfer](ctx, u.Reader, u.d, u.p.ID)
+	return DropOne[Transfer](ctx, u.Reader, u.d, u.p.ID)
 }
 
 func (u undoing) teams(ctx context.Context) error {
@@ -119,7 +119,7 @@ func (u undoing) teams(ctx context.Context) error {
 		return err
 	}
 	for _, id := range u.p.Teams {
-		team, err := u.Get(ctx, Ref{u.d.Org, rt, id})
+		team, err := u.Get(ctx, Ref{Org: u.d.Org, Type: rt, ID: id})
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

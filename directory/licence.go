@@ -42,20 +42,9 @@ func (*Reservation) Kind() Kind { return "reservation" }
 // Keys is the licence.
 func (v *Reservation) Keys() []string { return []string{"sku:" + v.SKU} }
 
-// Running totals.
-func seatTally(sku string) string       { return "seats:" + sku }
+// SeatTally is the running total of the seats of a licence in use.
+func SeatTally(sku string) string       { return "seats:" + sku }
 func reservationTally(id string) string { return "reservation:" + id }
-
-// Seats is how the seats of a licence stand.
-type Seats struct {
-	SKU       string `json:"sku"`
-	Limited   bool   `json:"limited"`
-	Purchased int64  `json:"purchased"`
-	Used      int64  `json:"used"`
-	Reserved  int64  `json:"reserved"` // and not taken yet
-	Free      int64  `json:"free"`
-	externals bool
-}
 
 // SeatsOf counts the seats of a licence.
 func SeatsOf(ctx context.Context, r Documents, org OrgID, sku string, now time.Time) (Seats, error) {
@@ -66,9 +55,9 @@ func SeatsOf(ctx context.Context, r Documents, org OrgID, sku string, now time.T
 	case err != nil:
 		return s, err
 	default:
-		s.Limited, s.Purchased, s.externals = true, pool.Purchased, pool.CountExternals
+		s.Limited, s.Purchased, s.Externals = true, pool.Purchased, pool.CountExternals
 	}
-	if s.Used, err = r.Tally(ctx, org, seatTally(sku)); err != nil || !s.Limited {
+	if s.Used, err = r.Tally(ctx, org, SeatTally(sku)); err != nil || !s.Limited {
 		return s, err
 	}
 	for v, err := range Each[Reservation](ctx, r, DocumentQuery{Org: org, Key: "sku:" + sku}) {
@@ -94,15 +83,9 @@ func (v *Reservation) Left(ctx context.Context, r Documents, org OrgID, now time
 	return max(0, v.Seats-taken), err
 }
 
-// Takes reports whether external people take seats of this licence as well.
-func (s Seats) Takes() bool { return s.externals }
-
-// seatText is the text of S2-18.
-const seatText = "You are trying to activate more users than the allowed license limit of '%d' users"
-
 // NoSeat is the refusal for want of a seat.
 func NoSeat(s Seats) Finding {
-	f := Refused(RuleSeatLimit, Quota, seatText, s.Purchased)
+	f := Refused(RuleSeatLimit, Quota, SeatText, s.Purchased)
 	f.Firm, f.Seats = true, &s
 	return f
 }
@@ -130,16 +113,16 @@ func TakeSeat(ctx context.Context, r Documents, d *Draft, sku string) (ok bool, 
 	}
 	switch {
 	case !s.Limited:
-		d.Count(seatTally(sku), 1, -1)
+		d.Count(SeatTally(sku), 1, -1)
 		return true, s, nil
 	case keeps.Left > 0 && s.Used < s.Purchased:
 		d.Count(reservationTally(d.Reservation), 1, keeps.Of)
-		d.Count(seatTally(sku), 1, s.Purchased)
+		d.Count(SeatTally(sku), 1, s.Purchased)
 		return true, s, nil
 	case s.Free <= 0:
 		return false, s, nil
 	}
-	d.Count(seatTally(sku), 1, s.Purchased-s.Reserved)
+	d.Count(SeatTally(sku), 1, s.Purchased-s.Reserved)
 	return true, s, nil
 }
 
@@ -165,7 +148,7 @@ func reserved(ctx context.Context, r Documents, d *Draft, sku string) (k kept, e
 }
 
 // FreeSeat gives a seat back.
-func FreeSeat(d *Draft, sku string) { d.Count(seatTally(sku), -1, -1) }
+func FreeSeat(d *Draft, sku string) { d.Count(SeatTally(sku), -1, -1) }
 
 // Grant is an extension that a person may use; it takes a seat of the
 // extension's own pool (S3-28). Its id is the user's and the extension's.

@@ -40,10 +40,10 @@ func MailKey(address string) string {
 	return local + "@" + domain
 }
 
-// spellings is a filter that finds whoever has an address, however it is written; what
+// Spellings is a filter that finds whoever has an address, however it is written; what
 // it finds beside them has another MailKey. Every part of it is one that an index
 // answers.
-func spellings(address string) string {
+func Spellings(address string) string {
 	key := MailKey(address)
 	wanted := map[string]string{key: "eq", scim.Fold(strings.TrimSpace(address)): "eq"}
 	if at := strings.LastIndexByte(key, '@'); at > 0 {

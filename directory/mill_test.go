@@ -96,7 +96,7 @@ func newMill(ctx context.Context, path string) (*mill, error) {
 		return nil, err
 	}
 	m := &mill{store: &watched{Store: s}, path: path}
-	m.svc = directory.New(m.store, directory.Options{Policies: policy.Default(), Clock: func() time.Time {
+	m.svc = directory.New(m.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time {
 		if at := m.still.Load(); at != 0 {
 			return time.Unix(0, at)
 		}
@@ -185,7 +185,7 @@ func (m *mill) do(ctx context.Context, a act) error {
 	var err error
 	if a.name == "tick" {
 		m.ahead.Add(int64(a.tick))
-		err = m.svc.Tick(ctx, a.req.Org)
+		err = (&directory.Clock{Service: m.svc}).Tick(ctx, a.req.Org)
 	} else if a.req.Change != nil {
 		var p *directory.Plan
 		if p, err = m.svc.Execute(ctx, a.req); err == nil {

@@ -60,7 +60,7 @@ func naming(t *testing.T) *named {
 
 // service is another server over the same store.
 func (n *named) service() *directory.Service {
-	return directory.New(n.store, directory.Options{Policies: policy.Default(), Trail: n.store.(directory.Trail)})
+	return directory.New(n.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Trail: n.store.(directory.Trail)})
 }
 
 func requestOf(client directory.ConnectionID, c directory.Change) directory.Request {

@@ -62,16 +62,16 @@ func RequestReset(rt *scim.ResourceType, id, hash string) SetState {
 	return SetState{Type: rt, ID: id, Verb: "password.reset.request", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		switch {
 		case IsExternal(d.Before):
-			return refusal(RuleReset, Authority, "The account belongs to the organization %s; the password is reset there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
+			return Firmly(RuleReset, Authority, "The account belongs to the organization %s; the password is reset there.", d.Before.Text(schemas.Usher.HomeOrganizationID)), nil
 		case d.Was != Active:
-			return refusal(RuleReset, State, "%s is not active and has no password to reset.", DisplayOf(d.Before)), nil
+			return Firmly(RuleReset, State, "%s is not active and has no password to reset.", DisplayOf(d.Before)), nil
 		}
 		ok, err := proved(ctx, r, d)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
-			return refusal(RuleReset, State, "Nobody has shown that the address of %s is theirs, so no link goes to it; verify its domain first.", DisplayOf(d.Before)), nil
+			return Firmly(RuleReset, State, "Nobody has shown that the address of %s is theirs, so no link goes to it; verify its domain first.", DisplayOf(d.Before)), nil
 		}
 		v, err := LoadOr[Reset](ctx, r, d.Org, id)
 		if err != nil {
@@ -114,7 +114,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 	return SetState{Type: rt, ID: id, Verb: "password.reset", Plan: func(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
 		v, err := Load[Reset](ctx, r, d.Org, id)
 		if errors.Is(err, ErrNotFound) || err == nil && !v.opens(d, tokenHash) {
-			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
+			return Firmly(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
 		if err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 		if ok, err := proved(ctx, r, d); err != nil {
 			return nil, err
 		} else if !ok {
-			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
+			return Firmly(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
 		address := PrimaryAddress(d.Before)
 		a, err := AccountOf(ctx, r, address)
@@ -133,7 +133,7 @@ func CompleteReset(rt *scim.ResourceType, id, tokenHash, passwordHash string) Se
 			return nil, err
 		}
 		if a.State != Open {
-			return refusal(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
+			return Firmly(RuleReset, Authority, "This link is not valid any more; ask for a new one."), nil
 		}
 		a.Home, a.Password, a.ValidAfter = d.Org, passwordHash, d.Now // proved here, so it is at home here
 		v.Used, v.Hash = d.Now, ""

@@ -141,8 +141,12 @@ func (s *Service) decide(ctx context.Context, r Reader, req Request, at stamp, b
 			p.Findings = append(p.Findings, found...)
 		}
 	}
-	if err := nameHolders(ctx, r, d.Org, p.Findings); err != nil {
-		return nil, nil, err
+	for _, policy := range s.policies {
+		if last, ok := policy.(Concluder); ok {
+			if err := last.Conclude(ctx, r, d, p.Findings); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	p.Before, p.After, p.Edges, p.Effects, p.Writes = d.Before, d.After, d.Edges, d.Effects, d.Writes
 	p.Deferred, p.Alone, p.view = d.Deferred, d.Alone, d.view

@@ -54,6 +54,13 @@ func Refused(rule RuleID, class Class, format string, args ...any) Finding {
 	return Finding{Rule: rule, Verdict: Refuse, Class: class, Reason: m.In(English), Says: m}
 }
 
+// Firmly is the finding of a refusal that waiting would not make right.
+func Firmly(rule RuleID, class Class, format string, args ...any) []Finding {
+	f := Refused(rule, class, format, args...)
+	f.Firm = true
+	return []Finding{f}
+}
+
 // Blocker is one reason against a deactivation, with its fix.
 type Blocker struct {
 	Code          RuleID   `json:"code"`
@@ -86,6 +93,11 @@ type Fix struct {
 // could not decide.
 type Policy interface {
 	Review(ctx context.Context, r Reader, d *Draft) ([]Finding, error)
+}
+
+// Concluder is a Policy that in the end looks at what all have found, and may add to it.
+type Concluder interface {
+	Conclude(ctx context.Context, r Reader, d *Draft, found []Finding) error
 }
 
 // UniqueError says that a value which must be unique is taken.

@@ -67,3 +67,21 @@ func (a Actor) Signature() string {
 	}
 	return string(a.Kind) + ":" + a.Credential
 }
+
+// Role is what a member may do in the organization itself (3.6).
+type Role string
+
+// The roles. Everybody else has none.
+const (
+	Owner   Role = "owner"
+	Admin   Role = "admin"
+	Auditor Role = "auditor"
+)
+
+// Ranks that follow from a role. A member's own rank is kept in Standing and
+// lies between.
+const (
+	OwnerRank  = 1000
+	AdminRank  = 900 // of administrator tokens
+	ClientRank = 900 // of a provisioning client that states no ceiling
+)

@@ -2,24 +2,6 @@ package directory
 
 import "time"
 
-// Role is what a member may do in the organization itself (3.6).
-type Role string
-
-// The roles. Everybody else has none.
-const (
-	Owner   Role = "owner"
-	Admin   Role = "admin"
-	Auditor Role = "auditor"
-)
-
-// Ranks that follow from a role. A member's own rank is kept in Standing and
-// lies between.
-const (
-	OwnerRank  = 1000
-	AdminRank  = 900 // of administrator tokens
-	ClientRank = 900 // of a provisioning client that states no ceiling
-)
-
 // Standing is what the organization knows of a member beside the SCIM record.
 // Its id is the member's; who has no Standing has no role and rank 0.
 type Standing struct {

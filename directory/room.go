@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -15,11 +16,18 @@ type Step struct {
 	Name string // by which later steps speak of what this one creates; "": they do not
 }
 
+// Forecaster is what of a Service is asked before changes are made.
+type Forecaster interface {
+	Read(ctx context.Context, fn func(Reader) error) error
+	Preview(ctx context.Context, req Request) (*Plan, error)
+	Now() time.Time
+}
+
 // RoomInTurn refuses steps of which one would find no seat, before any is made
 // (3.3). Seats that earlier steps give back are there for later ones; a step that is
 // refused for another reason takes none and gives none.
-func (s *Service) RoomInTurn(ctx context.Context, org OrgID, reservation string, steps []Step) error {
-	w := walk{Service: s, people: map[string]seated{}}
+func RoomInTurn(ctx context.Context, s Forecaster, org OrgID, reservation string, steps []Step) error {
+	w := walk{Forecaster: s, people: map[string]seated{}}
 	if err := w.begin(ctx, org, reservation); err != nil || !w.seats.Limited {
 		return err
 	}
@@ -38,7 +46,7 @@ func (s *Service) RoomInTurn(ctx context.Context, org OrgID, reservation string,
 
 // walk goes through steps without making them.
 type walk struct {
-	*Service
+	Forecaster
 	seats  Seats
 	free   int64 // below zero where more are used than bought
 	people map[string]seated
@@ -51,8 +59,8 @@ type seated struct {
 }
 
 func (w *walk) begin(ctx context.Context, org OrgID, reservation string) error {
-	now := w.now()
-	return w.store.View(ctx, func(r Reader) (err error) {
+	now := w.Now()
+	return w.Read(ctx, func(r Reader) (err error) {
 		if w.seats, err = SeatsOf(ctx, r, org, CoreSKU, now); err != nil || !w.seats.Limited {
 			return err
 		}

@@ -18,16 +18,19 @@ type Sale struct {
 	Channel string
 }
 
-func (Sale) change() {}
+// Sell is the change that a sale comes to.
+func Sell(c Sale) Command {
+	return Command{Action: "purchase.record", Plan: c.plan}
+}
 
 // RuleEmailBlocked refuses a blocked address, at purchases and at every other door
 // (S1-7, S1-24).
 const RuleEmailBlocked RuleID = "email.blocked"
 
-// sell makes the draft of a sale.
-func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c Sale) ([]Finding, error) {
-	d.Verb, d.Subject = "purchase.record", c.ID
-	d.Actor = Actor{Kind: ByPurchase, Subject: c.ID, Connection: req.Actor.Connection, Credential: req.Actor.Credential, User: req.Actor.User}
+// plan makes the draft of a sale.
+func (c Sale) plan(ctx context.Context, r Reader, d *Draft) ([]Finding, error) {
+	d.Subject = c.ID
+	d.Actor = Actor{Kind: ByPurchase, Subject: c.ID, Connection: d.Actor.Connection, Credential: d.Actor.Credential, User: d.Actor.User}
 	if _, err := Load[Purchase](ctx, r, d.Org, c.ID); !errors.Is(err, ErrNotFound) {
 		d.Verb = ""
 		return nil, err // told already: nothing happens
@@ -42,14 +45,14 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 	case err != nil:
 		return nil, err
 	case entry.Blocked:
-		return refusal(RuleEmailBlocked, Authority, "The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email)), nil
+		return Firmly(RuleEmailBlocked, Authority, "The address %s is blocked, so the purchase is prevented; an administrator can lift the block.", MailKey(c.Email)), nil
 	case entry.Returns:
-		if err := s.comeBack(ctx, r, req, d, c, entry.User); err != nil {
+		if err := c.comeBack(d, entry.User); err != nil {
 			return nil, err
 		}
 		if d.Before != nil {
 			p.User = entry.User
-			if p.Outcome, err = d.welcome(ctx, r, c); err != nil {
+			if p.Outcome, err = c.welcome(ctx, r, d); err != nil {
 				return nil, err
 			}
 		}
@@ -59,7 +62,7 @@ func (s *Service) sell(ctx context.Context, r Reader, req Request, d *Draft, c S
 
 // welcome is what a sale comes to whose person may return. One that finds its person
 // waiting already, and still no seat, changes nothing about them.
-func (d *Draft) welcome(ctx context.Context, r Reader, c Sale) (outcome string, err error) {
+func (c Sale) welcome(ctx context.Context, r Reader, d *Draft) (outcome string, err error) {
 	seats, err := SeatsOf(ctx, r, d.Org, CoreSKU, d.Now)
 	if err != nil {
 		return "", err
@@ -76,8 +79,8 @@ func (d *Draft) welcome(ctx context.Context, r Reader, c Sale) (outcome string, 
 }
 
 // comeBack turns the draft into the return of a person.
-func (s *Service) comeBack(ctx context.Context, r Reader, req Request, d *Draft, c Sale, user string) error {
-	err := s.begin(ctx, r, req, d, c.Type, user)
+func (c Sale) comeBack(d *Draft, user string) error {
+	err := d.About(c.Type, user)
 	if errors.Is(err, ErrNotFound) {
 		d.Type, d.Before = nil, nil
 		return nil

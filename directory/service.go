@@ -17,17 +17,16 @@ type Service struct {
 	store    Store
 	policies []Policy
 	clock    func() time.Time
-	batch    int
+	shelves  map[string]Shelf
 	trail    Trail
 	namings  sync.Map // rememberedNaming by namingKey
-	turns    sync.Map // by organization, the last case that the clock has looked at
 }
 
 // Options of a Service; the zero value works.
 type Options struct {
 	Policies []Policy         // in the order they are asked
 	Clock    func() time.Time // default time.Now
-	Batch    int              // how much of one kind the clock reads at a time; default 100
+	Shelves  map[string]Shelf // by the names of their resource types
 	Trail    Trail            // of the store; without it, older externalIds are nobody's own
 }
 
@@ -36,15 +35,12 @@ func New(store Store, o Options) *Service {
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return time.Now() }
 	}
-	if o.Batch <= 0 {
-		o.Batch = 100
-	}
-	return &Service{store: store, policies: o.Policies, clock: o.Clock, batch: o.Batch, trail: o.Trail}
+	return &Service{store: store, policies: o.Policies, clock: o.Clock, shelves: o.Shelves, trail: o.Trail}
 }
 
 // Read calls fn with a snapshot, which also has the resources that are read only.
 func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
-	now := s.now()
+	now := s.Now()
 	return s.store.View(ctx, func(r Reader) error { return fn(catalogue{r, now, s}) })
 }
 
@@ -127,10 +123,11 @@ type stamp struct {
 	event    string
 }
 
-func (s *Service) now() time.Time { return scim.Now(s.clock) }
+// Now is the time by the service's clock, as it is kept.
+func (s *Service) Now() time.Time { return scim.Now(s.clock) }
 
 func (s *Service) stamp() stamp {
-	return stamp{now: s.now(), resource: newID(), event: newID()}
+	return stamp{now: s.Now(), resource: newID(), event: newID()}
 }
 
 // documentID is an id made from that of an event, so that planning again gives

@@ -36,7 +36,7 @@ func setup(t *testing.T) *env {
 			t.Fatal(err)
 		}
 	}
-	return &env{t, t.Context(), directory.New(s, directory.Options{Policies: policy.Default()}), s}
+	return &env{t, t.Context(), directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), s}
 }
 
 func typeOf(name string) *scim.ResourceType {

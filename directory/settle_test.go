@@ -20,7 +20,7 @@ func TestSettle(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := e.svc.Settle(e.ctx, "a"); err != nil {
+		if err := (&directory.Clock{Service: e.svc}).Settle(e.ctx, "a"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,7 +53,7 @@ func teamsAmong(ctx context.Context, r Reader, org OrgID, groups []string, prima
 	}
 	var teams []*scim.Resource
 	for _, id := range groups {
-		g, err := r.Get(ctx, Ref{org, rt, id})
+		g, err := r.Get(ctx, Ref{Org: org, Type: rt, ID: id})
 		if err != nil {
 			return nil, err
 		}

@@ -212,3 +212,14 @@ func (t *Tombstone) Keys() []string {
 	}
 	return keys
 }
+
+// Span is the time that the brake looks at, in minutes.
+func (b Brake) Span() int {
+	if b.Minutes <= 0 {
+		return 10
+	}
+	return min(b.Minutes, LongestSpan)
+}
+
+// LongestSpan is the most minutes that a brake looks back.
+const LongestSpan = 120

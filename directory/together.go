@@ -23,14 +23,14 @@ func (s *Service) Together(ctx context.Context, fn func(Changes) error) error {
 	if refusal == nil || refusal.Instead == nil {
 		return err
 	}
-	if record := s.record(ctx, refusal); record != nil {
+	if record := s.Record(ctx, refusal); record != nil {
 		return record
 	}
 	return err
 }
 
-// record keeps the refusal of a plan in the audit.
-func (s *Service) record(ctx context.Context, refused *Plan) error {
+// Record keeps the refusal of a plan in the audit.
+func (s *Service) Record(ctx context.Context, refused *Plan) error {
 	return s.store.Update(ctx, func(tx Tx) error { return tx.Emit(ctx, refused.Instead.Events...) })
 }
 

@@ -88,7 +88,7 @@ func (t *Transfer) left(ctx context.Context, r Documents, org OrgID) ([]Record, 
 
 // Receives reports whether somebody can be given records: an active employee.
 func Receives(ctx context.Context, r Reader, org OrgID, id string) (bool, error) {
-	person, err := activePerson(ctx, r, org, id)
+	person, err := ActivePerson(ctx, r, org, id)
 	return person != nil && IsEmployee(person), err
 }
 
@@ -172,10 +172,10 @@ func (t *Transfer) Decline(ctx context.Context, r Reader, d *Draft) error {
 // has them already, or has declined them, is not asked again.
 func (t *Transfer) Give(ctx context.Context, r Reader, d *Draft, to string) ([]Finding, error) {
 	if to == t.From {
-		return refusal(RuleTransferee, State, "These records were left behind by this person; restore what they lost to give them back, or name somebody else."), nil
+		return Firmly(RuleTransferee, State, "These records were left behind by this person; restore what they lost to give them back, or name somebody else."), nil
 	}
 	if ok, err := Receives(ctx, r, d.Org, to); err != nil || !ok {
-		return refusal(RuleTransferee, State, "The person named to receive the records is not an active member of the organization; name another one."), err
+		return Firmly(RuleTransferee, State, "The person named to receive the records is not an active member of the organization; name another one."), err
 	}
 	rest, err := t.left(ctx, r, d.Org)
 	if err != nil {
@@ -207,7 +207,7 @@ func (t *Transfer) teams(ctx context.Context, r Reader, org OrgID) (teams []*sci
 		return nil, err
 	}
 	for _, id := range t.Teams {
-		g, err := r.Get(ctx, Ref{org, rt, id})
+		g, err := r.Get(ctx, Ref{Org: org, Type: rt, ID: id})
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

@@ -199,7 +199,7 @@ var steps = []struct {
 		return directory.Undo(user, w.id, w.one(w.departures), [][]string{nil, {"records", "teams", "subscriptions"}}[w.IntN(2)])
 	}},
 	{"purchase", 6, func(w *wish) directory.Change {
-		return directory.Sale{Type: user, ID: fmt.Sprint("sale", w.IntN(2000)), Email: w.name}
+		return directory.Sell(directory.Sale{Type: user, ID: fmt.Sprint("sale", w.IntN(2000)), Email: w.name})
 	}},
 	{"team", 2, func(w *wish) directory.Change {
 		if len(w.teams) > 5 {

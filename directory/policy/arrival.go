@@ -137,6 +137,6 @@ func (Choices) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 			_, err = directory.KeepAddresses(ctx, r, d, d.Before.Text(schemas.Usher.DeactivatedBy), blocked, after)
 		}
 	}
-	d.CountGone()
+	directory.CountGone(d)
 	return found, err
 }

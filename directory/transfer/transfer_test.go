@@ -99,7 +99,7 @@ func (s source) patch(kind, id, operations string) {
 func newSource(t *testing.T) source {
 	t.Helper()
 	s := source{t, open(t), nil}
-	s.service = directory.New(s.store, directory.Options{Policies: policy.Default()})
+	s.service = directory.New(s.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
 	ctx := t.Context()
 	for _, err := range []error{
 		s.AddOrganization(ctx, directory.Organization{ID: org, Name: "Acme", Created: time.Now()}),
@@ -183,7 +183,7 @@ func copyAgain(t *testing.T, to store) {
 	if second.Events != 5 || second.Resources > 10 || second.Digest == first.Digest {
 		t.Errorf("the second copy carried over %+v", second)
 	}
-	got := directory.New(to, directory.Options{Policies: policy.Default()})
+	got := directory.New(to, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
 	err := got.Read(t.Context(), func(r directory.Reader) error {
 		u, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: ids[3]})
 		if err != nil || u.Text(schemas.User.UserName) != "p2@acme.example" {
@@ -398,7 +398,7 @@ func TestCopyDoesNotUndoWork(t *testing.T) {
 	s.people(3)
 	to := open(t)
 	s.copyTo(to)
-	moved := source{t, to, directory.New(to, directory.Options{Policies: policy.Default()})}
+	moved := source{t, to, directory.New(to, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})}
 	eve := moved.create("User", `{"userName":"eve@acme.example"}`)
 	if _, err := transfer.Copy(t.Context(), s, to, types); err == nil || !strings.Contains(err.Error(), "somebody has worked on the organization acme") {
 		t.Errorf("a copy over newer work: %v", err)

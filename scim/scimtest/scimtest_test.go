@@ -36,7 +36,7 @@ func newServer(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := directory.New(s, directory.Options{Policies: policy.Default()})
+	dir := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
 	return server.New(dir, schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, server.Options{CursorKey: []byte("k")}), plain
 }
 

@@ -23,7 +23,7 @@ func (k known) Authenticate(*http.Request) (auth.Principal, error) { return auth
 // Every change says in its event who made it and through which door.
 func TestEventsNameTheActor(t *testing.T) {
 	e := setup(t)
-	svc := directory.New(e.store, directory.Options{Policies: policy.Default()})
+	svc := directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
 	for door, p := range map[directory.ActorKind]auth.Principal{
 		directory.Client:   {Org: "a", Scopes: auth.Scopes{auth.All}, Credential: "c1", Subject: "s1", Connection: directory.Connection{ID: "idp"}},
 		directory.Operator: {Org: "a", Scopes: auth.Scopes{auth.All}, Operator: true, Connection: directory.Connection{ID: "operator"}},

@@ -37,7 +37,7 @@ func (b *bulkRun) enoughSeats() error {
 	if len(steps) == 0 {
 		return nil
 	}
-	return b.x.s.dir.RoomInTurn(b.x.ctx, b.x.principal.Org, steps[0].Reservation, steps)
+	return directory.RoomInTurn(b.x.ctx, b.x.s.dir, b.x.principal.Org, steps[0].Reservation, steps)
 }
 
 // aboutPeople reports whether an operation may change who has a seat.

@@ -26,7 +26,7 @@ func (e *env) issuer() (bearer func(sub string) string) {
 		e.Fatal(err)
 	}
 	chain := auth.Chain{Tokens: token.New(e.store, e.store, token.Options{}), Issuers: issuers}
-	e.srv = server.New(directory.New(e.store, directory.Options{Policies: policy.Default()}), schemas.Default, chain, server.Options{})
+	e.srv = server.New(directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), schemas.Default, chain, server.Options{})
 	hs := httptest.NewServer(e.srv)
 	e.Cleanup(hs.Close)
 	e.url = hs.URL

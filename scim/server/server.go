@@ -25,7 +25,7 @@ type Directory interface {
 	directory.Changes
 	Together(ctx context.Context, fn func(directory.Changes) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
-	RoomInTurn(ctx context.Context, org directory.OrgID, reservation string, steps []directory.Step) error
+	Now() time.Time
 }
 
 // Options of a Server; zero values are replaced by the defaults named.

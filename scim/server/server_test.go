@@ -69,7 +69,7 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 	for _, fn := range change {
 		fn(&o)
 	}
-	e.srv = server.New(directory.New(s, directory.Options{Policies: policy.Default()}), schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, o)
+	e.srv = server.New(directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, o)
 	hs := httptest.NewServer(e.srv)
 	t.Cleanup(hs.Close)
 	e.url = hs.URL

@@ -39,6 +39,7 @@ type App struct {
 	types    *schemas.Registry
 	store    Store
 	service  *directory.Service
+	time     *directory.Clock // what time brings
 	tokens   *token.Manager
 	verifier *token.Verifier
 	metrics  *server.Metrics
@@ -97,7 +98,8 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	if s, ok := a.store.(*mongo.Store); ok {
 		a.log.Info("the data is in MongoDB", "server", s.Server())
 	}
-	a.service = directory.New(a.store, directory.Options{Policies: policy.Default(), Trail: a.store})
+	a.service = directory.New(a.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Trail: a.store})
+	a.time = &directory.Clock{Service: a.service}
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
 	a.registry.MustRegister(lag, waiting)

@@ -42,7 +42,7 @@ func (a *App) clock(ctx context.Context) error {
 			if !a.onDuty(ctx) {
 				break
 			}
-			err = errors.Join(err, a.service.Tick(ctx, o.ID))
+			err = errors.Join(err, a.time.Tick(ctx, o.ID))
 		}
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("something that was due could not be done and is tried again", "error", err.Error())
@@ -84,7 +84,7 @@ func (a *App) settle(ctx context.Context) error {
 	}
 	orgs, err := a.store.Organizations(ctx)
 	for _, o := range orgs {
-		err = errors.Join(err, a.service.Settle(ctx, o.ID))
+		err = errors.Join(err, a.time.Settle(ctx, o.ID))
 	}
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func over(t *testing.T, s chosen.Store) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := directory.New(s, directory.Options{Policies: policy.Default()})
+	service := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
 	h := httptest.NewServer(server.New(service, schemas.Default, auth.Chain{Tokens: verifier}, server.Options{CursorKey: make([]byte, 32)}))
 	t.Cleanup(h.Close)
 	return &front{t, h.URL + server.Prefix, plain, h.Client()}

@@ -24,10 +24,10 @@ func (h *house) later(times ...time.Duration) {
 		h.Fatal(err)
 	}
 	ahead := time.Duration(0)
-	svc := directory.New(store, directory.Options{Policies: policy.Default(), Clock: func() time.Time { return time.Now().Add(ahead) }})
+	svc := directory.New(store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time { return time.Now().Add(ahead) }})
 	for _, ahead = range times {
 		for range 2 {
-			if err := svc.Tick(h.Context(), "default"); err != nil {
+			if err := (&directory.Clock{Service: svc}).Tick(h.Context(), "default"); err != nil {
 				h.Error(err)
 			}
 		}
