@@ -8,6 +8,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 )
 
 type approvalInput struct {
@@ -15,7 +16,7 @@ type approvalInput struct {
 	For string `query:"for" enum:"deactivate,hold,unhold,unblock,owner" default:"deactivate" doc:"What is allowed: to deactivate the person, to set or lift a legal hold, to lift the block of their addresses, or to make them the owner where there is none."`
 }
 
-type approved = operation.Single[directory.Approval]
+type approved = operation.Single[estate.Approval]
 
 // approvals registers what the second of two people does where the organization asks
 // for two (G9, 3.6). They say what they allow as the first one does who asks for it, so
@@ -29,7 +30,7 @@ func (a handlers) approvals() {
 				_, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 				return in.ID, err
 			}
-			return directory.ApprovalID(in.For, in.ID), known(ctx, r, d.Org, in.ID)
+			return estate.ApprovalID(in.For, in.ID), known(ctx, r, d.Org, in.ID)
 		})
 	})
 	operation.Add(a.API, operation.Place{ID: "approve-lift", Method: http.MethodPost, Path: "/addresses/approve", Tag: tag, Summary: "Allow that a block is lifted, where that needs two people", Action: permission.BlockList}, func(ctx context.Context, in *blockInput) (*approved, error) {
@@ -40,7 +41,7 @@ func (a handlers) approvals() {
 	})
 	operation.Add(a.API, operation.Place{ID: "approve-settings", Method: http.MethodPut, Path: "/settings/approval", Tag: tag, Summary: "Allow a change of the brake or of the rule of two people: the settings as they are to be", Action: permission.BlockList}, func(ctx context.Context, in *profileInput) (*approved, error) {
 		return a.approve(ctx, func(ctx context.Context, r directory.Reader, d *directory.Draft) (string, error) {
-			d.Subject = directory.ProfileID
+			d.Subject = estate.ProfileID
 			was, next, err := changedSettings(ctx, r, d.Org, in)
 			if err == nil && was.Safeguards() == next.Safeguards() {
 				err = operation.BadRequest("The brake and the rule of two people are like this already; send the settings that are to be allowed.")
@@ -55,11 +56,11 @@ func (a handlers) approvals() {
 
 // approve keeps the approval of what has an id.
 func (a handlers) approve(ctx context.Context, of func(ctx context.Context, r directory.Reader, d *directory.Draft) (id string, err error)) (*approved, error) {
-	var v directory.Approval
+	var v estate.Approval
 	_, err := a.Command(ctx, "approval.give", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		id, err := of(ctx, r, d)
 		if err == nil {
-			v, err = directory.Approve(ctx, r, d, id)
+			v, err = estate.Approve(ctx, r, d, id)
 		}
 		return nil, err
 	})
@@ -70,7 +71,7 @@ func (a handlers) approve(ctx context.Context, of func(ctx context.Context, r di
 func known(ctx context.Context, r directory.Reader, org directory.OrgID, id string) error {
 	_, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: id})
 	if errors.Is(err, directory.ErrNotFound) {
-		_, err = directory.Load[directory.Tombstone](ctx, r, org, id)
+		_, err = directory.Load[estate.Tombstone](ctx, r, org, id)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -14,22 +15,22 @@ import (
 // members at home, which the next conversion takes them at (T9).
 func (a handlers) consents() {
 	const tag = "People"
-	operation.Add(a.API, operation.Place{ID: "get-own-consent", Method: http.MethodGet, Path: "/users/{id}/consent", Tag: tag, Summary: "Read one's own consent to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[directory.Consent], err error) {
+	operation.Add(a.API, operation.Place{ID: "get-own-consent", Method: http.MethodGet, Path: "/users/{id}/consent", Tag: tag, Summary: "Read one's own consent to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[lifecycle.Consent], err error) {
 		if err := themselves(ctx, in.ID); err != nil {
 			return nil, err
 		}
 		return a.consent(ctx, in.ID)
 	})
-	operation.Add(a.API, operation.Place{ID: "give-consent", Method: http.MethodPut, Path: "/users/{id}/consent", Tag: tag, Summary: "Agree to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (*operation.Single[directory.Consent], error) {
-		if err := a.says(ctx, in.ID, directory.Agree); err != nil {
+	operation.Add(a.API, operation.Place{ID: "give-consent", Method: http.MethodPut, Path: "/users/{id}/consent", Tag: tag, Summary: "Agree to become a member at home", Action: permission.OwnAccount}, func(ctx context.Context, in *operation.ByID) (*operation.Single[lifecycle.Consent], error) {
+		if err := a.says(ctx, in.ID, lifecycle.Agree); err != nil {
 			return nil, err
 		}
 		return a.consent(ctx, in.ID)
 	})
 	operation.Add(a.API, operation.Place{ID: "withdraw-consent", Method: http.MethodDelete, Path: "/users/{id}/consent", Tag: tag, Summary: "Take the consent back, until a conversion has used it", Action: permission.OwnAccount, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByID) (*operation.Empty, error) {
-		return nil, a.says(ctx, in.ID, directory.Disagree)
+		return nil, a.says(ctx, in.ID, lifecycle.Disagree)
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Consent]{Path: "/consents", Tag: tag, View: permission.ViewPeople})
+	operation.Keep(a.API, operation.Nouns[lifecycle.Consent]{Path: "/consents", Tag: tag, View: permission.ViewPeople})
 }
 
 // themselves refuses what nobody says for somebody else, not even with an administrator
@@ -53,9 +54,9 @@ func (a handlers) says(ctx context.Context, id string, change func(rt *scim.Reso
 }
 
 // consent reads the consent of a person.
-func (a handlers) consent(ctx context.Context, id string) (out *operation.Single[directory.Consent], err error) {
+func (a handlers) consent(ctx context.Context, id string) (out *operation.Single[lifecycle.Consent], err error) {
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		v, err := directory.Load[directory.Consent](ctx, r, org, id)
+		v, err := directory.Load[lifecycle.Consent](ctx, r, org, id)
 		out = operation.One(v, v.Version)
 		return err
 	})

@@ -9,13 +9,15 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
 
 // loss is what a deactivation took away, and what of it could still be restored.
 type loss struct {
-	directory.Departure
+	estate.Departure
 	Undoable bool `json:"undoable" doc:"Whether the whole deactivation can still be undone."`
 }
 
@@ -40,7 +42,7 @@ func (a handlers) departures() {
 	const tag = "Departures"
 	operation.Add(a.API, operation.Place{ID: "list-departures", Method: http.MethodGet, Path: "/users/{id}/departures", Tag: tag, Summary: "What deactivations took away from a person", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.List[loss], err error) {
 		err = a.Person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
-			all, err := directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID})
+			all, err := directory.All[estate.Departure](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID})
 			out = &operation.List[loss]{}
 			out.Body.Items = []loss{}
 			for _, d := range all {
@@ -51,18 +53,18 @@ func (a handlers) departures() {
 		return out, err
 	})
 	operation.Add(a.API, operation.Place{ID: "undo-departure", Method: http.MethodPost, Path: "/users/{id}/departures/{departure}/undo", Tag: tag, Summary: "Undo a deactivation in time", Action: permission.AccessPeople}, func(ctx context.Context, in *undoInput) (*operation.Decided, error) {
-		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, directory.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, nil))
+		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, lifecycle.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, nil))
 	})
 	operation.Add(a.API, operation.Place{ID: "restore-departure", Method: http.MethodPost, Path: "/users/{id}/departures/{departure}/restore", Tag: tag, Summary: "Restore parts of what was lost", Action: permission.AccessPeople}, func(ctx context.Context, in *restoreInput) (*operation.Decided, error) {
-		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, directory.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
+		return a.Verb(ctx, &operation.VerbInput{ID: in.ID}, lifecycle.Undo(a.Typed(ctx, "User"), in.ID, in.Departure, in.Body.Parts))
 	})
 	operation.Keep(a.API, operation.Nouns[directory.Case]{Path: "/cases", Tag: tag, View: permission.ViewPeople})
-	operation.Keep(a.API, operation.Nouns[directory.Schedule]{Path: "/schedules", Tag: tag, View: permission.ViewPeople})
-	operation.Keep(a.API, operation.Nouns[directory.Tombstone]{Path: "/tombstones", Tag: tag, View: permission.ViewPeople})
-	operation.Add(a.API, operation.Place{ID: "unhold-tombstone", Method: http.MethodPost, Path: "/tombstones/{id}/unhold", Tag: tag, Summary: "Lift the legal hold of somebody who was removed", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.ByID) (*operation.Single[directory.Tombstone], error) {
-		var v directory.Tombstone
+	operation.Keep(a.API, operation.Nouns[estate.Schedule]{Path: "/schedules", Tag: tag, View: permission.ViewPeople})
+	operation.Keep(a.API, operation.Nouns[estate.Tombstone]{Path: "/tombstones", Tag: tag, View: permission.ViewPeople})
+	operation.Add(a.API, operation.Place{ID: "unhold-tombstone", Method: http.MethodPost, Path: "/tombstones/{id}/unhold", Tag: tag, Summary: "Lift the legal hold of somebody who was removed", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.ByID) (*operation.Single[estate.Tombstone], error) {
+		var v estate.Tombstone
 		_, err := a.Command(ctx, "user.hold.lift", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-			if v, err = directory.Load[directory.Tombstone](ctx, r, d.Org, in.ID); err != nil {
+			if v, err = directory.Load[estate.Tombstone](ctx, r, d.Org, in.ID); err != nil {
 				return nil, err
 			}
 			if v.LegalHold {
@@ -75,8 +77,8 @@ func (a handlers) departures() {
 		})
 		return operation.One(v, v.Version), err
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Waiting]{Path: "/waitlist", Tag: tag, View: permission.ViewPeople, Queue: "since:"})
-	operation.Keep(a.API, operation.Nouns[directory.Release]{Path: "/brake-releases", Tag: tag, View: permission.ViewSettings, Change: permission.BlockList, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Release) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[estate.Waiting]{Path: "/waitlist", Tag: tag, View: permission.ViewPeople, Queue: "since:"})
+	operation.Keep(a.API, operation.Nouns[lifecycle.Release]{Path: "/brake-releases", Tag: tag, View: permission.ViewSettings, Change: permission.BlockList, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *lifecycle.Release) ([]directory.Finding, error) {
 		c, err := a.Registry.Connection(ctx, directory.ConnectionID(v.ID))
 		if errors.Is(err, directory.ErrNotFound) || err == nil && c.Org != d.Org {
 			return nil, &operation.Problem{Status: http.StatusNotFound, Detail: "There is no connection of that name here; a release is for a connection, by its id."}

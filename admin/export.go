@@ -8,43 +8,45 @@ import (
 
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
 // export is all that is kept about a person; the secrets of what they sign in with,
 // which are kept as hashes alone, are left out.
 type export struct {
-	Exported   time.Time                `json:"exportedAt"`
-	Person     json.RawMessage          `json:"person"`
-	Names      []operation.NamedID      `json:"externalIds,omitempty"`
-	Standing   *directory.Standing      `json:"standing,omitempty"`
-	Invitation *directory.Invitation    `json:"invitation,omitempty"`
-	Consent    *directory.Consent       `json:"consent,omitempty"`
-	Schedule   *directory.Schedule      `json:"schedule,omitempty"`
-	Case       *directory.Case          `json:"case,omitempty"`
-	Account    *exportedAccount         `json:"account,omitempty"`
-	Groups     []exportedGroup          `json:"groups"`
-	Records    []directory.Record       `json:"records"`
-	Orders     []directory.Subscription `json:"subscriptions"`
-	Purchases  []directory.Purchase     `json:"purchases"`
-	Blocks     []directory.Address      `json:"addresses"`
-	Apps       []directory.Assignment   `json:"assignments"`
-	Extensions []directory.Grant        `json:"extensions"`
-	Tokens     []exportedToken          `json:"credentials"`
-	Lost       []directory.Departure    `json:"departures"`
-	Transfers  []directory.Transfer     `json:"transfers"`
-	Audit      []directory.Entry        `json:"audit"`
+	Exported   time.Time             `json:"exportedAt"`
+	Person     json.RawMessage       `json:"person"`
+	Names      []operation.NamedID   `json:"externalIds,omitempty"`
+	Standing   *estate.Standing      `json:"standing,omitempty"`
+	Invitation *estate.Invitation    `json:"invitation,omitempty"`
+	Consent    *lifecycle.Consent    `json:"consent,omitempty"`
+	Schedule   *estate.Schedule      `json:"schedule,omitempty"`
+	Case       *directory.Case       `json:"case,omitempty"`
+	Account    *exportedAccount      `json:"account,omitempty"`
+	Groups     []exportedGroup       `json:"groups"`
+	Records    []estate.Record       `json:"records"`
+	Orders     []estate.Subscription `json:"subscriptions"`
+	Purchases  []estate.Purchase     `json:"purchases"`
+	Blocks     []estate.Address      `json:"addresses"`
+	Apps       []estate.Assignment   `json:"assignments"`
+	Extensions []estate.Grant        `json:"extensions"`
+	Tokens     []exportedToken       `json:"credentials"`
+	Lost       []estate.Departure    `json:"departures"`
+	Transfers  []lifecycle.Transfer  `json:"transfers"`
+	Audit      []directory.Entry     `json:"audit"`
 }
 
 type (
 	exportedAccount struct {
-		ID         string                 `json:"id"`
-		Email      string                 `json:"email"`
-		Home       directory.OrgID        `json:"homeOrganization,omitempty"`
-		State      directory.AccountState `json:"state"`
-		Created    time.Time              `json:"created"`
-		ValidAfter time.Time              `json:"credentialsValidAfter,omitzero"`
-		Password   bool                   `json:"hasPassword"`
+		ID         string              `json:"id"`
+		Email      string              `json:"email"`
+		Home       directory.OrgID     `json:"homeOrganization,omitempty"`
+		State      estate.AccountState `json:"state"`
+		Created    time.Time           `json:"created"`
+		ValidAfter time.Time           `json:"credentialsValidAfter,omitzero"`
+		Password   bool                `json:"hasPassword"`
 	}
 	exportedGroup struct {
 		ID     string `json:"id"`
@@ -67,7 +69,7 @@ func (a handlers) export(ctx context.Context, in *operation.ByID) (*operation.Si
 		return nil, err
 	}
 	rt := a.Typed(ctx, "User")
-	if _, err := a.Do(ctx, directory.NoteExport(rt, in.ID), ""); err != nil {
+	if _, err := a.Do(ctx, lifecycle.NoteExport(rt, in.ID), ""); err != nil {
 		return nil, err
 	}
 	out := export{Exported: scim.Now(time.Now), Audit: []directory.Entry{}}
@@ -93,9 +95,9 @@ func (a handlers) export(ctx context.Context, in *operation.ByID) (*operation.Si
 func (out *export) read(ctx context.Context, r directory.Reader, org directory.OrgID, p *scim.Resource) error {
 	out.Person, out.Names = p.AppendJSON(nil, nil, "", nil), operation.NamedIDs(p)
 	mine := operation.ByUser(org, p.ID)
-	var tokens []directory.Credential
+	var tokens []estate.Credential
 	err := errors.Join(
-		collect(ctx, r, &out.Records, directory.RecordsOf(org, p.ID)), collect(ctx, r, &out.Orders, mine), collect(ctx, r, &out.Apps, mine),
+		collect(ctx, r, &out.Records, estate.RecordsOf(org, p.ID)), collect(ctx, r, &out.Orders, mine), collect(ctx, r, &out.Apps, mine),
 		collect(ctx, r, &out.Extensions, mine), collect(ctx, r, &out.Lost, mine), collect(ctx, r, &out.Transfers, mine), collect(ctx, r, &tokens, mine),
 		kept(ctx, r, &out.Standing, org, p.ID), kept(ctx, r, &out.Invitation, org, p.ID), kept(ctx, r, &out.Consent, org, p.ID), kept(ctx, r, &out.Schedule, org, p.ID), kept(ctx, r, &out.Case, org, p.ID),
 		out.readAddresses(ctx, r, org, p), out.readGroups(ctx, r, org, p), out.readAccount(ctx, r, org, p))
@@ -116,14 +118,14 @@ func (out *export) readAddresses(ctx context.Context, r directory.Reader, org di
 		if err != nil {
 			return err
 		}
-		var bought []directory.Purchase
+		var bought []estate.Purchase
 		err = collect(ctx, r, &bought, directory.DocumentQuery{Org: org, Key: "email:" + address})
 		for _, b := range bought {
 			if b.User != p.ID { // those are there already
 				out.Purchases = append(out.Purchases, b)
 			}
 		}
-		entry, ferr := directory.FindAddress(ctx, r, p.Type, org, address)
+		entry, ferr := estate.FindAddress(ctx, r, p.Type, org, address)
 		switch {
 		case ferr == nil && (entry.Version == 0 || entry.User != p.ID):
 			out.Blocks = append(out.Blocks, entry)
@@ -146,7 +148,7 @@ func (out *export) readGroups(ctx context.Context, r directory.Reader, org direc
 // readAccount tells of the account, if it is the one that joined here or is at home
 // here: an address that was only written down may be somebody else's.
 func (out *export) readAccount(ctx context.Context, r directory.Reader, org directory.OrgID, p *scim.Resource) error {
-	a, err := directory.AccountOf(ctx, r, directory.PrimaryAddress(p))
+	a, err := estate.AccountOf(ctx, r, directory.PrimaryAddress(p))
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
@@ -21,7 +23,7 @@ type freezeRequest struct {
 	Until   time.Time `json:"until" doc:"When it lapses."`
 }
 
-func freezeRequestOf(ctx context.Context, r directory.Reader, org directory.OrgID, v directory.Approval) (freezeRequest, error) {
+func freezeRequestOf(ctx context.Context, r directory.Reader, org directory.OrgID, v estate.Approval) (freezeRequest, error) {
 	name, err := nameOf(ctx, r, org, v.Freeze)
 	return freezeRequest{v.Freeze, name, v.By, v.Modified, v.Until}, err
 }
@@ -33,14 +35,14 @@ func (a handlers) freezes() {
 	operation.Add(a.API, operation.Place{ID: "list-freeze-requests", Method: http.MethodGet, Path: "/freeze-requests", Tag: tag, Summary: "List requests to freeze somebody; members see their own", Action: permission.Freezes}, a.listFreezes)
 	operation.Add(a.API, operation.Place{ID: "request-freeze", Method: http.MethodPut, Path: "/users/{id}/freeze-request", Tag: tag, Summary: "Ask that a member of one's team be frozen", Action: permission.Freezes}, a.askFreeze)
 	operation.Add(a.API, operation.Place{ID: "approve-freeze", Method: http.MethodPost, Path: "/users/{id}/freeze-request/approve", Tag: tag, Summary: "Freeze a person whose leader has asked for it", Action: permission.AccessPeople}, func(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
-		return a.Verb(ctx, in, directory.ApproveFreeze(a.Typed(ctx, "User"), in.ID))
+		return a.Verb(ctx, in, lifecycle.ApproveFreeze(a.Typed(ctx, "User"), in.ID))
 	})
 	operation.Add(a.API, operation.Place{ID: "refuse-freeze", Method: http.MethodPost, Path: "/users/{id}/freeze-request/refuse", Tag: tag, Summary: "Refuse a freeze, or take one's own request back", Action: permission.Freezes}, a.refuseFreeze)
 }
 
 // askFreeze is for leaders of the person's team alone.
 func (a handlers) askFreeze(ctx context.Context, in *operation.ByID) (*operation.Single[freezeRequest], error) {
-	var v directory.Approval
+	var v estate.Approval
 	var out freezeRequest
 	_, err := a.Command(ctx, "freeze.request", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
@@ -50,14 +52,14 @@ func (a handlers) askFreeze(ctx context.Context, in *operation.ByID) (*operation
 		if err != nil {
 			return nil, err
 		}
-		leads, err := directory.LeadsMember(ctx, r, d.Org, d.Actor.User, in.ID)
+		leads, err := lifecycle.LeadsMember(ctx, r, d.Org, d.Actor.User, in.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !leads {
 			return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "Only who leads a team of this person can ask that they be frozen; owners and administrators freeze them directly."}
 		}
-		if v, found, err = directory.AskFreeze(ctx, r, d, p); err == nil {
+		if v, found, err = lifecycle.AskFreeze(ctx, r, d, p); err == nil {
 			out, err = freezeRequestOf(ctx, r, d.Org, v)
 		}
 		return found, err
@@ -71,16 +73,16 @@ func (a handlers) listFreezes(ctx context.Context, in *operation.Page) (out *ope
 		return nil, err
 	}
 	c := operation.CallerOf(ctx)
-	q := directory.DocumentQuery{Org: c.Org, Key: directory.FreezeRequests, After: after, Limit: in.Limit + 1}
+	q := directory.DocumentQuery{Org: c.Org, Key: estate.FreezeRequests, After: after, Limit: in.Limit + 1}
 	if c.Role == permission.AsSelf {
-		q.Key = directory.FreezeRequests + ":" + c.Actor.User
+		q.Key = estate.FreezeRequests + ":" + c.Actor.User
 	}
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		all, err := directory.All[directory.Approval](ctx, r, q)
+		all, err := directory.All[estate.Approval](ctx, r, q)
 		if err != nil {
 			return err
 		}
-		page := operation.PageOf("freeze-request", all, in.Limit, func(v directory.Approval) string { return v.ID })
+		page := operation.PageOf("freeze-request", all, in.Limit, func(v estate.Approval) string { return v.ID })
 		out = &operation.List[freezeRequest]{}
 		out.Body.Items, out.Body.Next = []freezeRequest{}, page.Body.Next
 		for _, v := range page.Body.Items {
@@ -102,7 +104,7 @@ func (a handlers) listFreezes(ctx context.Context, in *operation.Page) (out *ope
 func (a handlers) refuseFreeze(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
 	c := operation.CallerOf(ctx)
 	p, err := a.Command(ctx, "freeze.refuse", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		v, err := directory.Load[directory.Approval](ctx, r, d.Org, directory.FreezeID(in.ID))
+		v, err := directory.Load[estate.Approval](ctx, r, d.Org, lifecycle.FreezeID(in.ID))
 		if err == nil && v.By != d.Actor.Signature() && !permission.Allowed(permission.AccessPeople, c.Role) {
 			err = operation.Forbidden(permission.AccessPeople, c.Role)
 		}
@@ -133,7 +135,7 @@ func (a handlers) refuseFreeze(ctx context.Context, in *operation.VerbInput) (*o
 
 // mayRefuse wants the rank that the freeze would take.
 func (a handlers) mayRefuse(ctx context.Context, r directory.Reader, d *directory.Draft, id string) ([]directory.Finding, error) {
-	if found := directory.DecidesOwnFreeze(d, id); found != nil {
+	if found := lifecycle.DecidesOwnFreeze(d, id); found != nil {
 		return found, nil
 	}
 	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: id})

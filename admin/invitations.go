@@ -8,6 +8,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -55,13 +57,13 @@ func (a handlers) invitations() {
 		}
 		return out, nil
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Invitation]{Path: "/invitations", Tag: tag, View: permission.ViewPeople})
+	operation.Keep(a.API, operation.Nouns[estate.Invitation]{Path: "/invitations", Tag: tag, View: permission.ViewPeople})
 	operation.Add(a.API, operation.Place{ID: "accept-invitation", Method: http.MethodPost, Path: "/invitations/accept", Tag: tag, Summary: "Join with the token of an invitation", Action: permission.Public}, a.accept)
 }
 
 func (a handlers) invite(ctx context.Context, id, ifMatch string) (Invited, scim.Version, error) {
 	token := "usher_inv_" + rand.Text()
-	p, err := a.Do(ctx, directory.Invite(a.Typed(ctx, "User"), id, directory.SecretHash(token)), ifMatch)
+	p, err := a.Do(ctx, lifecycle.Invite(a.Typed(ctx, "User"), id, directory.SecretHash(token)), ifMatch)
 	if err != nil {
 		return Invited{}, 0, err
 	}
@@ -75,7 +77,7 @@ func (a handlers) accept(ctx context.Context, in *acceptInput) (*operation.Decid
 	var rt *scim.ResourceType
 	err := a.Service.Read(ctx, func(r directory.Reader) error {
 		rt = operation.TypeNamed(r, "User")
-		for i, err := range directory.Each[directory.Invitation](ctx, r, directory.DocumentQuery{Org: org, Key: "hash:" + hash, Limit: 1}) {
+		for i, err := range directory.Each[estate.Invitation](ctx, r, directory.DocumentQuery{Org: org, Key: "hash:" + hash, Limit: 1}) {
 			user = i.ID
 			return err
 		}
@@ -85,9 +87,9 @@ func (a handlers) accept(ctx context.Context, in *acceptInput) (*operation.Decid
 		return nil, err
 	}
 	if user == "" {
-		return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleInvitation), Detail: "The invitation is not valid any more; ask who invited you for a new one."}
+		return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(lifecycle.RuleInvitation), Detail: "The invitation is not valid any more; ask who invited you for a new one."}
 	}
-	p, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: operation.RequestID(ctx), Change: directory.Join(rt, user, hash, in.Body.Email),
+	p, err := a.Service.Execute(ctx, directory.Request{Org: org, RequestID: operation.RequestID(ctx), Change: lifecycle.Join(rt, user, hash, in.Body.Email),
 		Actor: directory.Actor{Kind: directory.BySelf, User: user}})
 	if err != nil {
 		return nil, err

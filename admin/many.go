@@ -9,6 +9,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -91,7 +92,7 @@ func (a handlers) each(ctx context.Context, ids []string, change func(id string)
 // enoughSeats refuses a batch that the licence has no room for.
 func (a handlers) enoughSeats(ctx context.Context, ids []string) error {
 	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		seats, err := directory.SeatsOf(ctx, r, org, directory.CoreSKU, scim.Now(time.Now))
+		seats, err := estate.SeatsOf(ctx, r, org, estate.CoreSKU, scim.Now(time.Now))
 		if err != nil || !seats.Limited {
 			return err
 		}
@@ -108,6 +109,6 @@ func (a handlers) enoughSeats(ctx context.Context, ids []string) error {
 				need++
 			}
 		}
-		return directory.RoomFor(ctx, r, org, need, scim.Now(time.Now))
+		return estate.RoomFor(ctx, r, org, need, scim.Now(time.Now))
 	})
 }

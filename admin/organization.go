@@ -9,6 +9,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -18,7 +20,7 @@ type (
 	profileInput struct {
 		IfMatch string `header:"If-Match"`
 		RawBody []byte // says which members there are
-		Body    directory.Profile
+		Body    estate.Profile
 	}
 	standingInput struct {
 		ID      string `path:"id"`
@@ -46,18 +48,18 @@ type (
 // people do with their own account.
 func (a handlers) organization() {
 	const tag = "Organization"
-	operation.Add(a.API, operation.Place{ID: "get-settings", Method: http.MethodGet, Path: "/settings", Tag: tag, Summary: "Read the settings", Action: permission.ViewSettings}, func(ctx context.Context, _ *operation.Empty) (out *operation.Single[directory.Profile], err error) {
+	operation.Add(a.API, operation.Place{ID: "get-settings", Method: http.MethodGet, Path: "/settings", Tag: tag, Summary: "Read the settings", Action: permission.ViewSettings}, func(ctx context.Context, _ *operation.Empty) (out *operation.Single[estate.Profile], err error) {
 		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			p, err := directory.ProfileOf(ctx, r, org)
+			p, err := estate.ProfileOf(ctx, r, org)
 			out = operation.One(p, p.Version)
 			return err
 		})
 		return out, err
 	})
 	operation.Add(a.API, operation.Place{ID: "put-settings", Method: http.MethodPut, Path: "/settings", Tag: tag, Summary: "Change the settings; what is left out stays as it is", Action: permission.Settings}, a.putSettings)
-	operation.Add(a.API, operation.Place{ID: "get-standing", Method: http.MethodGet, Path: "/users/{id}/standing", Tag: tag, Summary: "A person's role and rank", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[directory.Standing], err error) {
+	operation.Add(a.API, operation.Place{ID: "get-standing", Method: http.MethodGet, Path: "/users/{id}/standing", Tag: tag, Summary: "A person's role and rank", Action: permission.ViewPeople}, func(ctx context.Context, in *operation.ByID) (out *operation.Single[estate.Standing], err error) {
 		err = a.Person(ctx, in.ID, func(r directory.Reader, _ *scim.Resource) error {
-			s, err := directory.LoadOr[directory.Standing](ctx, r, operation.CallerOf(ctx).Org, in.ID)
+			s, err := directory.LoadOr[estate.Standing](ctx, r, operation.CallerOf(ctx).Org, in.ID)
 			out = operation.One(s, s.Version)
 			return err
 		})
@@ -70,10 +72,10 @@ func (a handlers) organization() {
 }
 
 // putSettings changes the settings that the body names.
-func (a handlers) putSettings(ctx context.Context, in *profileInput) (*operation.Single[directory.Profile], error) {
-	var v directory.Profile
+func (a handlers) putSettings(ctx context.Context, in *profileInput) (*operation.Single[estate.Profile], error) {
+	var v estate.Profile
 	_, err := a.Command(ctx, "policy.change", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		d.Subject = directory.ProfileID
+		d.Subject = estate.ProfileID
 		was, next, err := changedSettings(ctx, r, d.Org, in)
 		if err != nil {
 			return nil, err
@@ -91,8 +93,8 @@ func (a handlers) putSettings(ctx context.Context, in *profileInput) (*operation
 // changedSettings are the settings before and after a change: one that the body leaves
 // out, also within brake, must not become 0, which for retentionDays would erase at
 // once.
-func changedSettings(ctx context.Context, r directory.Reader, org directory.OrgID, in *profileInput) (was, next directory.Profile, err error) {
-	if was, err = directory.ProfileOf(ctx, r, org); err == nil {
+func changedSettings(ctx context.Context, r directory.Reader, org directory.OrgID, in *profileInput) (was, next estate.Profile, err error) {
+	if was, err = estate.ProfileOf(ctx, r, org); err == nil {
 		err = operation.Matches(in.IfMatch, was.Version)
 	}
 	if err != nil {
@@ -110,8 +112,8 @@ func changedSettings(ctx context.Context, r directory.Reader, org directory.OrgI
 }
 
 // putStanding gives roles and ranks, never above the giver's own.
-func (a handlers) putStanding(ctx context.Context, in *standingInput) (*operation.Single[directory.Standing], error) {
-	var s directory.Standing
+func (a handlers) putStanding(ctx context.Context, in *standingInput) (*operation.Single[estate.Standing], error) {
+	var s estate.Standing
 	c := operation.CallerOf(ctx)
 	_, err := a.Command(ctx, "user.standing", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
@@ -121,7 +123,7 @@ func (a handlers) putStanding(ctx context.Context, in *standingInput) (*operatio
 		if err := operation.Confirmed(p); in.Body.Role != "" && err != nil {
 			return nil, err
 		}
-		if s, err = directory.LoadOr[directory.Standing](ctx, r, d.Org, in.ID); err != nil {
+		if s, err = directory.LoadOr[estate.Standing](ctx, r, d.Org, in.ID); err != nil {
 			return nil, err
 		}
 		if err := operation.Matches(in.IfMatch, s.Version); err != nil {
@@ -151,7 +153,7 @@ func isTeam(ctx context.Context, r directory.Reader, org directory.OrgID, id str
 		return nil
 	}
 	g, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "Group"), ID: id})
-	if err == nil && g.Text(schemas.UsherGroup.Kind) == directory.Team {
+	if err == nil && g.Text(schemas.UsherGroup.Kind) == estate.Team {
 		return nil
 	}
 	if err == nil || errors.Is(err, directory.ErrNotFound) {
@@ -162,8 +164,8 @@ func isTeam(ctx context.Context, r directory.Reader, org directory.OrgID, id str
 
 // transfer makes somebody the one owner (S2-17). Only the owner may, or an
 // administrator while there is none, and where two people are needed, two of them.
-func (a handlers) transfer(ctx context.Context, in *ownerInput) (*operation.Single[directory.Standing], error) {
-	var to directory.Standing
+func (a handlers) transfer(ctx context.Context, in *ownerInput) (*operation.Single[estate.Standing], error) {
+	var to estate.Standing
 	c := operation.CallerOf(ctx)
 	_, err := a.Command(ctx, "organization.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft) (_ []directory.Finding, err error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.Body.To})
@@ -176,7 +178,7 @@ func (a handlers) transfer(ctx context.Context, in *ownerInput) (*operation.Sing
 		if err := operation.Confirmed(p); err != nil {
 			return nil, err
 		}
-		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(directory.Owner)}) {
+		for s, err := range directory.Each[estate.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(directory.Owner)}) {
 			if err != nil {
 				return nil, err
 			}
@@ -192,7 +194,7 @@ func (a handlers) transfer(ctx context.Context, in *ownerInput) (*operation.Sing
 				return nil, err
 			}
 		}
-		if to, err = directory.LoadOr[directory.Standing](ctx, r, d.Org, in.Body.To); err != nil {
+		if to, err = directory.LoadOr[estate.Standing](ctx, r, d.Org, in.Body.To); err != nil {
 			return nil, err
 		}
 		to.Role, d.Subject = directory.Owner, in.Body.To
@@ -222,7 +224,7 @@ func (a handlers) closeAccount(ctx context.Context, in *closeInput) (*operation.
 	c := operation.CallerOf(ctx)
 	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.Actor.Credential}
 	req := directory.Request{Org: c.Org, Actor: self, RequestID: operation.RequestID(ctx)}
-	p, err := directory.Close(ctx, a.Service, a.Registry, req, a.Typed(ctx, "User"), in.ID, in.Body.Confirm, operation.Previewing(ctx))
+	p, err := lifecycle.Close(ctx, a.Service, a.Registry, req, a.Typed(ctx, "User"), in.ID, in.Body.Confirm, operation.Previewing(ctx))
 	if operation.Previewing(ctx) && p != nil {
 		return nil, &operation.Previewed{Decision: operation.DecisionOf(p, false, a.Language(ctx))}
 	}

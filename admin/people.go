@@ -9,6 +9,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -86,9 +87,9 @@ func (a handlers) people() {
 	}{
 		"suspend":  {"Freeze a person, who keeps seat, teams and integrations", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} }},
 		"resume":   {"End a freeze", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} }},
-		"withdraw": {"Withdraw an invitation", permission.AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) }},
-		"hold":     {"Put a person's data under a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) }},
-		"unhold":   {"Lift a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) }},
+		"withdraw": {"Withdraw an invitation", permission.AddPeople, func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Withdraw(rt, id) }},
+		"hold":     {"Put a person's data under a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Hold(rt, id, true) }},
+		"unhold":   {"Lift a legal hold", permission.AccessPeople, func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Hold(rt, id, false) }},
 	} {
 		operation.Add(a.API, operation.Place{ID: path + "-person", Method: http.MethodPost, Path: "/users/{id}/" + path, Tag: tag, Summary: verb.summary, Action: verb.action}, func(ctx context.Context, in *operation.VerbInput) (*operation.Decided, error) {
 			return a.Verb(ctx, in, verb.change(a.Typed(ctx, "User"), in.ID))

@@ -10,6 +10,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -17,9 +18,9 @@ type (
 	newPlan struct {
 		IdempotencyKey string `header:"Idempotency-Key"`
 		Body           struct {
-			Verb    string                 `json:"verb" required:"true" enum:"deactivate,activate,suspend,resume,convert"`
-			IDs     []string               `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
-			Options directory.BatchOptions `json:"options,omitempty"`
+			Verb    string              `json:"verb" required:"true" enum:"deactivate,activate,suspend,resume,convert"`
+			IDs     []string            `json:"ids" required:"true" minItems:"1" maxItems:"1000"`
+			Options estate.BatchOptions `json:"options,omitempty"`
 		}
 	}
 	commitInput struct {
@@ -33,13 +34,13 @@ type (
 // committed once.
 func (a handlers) plans() {
 	const tag = "Plans"
-	operation.Keep(a.API, operation.Nouns[directory.Batch]{Path: "/plans", Tag: tag, View: permission.AccessPeople})
+	operation.Keep(a.API, operation.Nouns[estate.Batch]{Path: "/plans", Tag: tag, View: permission.AccessPeople})
 	operation.Add(a.API, operation.Place{ID: "create-plan", Method: http.MethodPost, Path: "/plans", Tag: tag, Summary: "Plan a change of many people", Action: permission.AccessPeople, Status: http.StatusCreated}, a.plan)
 	operation.Add(a.API, operation.Place{ID: "commit-plan", Method: http.MethodPost, Path: "/plans/{id}/commit", Tag: tag, Summary: "Carry a plan out, once", Action: permission.AccessPeople}, a.commit)
 }
 
 // planned is what a plan does to one person.
-func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Change {
+func planned(b *estate.Batch, rt *scim.ResourceType, id string) directory.Change {
 	switch b.Verb {
 	case "activate":
 		return directory.Activate{Type: rt, ID: id, Invite: b.Options.SendInvitation}
@@ -54,8 +55,8 @@ func planned(b *directory.Batch, rt *scim.ResourceType, id string) directory.Cha
 }
 
 // forecast previews the change of one person.
-func (a handlers) forecast(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, id string) (directory.BatchItem, error) {
-	item := directory.BatchItem{ID: id}
+func (a handlers) forecast(ctx context.Context, b *estate.Batch, rt *scim.ResourceType, id string) (estate.BatchItem, error) {
+	item := estate.BatchItem{ID: id}
 	p, err := a.Service.Preview(ctx, operation.Request(ctx, planned(b, rt, id)))
 	if err == nil {
 		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.Language(ctx))
@@ -76,7 +77,7 @@ func (a handlers) forecast(ctx context.Context, b *directory.Batch, rt *scim.Res
 	return item, nil
 }
 
-func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[directory.Batch], error) {
+func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[estate.Batch], error) {
 	b, err := a.draw(ctx, in.Body.Verb, in.Body.Options, distinct(in.Body.IDs))
 	if err != nil {
 		return nil, err
@@ -89,8 +90,8 @@ func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[dire
 }
 
 // draw looks at everybody and makes a plan of it.
-func (a handlers) draw(ctx context.Context, verb string, options directory.BatchOptions, ids []string) (*directory.Batch, error) {
-	b := &directory.Batch{Verb: verb, Options: options, By: operation.CallerOf(ctx).Actor}
+func (a handlers) draw(ctx context.Context, verb string, options estate.BatchOptions, ids []string) (*estate.Batch, error) {
+	b := &estate.Batch{Verb: verb, Options: options, By: operation.CallerOf(ctx).Actor}
 	rt := a.Typed(ctx, "User")
 	for _, id := range ids {
 		item, err := a.forecast(ctx, b, rt, id)
@@ -106,9 +107,9 @@ func (a handlers) draw(ctx context.Context, verb string, options directory.Batch
 }
 
 // keepPlan stores a new plan.
-func (a handlers) keepPlan(ctx context.Context, b *directory.Batch) error {
+func (a handlers) keepPlan(ctx context.Context, b *estate.Batch) error {
 	_, err := a.Command(ctx, "plan.create", func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(directory.BatchLife)
+		b.Head, b.Expires = directory.Head{ID: d.NewID("plan")}, d.Now.Add(estate.BatchLife)
 		d.Subject = b.ID
 		return nil, directory.Save(d, d.Org, b)
 	})
@@ -117,10 +118,10 @@ func (a handlers) keepPlan(ctx context.Context, b *directory.Batch) error {
 
 // commit carries a plan out. Everybody is looked at again first; for whom something
 // has moved, the plan is stale. Committing again gives the same summary.
-func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Single[directory.Batch], error) {
-	var b directory.Batch
+func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Single[estate.Batch], error) {
+	var b estate.Batch
 	err := a.Read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
-		b, err = directory.Load[directory.Batch](ctx, r, org, in.ID)
+		b, err = directory.Load[estate.Batch](ctx, r, org, in.ID)
 		return err
 	})
 	switch {
@@ -158,7 +159,7 @@ func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Singl
 
 // refresh looks at everybody again. Those for whom something moved are left out, or
 // make the plan stale: then a new one is made of what is so now.
-func (a handlers) refresh(ctx context.Context, b *directory.Batch, skip bool) error {
+func (a handlers) refresh(ctx context.Context, b *estate.Batch, skip bool) error {
 	ids := make([]string, len(b.Items))
 	for i := range b.Items {
 		ids[i] = b.Items[i].ID
@@ -190,17 +191,17 @@ func (a handlers) refresh(ctx context.Context, b *directory.Batch, skip bool) er
 }
 
 // roomFor refuses a plan that lets in more people than there are seats.
-func (a handlers) roomFor(ctx context.Context, b *directory.Batch) error {
+func (a handlers) roomFor(ctx context.Context, b *estate.Batch) error {
 	if b.Verb != "activate" && b.Verb != "convert" {
 		return nil
 	}
 	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		return directory.RoomFor(ctx, r, org, int64(b.SeatsDelta), scim.Now(time.Now))
+		return estate.RoomFor(ctx, r, org, int64(b.SeatsDelta), scim.Now(time.Now))
 	})
 }
 
 // foretold is what a plan would do to those whom it may change.
-func foretold(b *directory.Batch) *operation.Previewed {
+func foretold(b *estate.Batch) *operation.Previewed {
 	d := operation.Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
 	for _, item := range b.Items {
 		d.Blockers = append(d.Blockers, item.Blockers...)
@@ -212,8 +213,8 @@ func foretold(b *directory.Batch) *operation.Previewed {
 }
 
 // savePlan keeps the plan; without an action it leaves no event.
-func (a handlers) savePlan(ctx context.Context, b *directory.Batch, action string) error {
-	var next directory.Batch
+func (a handlers) savePlan(ctx context.Context, b *estate.Batch, action string) error {
+	var next estate.Batch
 	_, err := a.Do(ctx, directory.Command{Action: action, Quiet: action == "", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		next, d.Subject = *b, b.ID
 		return nil, directory.Save(d, d.Org, &next)
@@ -225,7 +226,7 @@ func (a handlers) savePlan(ctx context.Context, b *directory.Batch, action strin
 }
 
 // carryOut changes one person and notes the outcome.
-func (a handlers) carryOut(ctx context.Context, b *directory.Batch, rt *scim.ResourceType, item *directory.BatchItem) error {
+func (a handlers) carryOut(ctx context.Context, b *estate.Batch, rt *scim.ResourceType, item *estate.BatchItem) error {
 	switch {
 	case item.Outcome != "":
 		return nil

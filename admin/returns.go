@@ -7,6 +7,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -31,7 +32,7 @@ func (a handlers) returns() {
 
 // converted is a conversion, with what is said of the invitation.
 func converted(rt *scim.ResourceType, id string, invite *bool) directory.Change {
-	c := directory.Convert(rt, id)
+	c := lifecycle.Convert(rt, id)
 	c.Invite = invite
 	return c
 }

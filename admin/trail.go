@@ -10,6 +10,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -99,9 +100,9 @@ var retold = map[string]func(rt *scim.ResourceType, id string) directory.Change{
 	"user.activate.refused":            func(rt *scim.ResourceType, id string) directory.Change { return directory.Activate{Type: rt, ID: id} },
 	"user.suspend.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Suspend{Type: rt, ID: id} },
 	"user.resume.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Resume{Type: rt, ID: id} },
-	"user.hold.refused":                func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, true) },
-	"user.hold.lift.refused":           func(rt *scim.ResourceType, id string) directory.Change { return directory.Hold(rt, id, false) },
-	"user.convert.refused":             func(rt *scim.ResourceType, id string) directory.Change { return directory.Convert(rt, id) },
-	"user.invite.refused":              func(rt *scim.ResourceType, id string) directory.Change { return directory.Invite(rt, id, "") },
-	"user.invitation.withdraw.refused": func(rt *scim.ResourceType, id string) directory.Change { return directory.Withdraw(rt, id) },
+	"user.hold.refused":                func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Hold(rt, id, true) },
+	"user.hold.lift.refused":           func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Hold(rt, id, false) },
+	"user.convert.refused":             func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Convert(rt, id) },
+	"user.invite.refused":              func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Invite(rt, id, "") },
+	"user.invitation.withdraw.refused": func(rt *scim.ResourceType, id string) directory.Change { return lifecycle.Withdraw(rt, id) },
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -22,7 +24,7 @@ type received struct {
 	To       string              `json:"to" doc:"Id of who has the records."`
 	State    string              `json:"state" enum:"awaiting,declined" doc:"awaiting: who has them is asked; declined: they will not keep them and nobody else is left to ask, so an administrator names somebody."`
 	Open     int                 `json:"open" doc:"How many of the records are open and still theirs."`
-	Records  []directory.Record  `json:"records,omitempty" doc:"Those; only on reading one."`
+	Records  []estate.Record     `json:"records,omitempty" doc:"Those; only on reading one."`
 	Declined []string            `json:"declined,omitempty" doc:"Ids of who would not keep them."`
 	Reminded int                 `json:"reminded" doc:"How often who has them was reminded to answer."`
 	Overdue  bool                `json:"overdue" doc:"They let every reminder pass, so an administrator may name somebody."`
@@ -49,7 +51,7 @@ type (
 	}
 )
 
-type transferPlan func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error)
+type transferPlan func(ctx context.Context, r directory.Reader, d *directory.Draft, t *lifecycle.Transfer) ([]directory.Finding, error)
 
 // transfers registers what the leader of a team answers who received records of
 // somebody who left (3.6), and what an administrator does where nobody will have them.
@@ -58,21 +60,21 @@ func (a handlers) transfers() {
 	operation.Add(a.API, operation.Place{ID: "list-transfer", Method: http.MethodGet, Path: "/transfers", Tag: tag, Summary: "List records received of who left and not settled; members see their own", Action: permission.Received}, a.listReceived)
 	operation.Add(a.API, operation.Place{ID: "get-transfer", Method: http.MethodGet, Path: "/transfers/{id}", Tag: tag, Summary: "Read one, with its records", Action: permission.Received}, a.getReceived)
 	operation.Add(a.API, operation.Place{ID: "accept-transfer", Method: http.MethodPost, Path: "/transfers/{id}/accept", Tag: tag, Summary: "Keep the records that one received", Action: permission.Received}, func(ctx context.Context, in *TransferVerb) (*operation.Decided, error) {
-		return a.settle(ctx, in, "transfer.accept", answering((*directory.Transfer).Accept))
+		return a.settle(ctx, in, "transfer.accept", answering((*lifecycle.Transfer).Accept))
 	})
 	operation.Add(a.API, operation.Place{ID: "decline-transfer", Method: http.MethodPost, Path: "/transfers/{id}/decline", Tag: tag, Summary: "Pass the records that one received on to the next leader", Action: permission.Received}, func(ctx context.Context, in *TransferVerb) (*operation.Decided, error) {
-		return a.settle(ctx, in, "transfer.decline", answering((*directory.Transfer).Decline))
+		return a.settle(ctx, in, "transfer.decline", answering((*lifecycle.Transfer).Decline))
 	})
 	operation.Add(a.API, operation.Place{ID: "give-transfer", Method: http.MethodPost, Path: "/transfers/{id}/give", Tag: tag, Summary: "Name somebody else to have the records", Action: permission.Records}, func(ctx context.Context, in *transferGift) (*operation.Decided, error) {
-		return a.settle(ctx, &in.TransferVerb, "transfer.give", func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
+		return a.settle(ctx, &in.TransferVerb, "transfer.give", func(ctx context.Context, r directory.Reader, d *directory.Draft, t *lifecycle.Transfer) ([]directory.Finding, error) {
 			return t.Give(ctx, r, d, in.Body.To)
 		})
 	})
 }
 
 // answering is for who has the records alone.
-func answering(answer func(*directory.Transfer, context.Context, directory.Reader, *directory.Draft) error) transferPlan {
-	return func(ctx context.Context, r directory.Reader, d *directory.Draft, t *directory.Transfer) ([]directory.Finding, error) {
+func answering(answer func(*lifecycle.Transfer, context.Context, directory.Reader, *directory.Draft) error) transferPlan {
+	return func(ctx context.Context, r directory.Reader, d *directory.Draft, t *lifecycle.Transfer) ([]directory.Finding, error) {
 		if d.Actor.User == "" || d.Actor.User != t.To {
 			return nil, &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: operation.PermissionDenied, Detail: "This is for the person alone who received the records; an owner or administrator can give them to somebody else."}
 		}
@@ -84,7 +86,7 @@ func answering(answer func(*directory.Transfer, context.Context, directory.Reade
 func (a handlers) settle(ctx context.Context, in *TransferVerb, action string, plan transferPlan) (*operation.Decided, error) {
 	p, err := a.Command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		d.Subject = in.ID
-		t, err := directory.Load[directory.Transfer](ctx, r, d.Org, in.ID)
+		t, err := directory.Load[lifecycle.Transfer](ctx, r, d.Org, in.ID)
 		if err == nil {
 			err = operation.Matches(in.IfMatch, t.Version)
 		}
@@ -107,9 +109,9 @@ func (in *receivedList) key(c operation.Caller) string {
 	case in.User != "":
 		return "user:" + in.User
 	case in.State == "declined":
-		return directory.TransferStuck
+		return lifecycle.TransferStuck
 	case in.State == "overdue":
-		return directory.TransferOverdue
+		return lifecycle.TransferOverdue
 	}
 	return ""
 }
@@ -128,17 +130,17 @@ func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *oper
 	q := directory.DocumentQuery{After: after, Limit: in.Limit + 1, Key: in.key(operation.CallerOf(ctx))}
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q.Org = org
-		all, err := directory.All[directory.Transfer](ctx, r, q)
+		all, err := directory.All[lifecycle.Transfer](ctx, r, q)
 		if err != nil {
 			return err
 		}
-		page := operation.PageOf("transfer", all, in.Limit, func(t directory.Transfer) string { return t.ID })
+		page := operation.PageOf("transfer", all, in.Limit, func(t lifecycle.Transfer) string { return t.ID })
 		out = &operation.List[received]{}
 		out.Body.Items, out.Body.Next = []received{}, page.Body.Next
-		open := map[string][]directory.Record{} // by whose they are
+		open := map[string][]estate.Record{} // by whose they are
 		for _, t := range page.Body.Items {
 			if _, known := open[t.To]; !known {
-				if open[t.To], err = directory.OpenRecords(ctx, r, org, t.To); err != nil {
+				if open[t.To], err = lifecycle.OpenRecords(ctx, r, org, t.To); err != nil {
 					return err
 				}
 			}
@@ -158,14 +160,14 @@ func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *oper
 func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *operation.Single[received], err error) {
 	c := operation.CallerOf(ctx)
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		t, err := directory.Load[directory.Transfer](ctx, r, org, in.ID)
+		t, err := directory.Load[lifecycle.Transfer](ctx, r, org, in.ID)
 		if err == nil && c.Role == permission.AsSelf && t.To != c.Actor.User {
 			err = operation.Forbidden(permission.Received, c.Role)
 		}
 		if err != nil {
 			return err
 		}
-		open, err := directory.OpenRecords(ctx, r, org, t.To)
+		open, err := lifecycle.OpenRecords(ctx, r, org, t.To)
 		if err != nil {
 			return err
 		}
@@ -180,16 +182,16 @@ func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *ope
 }
 
 // receivedOf shows a transfer, of the open records of who has it.
-func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *directory.Transfer, open []directory.Record) (received, error) {
+func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *lifecycle.Transfer, open []estate.Record) (received, error) {
 	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined,
 		Reminded: t.Reminded, Overdue: t.Overdue(), Blockers: []directory.Blocker{}}
 	v.Open = len(v.Records)
-	f := directory.Refused(directory.RuleTransferee, directory.State, "Whoever could be asked to keep these records has declined them; name somebody else to have them.")
+	f := directory.Refused(lifecycle.RuleTransferee, directory.State, "Whoever could be asked to keep these records has declined them; name somebody else to have them.")
 	switch {
 	case t.Stuck():
 		v.State = "declined"
 	case t.Overdue():
-		f = directory.Refused(directory.RuleTransferee, directory.State, "Who received these records has not said whether they keep them, and was reminded; name somebody to have them, who may be the same person.")
+		f = directory.Refused(lifecycle.RuleTransferee, directory.State, "Who received these records has not said whether they keep them, and was reminded; name somebody to have them, who may be the same person.")
 	}
 	if t.Stuck() || t.Overdue() {
 		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.Language(ctx)), OwnerID: t.To,
@@ -205,7 +207,7 @@ func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *directo
 func nameOf(ctx context.Context, r directory.Reader, org directory.OrgID, id string) (string, error) {
 	p, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: id})
 	if errors.Is(err, directory.ErrNotFound) {
-		stone, err := directory.LoadOr[directory.Tombstone](ctx, r, org, id)
+		stone, err := directory.LoadOr[estate.Tombstone](ctx, r, org, id)
 		return stone.Name, err
 	}
 	if err == nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 )
 
@@ -18,8 +20,8 @@ func TestAClosedAccountGetsNothing(t *testing.T) {
 	out := e.add(`{"userName":"out@mail.example","active":false}`)
 	e.must(directory.Command{Action: "test.close", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		for _, name := range []string{"ada", "out"} {
-			a := directory.Account{Head: directory.Head{ID: d.NewID(name)}, EmailKey: directory.SecretHash(name + "@mail.example")}
-			a.Become(directory.Closed, d.Now)
+			a := estate.Account{Head: directory.Head{ID: d.NewID(name)}, EmailKey: directory.SecretHash(name + "@mail.example")}
+			a.Become(estate.Closed, d.Now)
 			if err := directory.Save(d, "", &a); err != nil {
 				return nil, err
 			}
@@ -31,16 +33,16 @@ func TestAClosedAccountGetsNothing(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		if err := directory.Admit(ctx, r, p, d.Now.Add(time.Hour)); !errors.Is(err, directory.ErrNotAdmitted) {
+		if err := lifecycle.Admit(ctx, r, p, d.Now.Add(time.Hour)); !errors.Is(err, directory.ErrNotAdmitted) {
 			t.Errorf("a credential is admitted: %v", err)
 		}
-		_, found, err := policy.Assign(ctx, r, d, directory.Application{Head: directory.Head{ID: "crm"}}, p, policy.Wish{Enabled: true})
+		_, found, err := policy.Assign(ctx, r, d, estate.Application{Head: directory.Head{ID: "crm"}}, p, policy.Wish{Enabled: true})
 		return found, err
 	}}
-	for _, change := range []directory.Change{directory.Invite(user, ada, "hash"), directory.Activate{Type: user, ID: out}, assign} {
+	for _, change := range []directory.Change{lifecycle.Invite(user, ada, "hash"), directory.Activate{Type: user, ID: out}, assign} {
 		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: change})
 		var refused *directory.Refusal
-		if !errors.As(err, &refused) || refused.Code() != directory.RuleAccountClosed {
+		if !errors.As(err, &refused) || refused.Code() != estate.RuleAccountClosed {
 			t.Errorf("%T: %v", change, err)
 		}
 	}
@@ -51,25 +53,25 @@ func TestAClosedAccountGetsNothing(t *testing.T) {
 func TestRetentionEndsForAllThatWasKept(t *testing.T) {
 	e := turning(t)
 	ada := e.add(`{"userName":"ada@mail.example"}`)
-	e.must(directory.Invite(user, ada, "hash"))
+	e.must(lifecycle.Invite(user, ada, "hash"))
 	e.must(directory.Delete{Type: user, ID: ada})
-	if _, ok := have[directory.Invitation](e, ada); !ok {
+	if _, ok := have[estate.Invitation](e, ada); !ok {
 		t.Fatal("the invitation is gone at once")
 	}
 	e.now = e.now.Add(31 * 24 * time.Hour)
-	if err := (&directory.Clock{Service: e.svc}).Tick(e.ctx, "a"); err != nil {
+	if err := (&lifecycle.Clock{Service: e.svc}).Tick(e.ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := have[directory.Tombstone](e, ada); ok {
+	if _, ok := have[estate.Tombstone](e, ada); ok {
 		t.Error("the tombstone is still there")
 	}
-	if _, ok := have[directory.Invitation](e, ada); ok {
+	if _, ok := have[estate.Invitation](e, ada); ok {
 		t.Error("the invitation is still there, with the address")
 	}
-	if _, ok := have[directory.Address](e, "ada@mail.example"); ok {
+	if _, ok := have[estate.Address](e, "ada@mail.example"); ok {
 		t.Error("the address is still there")
 	}
-	if _, ok := have[directory.Barred](e, directory.SecretHash("ada@mail.example")); !ok {
+	if _, ok := have[estate.Barred](e, directory.SecretHash("ada@mail.example")); !ok {
 		t.Error("S1-7: the block is gone")
 	}
 }

@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // G9, 3.6: an approval holds for a day, for one change, and not of who gave it; one that
 // nobody used is forgotten.
 func TestApprovalsLapse(t *testing.T) {
 	e := turning(t)
-	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, TwoPeople: true})
+	put(e, &estate.Profile{Head: directory.Head{ID: estate.ProfileID}, TwoPeople: true})
 	ada, bob := e.add(`{"userName":"ada@x.example"}`), e.add(`{"userName":"bob@x.example"}`)
-	put(e, &directory.Standing{Head: directory.Head{ID: bob}, Role: directory.Admin})
-	id := directory.ApprovalID(directory.ToHold, ada)
+	put(e, &estate.Standing{Head: directory.Head{ID: bob}, Role: directory.Admin})
+	id := estate.ApprovalID(estate.ToHold, ada)
 	as := func(who string, c directory.Change) error {
 		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Actor: directory.Actor{Kind: directory.ByMember, User: who, Role: directory.Admin, Rank: directory.AdminRank}, Change: c})
 		return err
@@ -24,7 +26,7 @@ func TestApprovalsLapse(t *testing.T) {
 	allow := func(who string) {
 		t.Helper()
 		err := as(who, directory.Command{Action: "approval.give", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			_, err := directory.Approve(ctx, r, d, id)
+			_, err := estate.Approve(ctx, r, d, id)
 			return nil, err
 		}})
 		if err != nil {
@@ -34,34 +36,34 @@ func TestApprovalsLapse(t *testing.T) {
 	refused := func(when, who string) {
 		t.Helper()
 		var no *directory.Refusal
-		if err := as(who, directory.Hold(user, ada, true)); !errors.As(err, &no) || no.Code() != "approval.required" {
+		if err := as(who, lifecycle.Hold(user, ada, true)); !errors.As(err, &no) || no.Code() != "approval.required" {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
 	refused("nobody has allowed it", "eve")
 	allow(bob)
 	refused("bob himself", bob)
-	e.at(e.now.Add(directory.ApprovalLife - time.Second))
-	if _, ok := have[directory.Approval](e, id); !ok {
+	e.at(e.now.Add(estate.ApprovalLife - time.Second))
+	if _, ok := have[estate.Approval](e, id); !ok {
 		t.Error("it is forgotten before its time")
 	}
 	e.now = e.now.Add(time.Second)
 	refused("a day later", "eve")
 	e.at(e.now.Add(time.Second))
-	if _, ok := have[directory.Approval](e, id); ok {
+	if _, ok := have[estate.Approval](e, id); ok {
 		t.Error("it is not forgotten")
 	}
 	allow(bob)
-	if err := as("eve", directory.Hold(user, ada, true)); err != nil {
+	if err := as("eve", lifecycle.Hold(user, ada, true)); err != nil {
 		t.Error(err)
 	}
-	if _, ok := have[directory.Approval](e, id); ok {
+	if _, ok := have[estate.Approval](e, id); ok {
 		t.Error("it is not used up")
 	}
-	if err := as("eve", directory.Hold(user, ada, true)); err != nil {
+	if err := as("eve", lifecycle.Hold(user, ada, true)); err != nil {
 		t.Errorf("what is so already: %v", err)
 	}
-	if err := as("eve", directory.Hold(user, ada, false)); err == nil {
+	if err := as("eve", lifecycle.Hold(user, ada, false)); err == nil {
 		t.Error("the approval to set a hold lifts it")
 	}
 }
@@ -87,11 +89,11 @@ func TestLiftedByHandIsNotCounted(t *testing.T) {
 	e.must(directory.Deactivate{Type: user, ID: ada})
 	counted(1)
 	e.must(directory.Command{Action: "block.lift", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		a, err := directory.FindAddress(ctx, r, user, d.Org, "ada@x.example")
+		a, err := estate.FindAddress(ctx, r, user, d.Org, "ada@x.example")
 		if err != nil {
 			return nil, err
 		}
-		return nil, directory.Lift(ctx, r, d, user, &a)
+		return nil, estate.Lift(ctx, r, d, user, &a)
 	}})
 	counted(0)
 	e.must(directory.Activate{Type: user, ID: ada})

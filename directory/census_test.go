@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -26,14 +28,14 @@ func (c *census) badly(format string, args ...any) {
 
 // take checks everything that must hold at every commit, from one snapshot.
 func (c *census) take(ctx context.Context, r directory.Reader) error {
-	for a, err := range directory.Each[directory.Account](ctx, r, directory.DocumentQuery{}) {
+	for a, err := range directory.Each[estate.Account](ctx, r, directory.DocumentQuery{}) {
 		if err != nil {
 			return err
 		}
-		if v, known := c.closed[a.ID]; known && (v != a.Version || a.State != directory.Closed) {
+		if v, known := c.closed[a.ID]; known && (v != a.Version || a.State != estate.Closed) {
 			c.badly("the account %s was closed at version %d and is %s at %d", a.ID, v, a.State, a.Version)
 		}
-		if a.State == directory.Closed {
+		if a.State == estate.Closed {
 			c.closed[a.ID] = a.Version
 		}
 	}
@@ -96,7 +98,7 @@ func (i *inspection) seats(ctx context.Context) error {
 	if used != held {
 		i.badly("%d seats of %s are in use and %d people hold one", used, i.org, held)
 	}
-	for v, err := range directory.Each[directory.Reservation](ctx, i, directory.DocumentQuery{Org: i.org}) {
+	for v, err := range directory.Each[estate.Reservation](ctx, i, directory.DocumentQuery{Org: i.org}) {
 		if err != nil {
 			return err
 		}
@@ -131,7 +133,7 @@ func (i *inspection) standing(ctx context.Context) error {
 		if !set || on != want {
 			i.badly("%s is %s with active=%t", p.Text(schemas.User.UserName), is, on)
 		}
-		if err := directory.Admit(ctx, i.Reader, p, directory.ValidAfter(p)); err == nil && (is != directory.Active || !directory.ValidAfter(p).IsZero()) {
+		if err := lifecycle.Admit(ctx, i.Reader, p, directory.ValidAfter(p)); err == nil && (is != directory.Active || !directory.ValidAfter(p).IsZero()) {
 			i.badly("a credential as old as the end of access admits %s, who is %s", p.Text(schemas.User.UserName), is)
 		}
 	}
@@ -141,7 +143,7 @@ func (i *inspection) standing(ctx context.Context) error {
 // queue: who waits for a seat is on the list, and nobody else.
 func (i *inspection) queue(ctx context.Context) error {
 	listed := map[string]bool{}
-	for w, err := range directory.Each[directory.Waiting](ctx, i, directory.DocumentQuery{Org: i.org}) {
+	for w, err := range directory.Each[estate.Waiting](ctx, i, directory.DocumentQuery{Org: i.org}) {
 		if err != nil {
 			return err
 		}
@@ -161,7 +163,7 @@ func (i *inspection) queue(ctx context.Context) error {
 // belongings: nothing that is alive is left with somebody who is gone.
 func (i *inspection) belongings(ctx context.Context) error {
 	q := directory.DocumentQuery{Org: i.org}
-	for v, err := range directory.Each[directory.Record](ctx, i, q) {
+	for v, err := range directory.Each[estate.Record](ctx, i, q) {
 		if err == nil && v.Open && i.gone(v.Owner) {
 			i.badly("the open record %s belongs to %s, who is gone", v.ID, v.Owner)
 		}
@@ -169,7 +171,7 @@ func (i *inspection) belongings(ctx context.Context) error {
 			return err
 		}
 	}
-	for v, err := range directory.Each[directory.Subscription](ctx, i, q) {
+	for v, err := range directory.Each[estate.Subscription](ctx, i, q) {
 		if err == nil && v.Active && i.gone(v.User) {
 			i.badly("the subscription %s of %s runs, who is gone", v.ID, v.User)
 		}
@@ -177,7 +179,7 @@ func (i *inspection) belongings(ctx context.Context) error {
 			return err
 		}
 	}
-	for v, err := range directory.Each[directory.Assignment](ctx, i, q) {
+	for v, err := range directory.Each[estate.Assignment](ctx, i, q) {
 		if err == nil && v.Enabled && i.gone(v.User) {
 			i.badly("%s has %s and is gone", v.User, v.App)
 		}
@@ -185,7 +187,7 @@ func (i *inspection) belongings(ctx context.Context) error {
 			return err
 		}
 	}
-	for v, err := range directory.Each[directory.Integration](ctx, i, q) {
+	for v, err := range directory.Each[estate.Integration](ctx, i, q) {
 		if err == nil && v.Enabled && i.gone(v.Owner) {
 			i.badly("the integration %s runs with the credentials of %s, who is gone", v.ID, v.Owner)
 		}
@@ -199,7 +201,7 @@ func (i *inspection) belongings(ctx context.Context) error {
 // leaders: who leads is in, and what is kept beside the teams says the same.
 func (i *inspection) leaders(ctx context.Context) error {
 	kept := map[string]string{}
-	for l, err := range directory.Each[directory.Leadership](ctx, i, directory.DocumentQuery{Org: i.org}) {
+	for l, err := range directory.Each[estate.Leadership](ctx, i, directory.DocumentQuery{Org: i.org}) {
 		if err != nil {
 			return err
 		}
@@ -227,13 +229,13 @@ func (i *inspection) leaders(ctx context.Context) error {
 // addresses: a blocked one is nobody's who is in.
 func (i *inspection) addresses(ctx context.Context) error {
 	blocked := map[string]bool{}
-	for a, err := range directory.Each[directory.Address](ctx, i, directory.DocumentQuery{Org: i.org}) {
+	for a, err := range directory.Each[estate.Address](ctx, i, directory.DocumentQuery{Org: i.org}) {
 		if err != nil {
 			return err
 		}
 		blocked[directory.SecretHash(a.ID)] = a.Blocked
 	}
-	for b, err := range directory.Each[directory.Barred](ctx, i, directory.DocumentQuery{Org: i.org}) {
+	for b, err := range directory.Each[estate.Barred](ctx, i, directory.DocumentQuery{Org: i.org}) {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -17,15 +19,15 @@ import (
 // timed is an organization whose clock the test turns.
 type timed struct {
 	*env
-	clock *directory.Clock
+	clock *lifecycle.Clock
 	now   time.Time
 	actor directory.Actor
 }
 
 func turning(t *testing.T) *timed {
 	e := &timed{env: setup(t), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), actor: directory.Actor{Kind: directory.ByMember, Rank: directory.AdminRank}}
-	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time { return e.now }})
-	e.clock = &directory.Clock{Service: e.svc, Batch: 2}
+	e.svc = directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves, Clock: func() time.Time { return e.now }})
+	e.clock = &lifecycle.Clock{Service: e.svc, Batch: 2}
 	return e
 }
 
@@ -122,7 +124,7 @@ func TestScheduledDeparture(t *testing.T) {
 	if e.status(ada) != directory.Inactive || e.events("user.deactivate", ada) != 1 {
 		t.Errorf("%s, with %d events", e.status(ada), e.events("user.deactivate", ada))
 	}
-	if _, ok := have[directory.Schedule](e, ada); ok {
+	if _, ok := have[estate.Schedule](e, ada); ok {
 		t.Error("the schedule outlived the departure")
 	}
 }
@@ -132,7 +134,7 @@ func TestScheduledDeparture(t *testing.T) {
 func TestScheduledDepartureWaits(t *testing.T) {
 	e := turning(t)
 	ada := e.add(`{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`)
-	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: ada, Enabled: true}
+	i := &estate.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: ada, Enabled: true}
 	put(e, i)
 	e.at(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC))
 	c, ok := have[directory.Case](e, ada)
@@ -161,11 +163,11 @@ func TestBrakeCountsADepartureOnce(t *testing.T) {
 	leaving := func(name string, at time.Time) string {
 		return e.add(fmt.Sprintf(`{"userName":%q,"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":%q}}`, name, scim.FormatTime(at)))
 	}
-	put(e, &directory.Profile{Head: directory.Head{ID: directory.ProfileID}, Brake: directory.Brake{Percent: 1, Count: 1, Minutes: 60}})
+	put(e, &estate.Profile{Head: directory.Head{ID: estate.ProfileID}, Brake: estate.Brake{Percent: 1, Count: 1, Minutes: 60}})
 	e.actor = directory.Actor{Kind: directory.Client, Connection: "hr", Rank: directory.ClientRank}
 	ada := leaving("ada", end.Add(time.Second))
 	bob := leaving("bob", end)
-	i := &directory.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: bob, Enabled: true}
+	i := &estate.Integration{Head: directory.Head{ID: "i1"}, App: "books", PeerApp: "crm", Owner: bob, Enabled: true}
 	put(e, i)
 	e.at(end)
 	if c, _ := have[directory.Case](e, bob); e.status(bob) != directory.Suspended || len(c.Blockers) != 1 {
@@ -195,7 +197,7 @@ func TestDayOfWhoIsGone(t *testing.T) {
 	e.must(directory.Deactivate{Type: user, ID: ada})
 	e.must(directory.Replace{Type: user, ID: ada, Resource: e.decode(user, `{"userName":"ada","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-02-01"}}`)})
 	e.at(e.now.Add(time.Hour))
-	if _, ok := have[directory.Schedule](e, ada); ok {
+	if _, ok := have[estate.Schedule](e, ada); ok {
 		t.Error("the schedule is kept, and asked again at every tick")
 	}
 	e.must(directory.Activate{Type: user, ID: ada})
@@ -208,7 +210,7 @@ func TestDayOfWhoIsGone(t *testing.T) {
 // 3.4, S2-18: people wait for seats in the order in which they came.
 func TestWaitlist(t *testing.T) {
 	e := turning(t)
-	put(e, &directory.Pool{Head: directory.Head{ID: directory.CoreSKU}, Purchased: 1})
+	put(e, &estate.Pool{Head: directory.Head{ID: estate.CoreSKU}, Purchased: 1})
 	first := e.add(`{"userName":"first"}`)
 	var waiting []string
 	for i := range 3 {
@@ -232,7 +234,7 @@ func TestWaitlist(t *testing.T) {
 	if e.status(waiting[0]) != directory.Active || e.status(waiting[2]) != directory.Inactive {
 		t.Errorf("the first waits no more: %s, the last does: %s", e.status(waiting[0]), e.status(waiting[2]))
 	}
-	if _, ok := have[directory.Waiting](e, waiting[1]); ok {
+	if _, ok := have[estate.Waiting](e, waiting[1]); ok {
 		t.Error("who was removed still waits")
 	}
 }
@@ -255,11 +257,11 @@ func (e *timed) wait(n int) (ids []string) {
 // more of them than are read at a time take no seat and hold nobody up.
 func TestWaitlistPassesTheRefused(t *testing.T) {
 	e := turning(t)
-	put(e, &directory.Pool{Head: directory.Head{ID: directory.CoreSKU}, Purchased: 2})
+	put(e, &estate.Pool{Head: directory.Head{ID: estate.CoreSKU}, Purchased: 2})
 	first, second := e.add(`{"userName":"first"}`), e.add(`{"userName":"second"}`)
 	waiting := e.wait(8)
 	for i := range 5 {
-		put(e, &directory.Address{Head: directory.Head{ID: fmt.Sprintf("w%d@x.example", i)}, Blocked: true})
+		put(e, &estate.Address{Head: directory.Head{ID: fmt.Sprintf("w%d@x.example", i)}, Blocked: true})
 	}
 	for i, id := range []string{first, second} {
 		e.must(directory.Deactivate{Type: user, ID: id})
@@ -284,9 +286,9 @@ func TestCasesPassTheBlocked(t *testing.T) {
 		people = append(people, e.add(fmt.Sprintf(`{"userName":"p%d","urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":"2026-03-31"}}`, i)))
 	}
 	slices.Sort(people)
-	owns := make([]*directory.Integration, len(people))
+	owns := make([]*estate.Integration, len(people))
 	for i, id := range people {
-		owns[i] = &directory.Integration{Head: directory.Head{ID: fmt.Sprintf("i%d", i)}, App: "books", PeerApp: "crm", Owner: id, Enabled: true}
+		owns[i] = &estate.Integration{Head: directory.Head{ID: fmt.Sprintf("i%d", i)}, App: "books", PeerApp: "crm", Owner: id, Enabled: true}
 		put(e, owns[i])
 	}
 	for range 3 { // the schedules come a few at a time as well
@@ -310,24 +312,24 @@ func TestCasesPassTheBlocked(t *testing.T) {
 func TestExpiryAndErasure(t *testing.T) {
 	e := turning(t)
 	ada, bob := e.add(`{"userName":"ada@x.example"}`), e.add(`{"userName":"bob@x.example"}`)
-	e.must(directory.Invite(user, ada, "hash"))
-	e.at(e.now.Add(directory.InvitationLife))
-	if i, _ := have[directory.Invitation](e, ada); i.State != directory.Expired {
+	e.must(lifecycle.Invite(user, ada, "hash"))
+	e.at(e.now.Add(lifecycle.InvitationLife))
+	if i, _ := have[estate.Invitation](e, ada); i.State != directory.Expired {
 		t.Errorf("the invitation is %s", i.State)
 	}
-	e.must(directory.Hold(user, bob, true))
+	e.must(lifecycle.Hold(user, bob, true))
 	for _, id := range []string{ada, bob} {
 		e.must(directory.Delete{Type: user, ID: id})
 	}
 	e.at(e.now.AddDate(0, 0, 29))
-	if _, ok := have[directory.Tombstone](e, ada); !ok {
+	if _, ok := have[estate.Tombstone](e, ada); !ok {
 		t.Error("erased before its time")
 	}
 	e.at(e.now.AddDate(0, 0, 2))
-	if _, ok := have[directory.Tombstone](e, ada); ok {
+	if _, ok := have[estate.Tombstone](e, ada); ok {
 		t.Error("not erased in time")
 	}
-	if _, ok := have[directory.Tombstone](e, bob); !ok {
+	if _, ok := have[estate.Tombstone](e, bob); !ok {
 		t.Error("erased under a hold")
 	}
 }
@@ -338,9 +340,9 @@ func TestConsentsExpire(t *testing.T) {
 	e := turning(t)
 	home := func(org directory.OrgID, name string) {
 		e.must(directory.Command{Action: "test.put", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			a, err := directory.AccountOf(ctx, r, name)
+			a, err := estate.AccountOf(ctx, r, name)
 			if errors.Is(err, directory.ErrNotFound) {
-				a, err = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, State: directory.Open}, nil
+				a, err = estate.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, State: estate.Open}, nil
 			}
 			a.Home = org
 			return nil, errors.Join(err, directory.Save(d, "", &a))
@@ -349,35 +351,35 @@ func TestConsentsExpire(t *testing.T) {
 	agreed := func(name string) string {
 		home("b", name)
 		id := e.add(`{"userName":"` + name + `"}`)
-		e.must(directory.Agree(user, id))
+		e.must(lifecycle.Agree(user, id))
 		home("", name)
 		return id
 	}
 	class := func(p *directory.Plan) string { return p.After.Text(schemas.Usher.Classification) }
 	intime, late, again := agreed("intime@x.example"), agreed("late@x.example"), agreed("again@x.example")
-	e.at(e.now.Add(directory.ConsentLife - time.Second))
-	e.must(directory.Agree(user, again))
-	if got := class(e.must(directory.Convert(user, intime))); got != directory.Confirmed {
+	e.at(e.now.Add(lifecycle.ConsentLife - time.Second))
+	e.must(lifecycle.Agree(user, again))
+	if got := class(e.must(lifecycle.Convert(user, intime))); got != directory.Confirmed {
 		t.Errorf("in time: %s", got)
 	}
 	e.now = e.now.Add(time.Second)
-	p, err := e.svc.Preview(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: directory.Convert(user, late)})
+	p, err := e.svc.Preview(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: lifecycle.Convert(user, late)})
 	if err != nil || class(p) != directory.Pending {
 		t.Errorf("too late, and the clock has not come by: %s, %v", class(p), err)
 	}
 	e.at(e.now.Add(time.Second))
-	if _, ok := have[directory.Consent](e, late); ok {
+	if _, ok := have[lifecycle.Consent](e, late); ok {
 		t.Error("it is not forgotten")
 	}
 	if n := e.events("user.consent.expire", late); n != 1 {
 		t.Errorf("%d events tell of the end", n)
 	}
-	if _, ok := have[directory.Consent](e, again); !ok {
+	if _, ok := have[lifecycle.Consent](e, again); !ok {
 		t.Error("what was said again is forgotten")
 	}
 	e.must(directory.Delete{Type: user, ID: again})
-	e.at(e.now.Add(directory.ConsentLife))
-	if _, ok := have[directory.Consent](e, again); ok {
+	e.at(e.now.Add(lifecycle.ConsentLife))
+	if _, ok := have[lifecycle.Consent](e, again); ok {
 		t.Error("that of somebody who is gone is not forgotten")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 )
 
 // subject is what becomes of the subject of an access token.
@@ -25,7 +26,7 @@ func TestK59FormerSubjectsOutliveErasure(t *testing.T) {
 	e.must(directory.Delete{Type: user, ID: ada})
 	e.must(directory.Delete{Type: user, ID: twin}) // of the same externalId
 	e.at(e.now.AddDate(0, 0, 31))
-	if _, ok := have[directory.Tombstone](e, ada); ok {
+	if _, ok := have[estate.Tombstone](e, ada); ok {
 		t.Fatal("the retention is over and nothing was erased")
 	}
 	for _, of := range []string{"ada@x.example", "ADA@X.EXAMPLE", "ａda@x.example", "e1", "E1", "twin@x.example"} {

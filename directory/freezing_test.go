@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -31,7 +33,7 @@ func TestFreezeRequestLapses(t *testing.T) {
 	asks := func() {
 		t.Helper()
 		_, err := do(directory.Actor{Kind: directory.ByMember, User: lead.ID}, directory.Command{Action: "freeze.request", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			_, found, err := directory.AskFreeze(ctx, r, d, ada)
+			_, found, err := lifecycle.AskFreeze(ctx, r, d, ada)
 			return found, err
 		}})
 		if err != nil {
@@ -40,13 +42,13 @@ func TestFreezeRequestLapses(t *testing.T) {
 	}
 	boss := directory.Actor{Kind: directory.ByMember, User: "boss", Rank: directory.AdminRank}
 	asks()
-	m.ahead.Add(int64(directory.ApprovalLife + time.Second))
-	if _, err := do(boss, directory.ApproveFreeze(user, ada.ID)); !errors.Is(err, directory.ErrNotFound) {
+	m.ahead.Add(int64(estate.ApprovalLife + time.Second))
+	if _, err := do(boss, lifecycle.ApproveFreeze(user, ada.ID)); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("after its time: %v", err)
 	}
 	asks()
-	m.ahead.Add(int64(directory.ApprovalLife - time.Minute))
-	p, err := do(boss, directory.ApproveFreeze(user, ada.ID))
+	m.ahead.Add(int64(estate.ApprovalLife - time.Minute))
+	p, err := do(boss, lifecycle.ApproveFreeze(user, ada.ID))
 	if err != nil || directory.StatusOf(p.After) != directory.Suspended || p.Events[0].Action != "user.suspend" {
 		t.Errorf("within its time: %v", err)
 	}

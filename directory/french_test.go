@@ -47,7 +47,7 @@ func TestEveryRefusalHasItsFrench(t *testing.T) {
 			return true
 		})
 	}
-	for _, folder := range []string{".", "policy", "../admin"} {
+	for _, folder := range []string{".", "policy", "estate", "lifecycle", "../admin"} {
 		err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.IsDir() && path != folder && folder != "../admin" {
 				return filepath.SkipDir

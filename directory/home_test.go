@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -41,7 +42,7 @@ func TestHoldersAreFoundByAnIndex(t *testing.T) {
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	e := &env{T: t, ctx: t.Context(), svc: directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})}
+	e := &env{T: t, ctx: t.Context(), svc: directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})}
 	for _, body := range []string{
 		`{"userName":"Yan@mail.example"}`, `{"userName":"e1","emails":[{"value":"yan+shop@MAIL.example"}]}`, `{"userName":"yanni@mail.example"}`, `{"userName":"yan@other.example"}`,
 		`{"userName":"y.an@gmail.com"}`, `{"userName":"e2","emails":[{"value":"e2@mail.example"},{"value":"YA.N+1@googlemail.com"}]}`, `{"userName":"yang@gmail.com"}`,
@@ -58,7 +59,7 @@ func TestHoldersAreFoundByAnIndex(t *testing.T) {
 		plans = nil
 		var got []string
 		err := e.svc.Read(context.Background(), func(r directory.Reader) error {
-			found, err := directory.Holders(e.ctx, r, user, "a", address)
+			found, err := estate.Holders(e.ctx, r, user, "a", address)
 			for _, p := range found {
 				got = append(got, p.Text(schemas.User.UserName))
 			}

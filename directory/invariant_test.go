@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -125,9 +127,9 @@ func (m *mill) replay(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			sales, err := directory.All[directory.Purchase](t.Context(), r, directory.DocumentQuery{Org: org})
+			sales, err := directory.All[estate.Purchase](t.Context(), r, directory.DocumentQuery{Org: org})
 			for _, s := range sales {
-				again = append(again, directory.Sell(directory.Sale{Type: user, ID: s.ID, Email: s.Email}))
+				again = append(again, lifecycle.Sell(lifecycle.Sale{Type: user, ID: s.ID, Email: s.Email}))
 			}
 			return err
 		})
@@ -196,7 +198,7 @@ func TestDeactivatedWhileWaiting(t *testing.T) {
 	m := millFor(t, filepath.Join(t.TempDir(), "usher.db"))
 	buy := func(n int64) directory.Change {
 		return directory.Command{Action: "pool.update", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			p, err := directory.Load[directory.Pool](ctx, r, d.Org, directory.CoreSKU)
+			p, err := directory.Load[estate.Pool](ctx, r, d.Org, estate.CoreSKU)
 			if err != nil {
 				return nil, err
 			}
@@ -223,7 +225,7 @@ func TestDeactivatedWhileWaiting(t *testing.T) {
 	}
 	do(directory.Deactivate{Type: user, ID: ids[1]})
 	do(buy(5))
-	if err := (&directory.Clock{Service: m.svc}).Tick(t.Context(), "a"); err != nil {
+	if err := (&lifecycle.Clock{Service: m.svc}).Tick(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	err := m.svc.Read(t.Context(), func(r directory.Reader) error {

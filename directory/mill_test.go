@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/sqlite"
 	"github.com/usher-scim/usher/scim"
@@ -77,7 +79,7 @@ func (w *watched) Update(ctx context.Context, fn func(directory.Tx) error) error
 			if err != nil {
 				return err
 			}
-			pool, err := directory.Load[directory.Pool](ctx, tx, org, directory.CoreSKU)
+			pool, err := directory.Load[estate.Pool](ctx, tx, org, estate.CoreSKU)
 			if err == nil && after > before[i] && after > pool.Purchased {
 				text := fmt.Sprintf("a change of %q went from %d to %d seats with %d bought", org, before[i], after, pool.Purchased)
 				w.over.CompareAndSwap(nil, &text)
@@ -96,7 +98,7 @@ func newMill(ctx context.Context, path string) (*mill, error) {
 		return nil, err
 	}
 	m := &mill{store: &watched{Store: s}, path: path}
-	m.svc = directory.New(m.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time {
+	m.svc = directory.New(m.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves, Clock: func() time.Time {
 		if at := m.still.Load(); at != 0 {
 			return time.Unix(0, at)
 		}
@@ -115,11 +117,11 @@ func newMill(ctx context.Context, path string) (*mill, error) {
 		}
 	}
 	return m, m.svc.Read(ctx, func(r directory.Reader) error {
-		for a, err := range directory.Each[directory.Account](ctx, r, directory.DocumentQuery{}) {
+		for a, err := range directory.Each[estate.Account](ctx, r, directory.DocumentQuery{}) {
 			if err != nil {
 				return err
 			}
-			if a.State == directory.Closed {
+			if a.State == estate.Closed {
 				m.ends.Add(1)
 			}
 		}
@@ -129,11 +131,11 @@ func newMill(ctx context.Context, path string) (*mill, error) {
 
 func (m *mill) furnish(ctx context.Context, org directory.OrgID) error {
 	_, err := m.svc.Execute(ctx, directory.Request{Org: org, Change: directory.Command{Action: "test.furnish", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		profile := directory.Profile{Head: directory.Head{ID: directory.ProfileID}, UndoMinutes: 30, SelfClose: true, RetentionDays: 1}
-		pool := directory.Pool{Head: directory.Head{ID: directory.CoreSKU}, Purchased: 12}
+		profile := estate.Profile{Head: directory.Head{ID: estate.ProfileID}, UndoMinutes: 30, SelfClose: true, RetentionDays: 1}
+		pool := estate.Pool{Head: directory.Head{ID: estate.CoreSKU}, Purchased: 12}
 		err := errors.Join(directory.Save(d, org, &profile), directory.Save(d, org, &pool))
 		if org == "a" {
-			domain := directory.Domain{Head: directory.Head{ID: "both.example"}, Org: org, Verified: d.Now}
+			domain := estate.Domain{Head: directory.Head{ID: "both.example"}, Org: org, Verified: d.Now}
 			err = errors.Join(err, directory.Save(d, "", &domain))
 		}
 		return nil, err
@@ -185,7 +187,7 @@ func (m *mill) do(ctx context.Context, a act) error {
 	var err error
 	if a.name == "tick" {
 		m.ahead.Add(int64(a.tick))
-		err = (&directory.Clock{Service: m.svc}).Tick(ctx, a.req.Org)
+		err = (&lifecycle.Clock{Service: m.svc}).Tick(ctx, a.req.Org)
 	} else if a.req.Change != nil {
 		var p *directory.Plan
 		if p, err = m.svc.Execute(ctx, a.req); err == nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -60,7 +61,7 @@ func naming(t *testing.T) *named {
 
 // service is another server over the same store.
 func (n *named) service() *directory.Service {
-	return directory.New(n.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Trail: n.store.(directory.Trail)})
+	return directory.New(n.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves, Trail: n.store.(directory.Trail)})
 }
 
 func requestOf(client directory.ConnectionID, c directory.Change) directory.Request {

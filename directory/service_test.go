@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
@@ -36,7 +37,7 @@ func setup(t *testing.T) *env {
 			t.Fatal(err)
 		}
 	}
-	return &env{t, t.Context(), directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), s}
+	return &env{t, t.Context(), directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves}), s}
 }
 
 func typeOf(name string) *scim.ResourceType {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -20,7 +22,7 @@ func TestSettle(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := (&directory.Clock{Service: e.svc}).Settle(e.ctx, "a"); err != nil {
+		if err := (&lifecycle.Clock{Service: e.svc}).Settle(e.ctx, "a"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +36,7 @@ func TestSettle(t *testing.T) {
 				t.Errorf("%s is %v at version %d, want %v", id, got, p.Version, want)
 			}
 		}
-		seats, err := directory.SeatsOf(e.ctx, r, "a", directory.CoreSKU, time.Now())
+		seats, err := estate.SeatsOf(e.ctx, r, "a", estate.CoreSKU, time.Now())
 		if seats.Used != 1 {
 			t.Errorf("%d seats are used, want 1", seats.Used)
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
@@ -48,21 +50,21 @@ func (w *wish) look(ctx context.Context, r directory.Reader) (err error) {
 	if err != nil {
 		return err
 	}
-	all, err := directory.All[directory.Reservation](ctx, r, directory.DocumentQuery{Org: w.org, Limit: 5})
+	all, err := directory.All[estate.Reservation](ctx, r, directory.DocumentQuery{Org: w.org, Limit: 5})
 	for _, v := range all {
 		w.reservations = append(w.reservations, v.ID)
 	}
 	if err != nil {
 		return err
 	}
-	left, err := directory.All[directory.Departure](ctx, r, directory.DocumentQuery{Org: w.org, Key: "user:" + w.id})
+	left, err := directory.All[estate.Departure](ctx, r, directory.DocumentQuery{Org: w.org, Key: "user:" + w.id})
 	for _, d := range left {
 		w.departures = append(w.departures, d.ID)
 	}
 	if err != nil {
 		return err
 	}
-	asked, err := directory.All[directory.Transfer](ctx, r, directory.DocumentQuery{Org: w.org})
+	asked, err := directory.All[lifecycle.Transfer](ctx, r, directory.DocumentQuery{Org: w.org})
 	for _, t := range asked {
 		w.transfers = append(w.transfers, t.ID)
 	}
@@ -181,25 +183,25 @@ var steps = []struct {
 	{"activate", 6, func(w *wish) directory.Change { return directory.Activate{Type: user, ID: w.id} }},
 	{"suspend", 3, func(w *wish) directory.Change { return directory.Suspend{Type: user, ID: w.id} }},
 	{"resume", 4, func(w *wish) directory.Change { return directory.Resume{Type: user, ID: w.id} }},
-	{"invite", 5, func(w *wish) directory.Change { return directory.Invite(user, w.id, w.tokenHash()) }},
-	{"join", 8, func(w *wish) directory.Change { return directory.Join(user, w.id, w.tokenHash(), "") }},
-	{"withdraw", 1, func(w *wish) directory.Change { return directory.Withdraw(user, w.id) }},
-	{"convert", 5, func(w *wish) directory.Change { return directory.Convert(user, w.id) }},
-	{"agree", 2, func(w *wish) directory.Change { return directory.Agree(user, w.id) }},
-	{"disagree", 1, func(w *wish) directory.Change { return directory.Disagree(user, w.id) }},
-	{"reclassify", 1, func(w *wish) directory.Change { return directory.Reclassify(user, w.id) }},
-	{"hold", 1, func(w *wish) directory.Change { return directory.Hold(user, w.id, w.coin()) }},
-	{"export", 3, func(w *wish) directory.Change { return directory.NoteExport(user, w.id) }},
-	{"close", 1, func(w *wish) directory.Change { return directory.CloseAccount(user, w.id, w.name) }},
+	{"invite", 5, func(w *wish) directory.Change { return lifecycle.Invite(user, w.id, w.tokenHash()) }},
+	{"join", 8, func(w *wish) directory.Change { return lifecycle.Join(user, w.id, w.tokenHash(), "") }},
+	{"withdraw", 1, func(w *wish) directory.Change { return lifecycle.Withdraw(user, w.id) }},
+	{"convert", 5, func(w *wish) directory.Change { return lifecycle.Convert(user, w.id) }},
+	{"agree", 2, func(w *wish) directory.Change { return lifecycle.Agree(user, w.id) }},
+	{"disagree", 1, func(w *wish) directory.Change { return lifecycle.Disagree(user, w.id) }},
+	{"reclassify", 1, func(w *wish) directory.Change { return lifecycle.Reclassify(user, w.id) }},
+	{"hold", 1, func(w *wish) directory.Change { return lifecycle.Hold(user, w.id, w.coin()) }},
+	{"export", 3, func(w *wish) directory.Change { return lifecycle.NoteExport(user, w.id) }},
+	{"close", 1, func(w *wish) directory.Change { return lifecycle.CloseAccount(user, w.id, w.name) }},
 	{"account", 2, func(w *wish) directory.Change { return w.account() }},
 	{"undo", 6, func(w *wish) directory.Change {
 		if last := w.m.left[slices.Index(orgs[:], w.org)].Load(); last != nil && w.IntN(4) > 0 {
-			return directory.Undo(user, last[0], last[1], nil)
+			return lifecycle.Undo(user, last[0], last[1], nil)
 		}
-		return directory.Undo(user, w.id, w.one(w.departures), [][]string{nil, {"records", "teams", "subscriptions"}}[w.IntN(2)])
+		return lifecycle.Undo(user, w.id, w.one(w.departures), [][]string{nil, {"records", "teams", "subscriptions"}}[w.IntN(2)])
 	}},
 	{"purchase", 6, func(w *wish) directory.Change {
-		return directory.Sell(directory.Sale{Type: user, ID: fmt.Sprint("sale", w.IntN(2000)), Email: w.name})
+		return lifecycle.Sell(lifecycle.Sale{Type: user, ID: fmt.Sprint("sale", w.IntN(2000)), Email: w.name})
 	}},
 	{"team", 2, func(w *wish) directory.Change {
 		if len(w.teams) > 5 {
@@ -218,28 +220,28 @@ var steps = []struct {
 		return w.patch(group, w.one(w.teams), []string{"add", "add", "remove"}[w.IntN(3)], "members", fmt.Sprintf(`[{"value":%q}]`, w.id))
 	}},
 	{"record", 6, func(w *wish) directory.Change {
-		return keep(w, &directory.Record{Head: numbered(w, 40), Owner: w.id, Open: w.IntN(4) > 0}, w.id)
+		return keep(w, &estate.Record{Head: numbered(w, 40), Owner: w.id, Open: w.IntN(4) > 0}, w.id)
 	}},
 	{"answer", 4, func(w *wish) directory.Change { return w.answer() }},
 	{"subscription", 4, func(w *wish) directory.Change {
-		return keep(w, &directory.Subscription{Head: numbered(w, 40), User: w.id, Plan: "gold", Active: w.IntN(4) > 0}, w.id)
+		return keep(w, &estate.Subscription{Head: numbered(w, 40), User: w.id, Plan: "gold", Active: w.IntN(4) > 0}, w.id)
 	}},
 	{"integration", 4, func(w *wish) directory.Change {
-		return keep(w, &directory.Integration{Head: numbered(w, 12), App: "books", PeerApp: "crm", Owner: w.id, Enabled: w.IntN(3) == 0}, w.id)
+		return keep(w, &estate.Integration{Head: numbered(w, 12), App: "books", PeerApp: "crm", Owner: w.id, Enabled: w.IntN(3) == 0}, w.id)
 	}},
 	{"assignment", 5, func(w *wish) directory.Change { return w.assign() }},
 	{"pool", 4, func(w *wish) directory.Change { return w.pool() }},
 	{"reserve", 2, func(w *wish) directory.Change {
 		n, minutes := 1+w.Int64N(3), 1+w.IntN(120)
 		return directory.Command{Action: "seat.reserve", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			_, found, err := directory.Reserve(ctx, r, d, "", n, minutes, "")
+			_, found, err := estate.Reserve(ctx, r, d, "", n, minutes, "")
 			return found, err
 		}}
 	}},
 	{"release", 2, func(w *wish) directory.Change {
 		id := w.one(w.reservations)
 		return directory.Command{Action: "seat.release", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			v, err := directory.Load[directory.Reservation](ctx, r, d.Org, id)
+			v, err := directory.Load[estate.Reservation](ctx, r, d.Org, id)
 			if err == nil {
 				directory.Drop(d, d.Org, &v)
 			}
@@ -256,7 +258,7 @@ func numbered(w *wish, n int) directory.Head { return directory.Head{ID: fmt.Spr
 func keep[T any, P directory.Noun[T]](_ *wish, v P, owner string) directory.Change {
 	return directory.Command{Action: "test.keep", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: user, ID: owner})
-		_, record := any(v).(*directory.Record)
+		_, record := any(v).(*estate.Record)
 		if err == nil && (directory.StatusOf(p) == directory.Inactive || record && !directory.IsEmployee(p)) {
 			err = errNo
 		}
@@ -275,13 +277,13 @@ func keep[T any, P directory.Noun[T]](_ *wish, v P, owner string) directory.Chan
 
 // assign gives or takes an application, by the rules that hold for it.
 func (w *wish) assign() directory.Change {
-	is := directory.Assignment{App: []string{"books", "crm"}[w.IntN(2)], User: w.id, Enabled: w.IntN(3) > 0, Role: []string{"", directory.AppAdmin}[w.IntN(2)]}
+	is := estate.Assignment{App: []string{"books", "crm"}[w.IntN(2)], User: w.id, Enabled: w.IntN(3) > 0, Role: []string{"", estate.AppAdmin}[w.IntN(2)]}
 	return directory.Command{Action: "app.assign", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: user, ID: is.User})
 		if err != nil {
 			return nil, err
 		}
-		was, err := directory.LoadOr[directory.Assignment](ctx, r, d.Org, directory.AssignmentID(is.App, is.User))
+		was, err := directory.LoadOr[estate.Assignment](ctx, r, d.Org, estate.AssignmentID(is.App, is.User))
 		if err != nil || is.Enabled && directory.StatusOf(p) == directory.Inactive {
 			return nil, errors.Join(err, errNo)
 		}
@@ -299,7 +301,7 @@ func (w *wish) assign() directory.Change {
 func (w *wish) answer() directory.Change {
 	id, how, to := w.one(w.transfers), w.IntN(4), w.other
 	return directory.Command{Action: "test.answer", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		t, err := directory.Load[directory.Transfer](ctx, r, d.Org, id)
+		t, err := directory.Load[lifecycle.Transfer](ctx, r, d.Org, id)
 		if err != nil {
 			return nil, err
 		}
@@ -317,11 +319,11 @@ func (w *wish) answer() directory.Change {
 func (w *wish) account() directory.Change {
 	name := w.name
 	return directory.Command{Action: "test.account", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		a, err := directory.AccountOf(ctx, r, name)
+		a, err := estate.AccountOf(ctx, r, name)
 		if !errors.Is(err, directory.ErrNotFound) {
 			return nil, err
 		}
-		a = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, Home: "b", State: directory.Open}
+		a = estate.Account{Head: directory.Head{ID: d.NewID("account")}, Email: name, Home: "b", State: estate.Open}
 		return nil, directory.Save(d, "", &a)
 	}}
 }
@@ -330,7 +332,7 @@ func (w *wish) account() directory.Change {
 func (w *wish) pool() directory.Change {
 	n := 6 + w.Int64N(12)
 	return directory.Command{Action: "pool.update", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		p, err := directory.LoadOr[directory.Pool](ctx, r, d.Org, directory.CoreSKU)
+		p, err := directory.LoadOr[estate.Pool](ctx, r, d.Org, estate.CoreSKU)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -295,8 +296,8 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 		return nil, operation.BadRequest("There is no organization " + string(req.Org) + ".")
 	}
 	actor := directory.Actor{Kind: directory.Operator, Connection: Operator, Rank: directory.OwnerRank}
-	var d directory.Domain
-	if _, err := a.Service.Execute(r.Context(), directory.Request{Org: req.Org, Actor: actor, Change: directory.Command{Action: "domain.verify", Plan: directory.VerifyDomain(name, "operator", &d)}}); err != nil {
+	var d estate.Domain
+	if _, err := a.Service.Execute(r.Context(), directory.Request{Org: req.Org, Actor: actor, Change: directory.Command{Action: "domain.verify", Plan: estate.VerifyDomain(name, "operator", &d)}}); err != nil {
 		return nil, err
 	}
 	return d, inventory.ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
@@ -304,21 +305,21 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 
 // putAccount makes an account or changes its home or state.
 func (a api) putAccount(r *http.Request) (any, error) {
-	req, err := read[directory.Account](r)
+	req, err := read[estate.Account](r)
 	if err != nil {
 		return nil, err
 	}
-	if req.Email == "" || req.State != directory.Open && req.State != directory.Spam {
+	if req.Email == "" || req.State != estate.Open && req.State != estate.Spam {
 		return nil, operation.BadRequest("An account needs an email, and the state open or spam; only its owner closes it.")
 	}
 	_, err = a.Service.Execute(r.Context(), directory.Request{Org: "default", Actor: directory.Actor{Kind: directory.Operator, Connection: Operator}, Change: directory.Command{Action: "account.update", Plan: func(ctx context.Context, rd directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		have, err := directory.AccountOf(ctx, rd, req.Email)
+		have, err := estate.AccountOf(ctx, rd, req.Email)
 		switch {
 		case errors.Is(err, directory.ErrNotFound):
-			have = directory.Account{Head: directory.Head{ID: d.NewID("account")}, Email: req.Email}
+			have = estate.Account{Head: directory.Head{ID: d.NewID("account")}, Email: req.Email}
 		case err != nil:
 			return nil, err
-		case have.State == directory.Closed:
+		case have.State == estate.Closed:
 			return nil, operation.BadRequest("The account is closed for good.")
 		}
 		have.Become(req.State, d.Now)

@@ -14,6 +14,8 @@ import (
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -31,7 +33,7 @@ type (
 		}
 	}
 	credentialMade struct {
-		directory.Credential
+		estate.Credential
 		Secret string `json:"secret,omitempty" doc:"Shown this once."`
 	}
 	credentialList struct {
@@ -69,7 +71,7 @@ func Register(a *operation.API) {
 func (a handlers) credentials() {
 	const tag = "Credentials"
 	operation.Add(a.API, operation.Place{ID: "register-credential", Method: http.MethodPost, Path: "/users/{id}/credentials", Tag: tag, Summary: "Register a session or token", Action: permission.GiveSessions, Status: http.StatusCreated}, a.register)
-	operation.Add(a.API, operation.Place{ID: "list-credentials", Method: http.MethodGet, Path: "/users/{id}/credentials", Tag: tag, Summary: "List a person's sessions and tokens", Action: permission.ViewPeople}, func(ctx context.Context, in *credentialList) (out *operation.List[directory.Credential], err error) {
+	operation.Add(a.API, operation.Place{ID: "list-credentials", Method: http.MethodGet, Path: "/users/{id}/credentials", Tag: tag, Summary: "List a person's sessions and tokens", Action: permission.ViewPeople}, func(ctx context.Context, in *credentialList) (out *operation.List[estate.Credential], err error) {
 		err = a.Person(ctx, in.ID, func(r directory.Reader, p *scim.Resource) error {
 			if err := operation.Confirmed(p); err != nil {
 				return err
@@ -78,15 +80,15 @@ func (a handlers) credentials() {
 			if err != nil {
 				return err
 			}
-			all, err := directory.All[directory.Credential](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID, After: after, Limit: in.Limit + 1})
-			out = operation.PageOf("credential", all, in.Limit, func(c directory.Credential) string { return c.ID })
+			all, err := directory.All[estate.Credential](ctx, r, directory.DocumentQuery{Org: operation.CallerOf(ctx).Org, Key: "user:" + in.ID, After: after, Limit: in.Limit + 1})
+			out = operation.PageOf("credential", all, in.Limit, func(c estate.Credential) string { return c.ID })
 			return err
 		})
 		return out, err
 	})
 	operation.Add(a.API, operation.Place{ID: "revoke-credential", Method: http.MethodDelete, Path: "/credentials/{id}", Tag: tag, Summary: "End a session or token", Action: permission.Sessions, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByID) (*operation.Empty, error) {
 		_, err := a.Command(ctx, "token.revoke", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			c, err := directory.Load[directory.Credential](ctx, r, d.Org, in.ID)
+			c, err := directory.Load[estate.Credential](ctx, r, d.Org, in.ID)
 			if err != nil || !c.Revoked.IsZero() {
 				return nil, err
 			}
@@ -103,13 +105,13 @@ func (a handlers) register(ctx context.Context, in *newCredential) (*operation.S
 	if plain == "" {
 		plain = "usher_cred_" + rand.Text() + rand.Text()
 	}
-	c := directory.Credential{User: in.ID, Sort: in.Body.Kind, Client: in.Body.Client, Scope: in.Body.Scope}
+	c := estate.Credential{User: in.ID, Sort: in.Body.Kind, Client: in.Body.Client, Scope: in.Body.Scope}
 	_, err := a.Command(ctx, "token.register", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: in.ID})
 		if err != nil {
 			return nil, err
 		}
-		issued, err := directory.Issue(ctx, r, p, d.Now)
+		issued, err := lifecycle.Issue(ctx, r, p, d.Now)
 		if errors.Is(err, directory.ErrNotAdmitted) {
 			return []directory.Finding{directory.Refused("credential.not_admitted", directory.State, "This person may not sign in now, so no session or token can be given; activate them first.")}, nil
 		}
@@ -122,7 +124,7 @@ func (a handlers) register(ctx context.Context, in *newCredential) (*operation.S
 			}
 		}
 		c.Head = directory.Head{ID: directory.SecretHash(plain)}
-		if _, err := directory.Load[directory.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {
+		if _, err := directory.Load[estate.Credential](ctx, r, d.Org, c.ID); !errors.Is(err, directory.ErrNotFound) {
 			if err == nil {
 				err = directory.ErrExists
 			}
@@ -161,7 +163,7 @@ func (a handlers) introspect(ctx context.Context, in *introspectInput) (*operati
 
 func (a handlers) introspectOwn(ctx context.Context, token string) (out introspection, err error) {
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		c, err := directory.Load[directory.Credential](ctx, r, org, directory.SecretHash(token))
+		c, err := directory.Load[estate.Credential](ctx, r, org, directory.SecretHash(token))
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil
 		}
@@ -173,7 +175,7 @@ func (a handlers) introspectOwn(ctx context.Context, token string) (out introspe
 		}
 		p, err := r.Get(ctx, directory.Ref{Org: org, Type: operation.TypeNamed(r, "User"), ID: c.User})
 		if err == nil {
-			err = directory.Admit(ctx, r, p, c.Issued)
+			err = lifecycle.Admit(ctx, r, p, c.Issued)
 		}
 		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
@@ -207,7 +209,7 @@ func (a handlers) introspectJWT(ctx context.Context, token string) (out introspe
 	err = a.Read(ctx, func(rd directory.Reader, _ directory.OrgID) error {
 		person, err := p.Resolve(ctx, rd)
 		if err == nil {
-			err = directory.Admit(ctx, rd, person, p.Issued)
+			err = lifecycle.Admit(ctx, rd, person, p.Issued)
 		}
 		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrNotAdmitted) {
 			return nil

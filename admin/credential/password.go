@@ -11,6 +11,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -67,7 +69,7 @@ func (a handlers) passwords() {
 			return nil, err
 		}
 		token := "usher_pwd_" + rand.Text()
-		p, err := a.Do(ctx, directory.RequestReset(a.Typed(ctx, "User"), in.ID, directory.SecretHash(token)), in.IfMatch)
+		p, err := a.Do(ctx, lifecycle.RequestReset(a.Typed(ctx, "User"), in.ID, directory.SecretHash(token)), in.IfMatch)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +89,7 @@ func (a handlers) forgot(ctx context.Context, in *forgotInput) (*accepted, error
 	if err != nil || id == "" {
 		return out, err
 	}
-	_, err = a.Service.Execute(ctx, directory.Request{Org: in.Body.Organization, RequestID: operation.RequestID(ctx), Actor: directory.Actor{Kind: directory.BySelf, User: id}, Change: directory.RequestReset(rt, id, "")})
+	_, err = a.Service.Execute(ctx, directory.Request{Org: in.Body.Organization, RequestID: operation.RequestID(ctx), Actor: directory.Actor{Kind: directory.BySelf, User: id}, Change: lifecycle.RequestReset(rt, id, "")})
 	var refused *directory.Refusal
 	if errors.As(err, &refused) {
 		err = nil
@@ -117,13 +119,13 @@ func (a handlers) byAddress(ctx context.Context, rt *scim.ResourceType, org dire
 }
 
 func (a handlers) completeReset(ctx context.Context, in *resetInput) (*operation.Empty, error) {
-	if n := utf8.RuneCountInString(in.Body.Password); n < directory.PasswordLeast || n > directory.PasswordMost {
+	if n := utf8.RuneCountInString(in.Body.Password); n < lifecycle.PasswordLeast || n > lifecycle.PasswordMost {
 		return nil, operation.BadRequest("A password has 12 to 256 characters; choose another one.")
 	}
 	hash, user := directory.SecretHash(in.Body.Token), ""
 	rt, org := a.Typed(ctx, "User"), in.Body.Organization
 	err := a.Service.Read(ctx, func(r directory.Reader) error {
-		for v, err := range directory.Each[directory.Reset](ctx, r, directory.DocumentQuery{Org: org, Key: "hash:" + hash, Limit: 1}) {
+		for v, err := range directory.Each[lifecycle.Reset](ctx, r, directory.DocumentQuery{Org: org, Key: "hash:" + hash, Limit: 1}) {
 			user = v.ID
 			return err
 		}
@@ -132,14 +134,14 @@ func (a handlers) completeReset(ctx context.Context, in *resetInput) (*operation
 	if err != nil {
 		return nil, err
 	}
-	over := &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(directory.RuleReset), Detail: "This link is not valid any more; ask for a new one."}
+	over := &operation.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: string(lifecycle.RuleReset), Detail: "This link is not valid any more; ask for a new one."}
 	if user == "" {
 		return nil, over
 	}
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
 	_, err = a.Service.Execute(ctx, directory.Request{Org: org, RequestID: operation.RequestID(ctx), Actor: directory.Actor{Kind: directory.BySelf, User: user},
-		Change: directory.CompleteReset(rt, user, hash, directory.HashPassword(in.Body.Password, salt))})
+		Change: lifecycle.CompleteReset(rt, user, hash, lifecycle.HashPassword(in.Body.Password, salt))})
 	if errors.Is(err, directory.ErrNotFound) { // who was removed is not told of either
 		return nil, over
 	}
@@ -149,17 +151,17 @@ func (a handlers) completeReset(ctx context.Context, in *resetInput) (*operation
 // checkPassword tells a sign-in page whether a password is right and its person may
 // be in. It says nothing else.
 func (a handlers) checkPassword(ctx context.Context, in *checkInput) (*operation.Single[passwordChecked], error) {
-	var account directory.Account
+	var account estate.Account
 	out := &operation.Single[passwordChecked]{}
 	org := operation.CallerOf(ctx).Org
 	err := a.Read(ctx, func(r directory.Reader, _ directory.OrgID) (err error) {
-		account, err = directory.AccountOf(ctx, r, in.Body.Email)
+		account, err = estate.AccountOf(ctx, r, in.Body.Email)
 		if errors.Is(err, directory.ErrNotFound) {
 			err = nil
 		}
 		return err
 	})
-	if fits := directory.PasswordFits(in.Body.Password, account.Password); err != nil || !fits || account.State != directory.Open {
+	if fits := lifecycle.PasswordFits(in.Body.Password, account.Password); err != nil || !fits || account.State != estate.Open {
 		return out, err
 	}
 	id, err := a.byAddress(ctx, a.Typed(ctx, "User"), org, in.Body.Email)
@@ -167,7 +169,7 @@ func (a handlers) checkPassword(ctx context.Context, in *checkInput) (*operation
 		return out, err
 	}
 	err = a.Person(ctx, id, func(r directory.Reader, p *scim.Resource) error {
-		err := directory.Admit(ctx, r, p, scim.Now(time.Now))
+		err := lifecycle.Admit(ctx, r, p, scim.Now(time.Now))
 		if errors.Is(err, directory.ErrNotAdmitted) {
 			return nil
 		}

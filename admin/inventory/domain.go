@@ -10,6 +10,8 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // Resolver looks up TXT records; net.Resolver is one.
@@ -47,16 +49,16 @@ func (a handlers) domains() {
 		out = &operation.List[domainView]{}
 		out.Body.Items = []domainView{}
 		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			verified, err := directory.All[directory.Domain](ctx, r, directory.DocumentQuery{Key: "org:" + string(org)})
+			verified, err := directory.All[estate.Domain](ctx, r, directory.DocumentQuery{Key: "org:" + string(org)})
 			if err != nil {
 				return err
 			}
 			for _, d := range verified {
 				out.Body.Items = append(out.Body.Items, viewDomain(d))
 			}
-			claims, err := directory.All[directory.Claim](ctx, r, directory.DocumentQuery{Org: org})
+			claims, err := directory.All[estate.Claim](ctx, r, directory.DocumentQuery{Org: org})
 			for _, c := range claims {
-				if !slices.ContainsFunc(verified, func(d directory.Domain) bool { return d.ID == c.ID }) {
+				if !slices.ContainsFunc(verified, func(d estate.Domain) bool { return d.ID == c.ID }) {
 					out.Body.Items = append(out.Body.Items, domainView{Domain: c.ID, Record: challengePrefix + c.Challenge})
 				}
 			}
@@ -71,7 +73,7 @@ func (a handlers) domains() {
 		}
 		challenge := rand.Text()
 		_, err := a.Command(ctx, "domain.claim", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			claim, err := directory.LoadOr[directory.Claim](ctx, r, d.Org, name)
+			claim, err := directory.LoadOr[estate.Claim](ctx, r, d.Org, name)
 			if err != nil {
 				return nil, err
 			}
@@ -88,7 +90,7 @@ func (a handlers) domains() {
 	})
 	operation.Add(a.API, operation.Place{ID: "release-domain", Method: http.MethodDelete, Path: "/domains/{domain}", Tag: tag, Summary: "Give a domain up", Action: permission.Domains, Status: http.StatusNoContent}, func(ctx context.Context, in *domainInput) (*operation.Empty, error) {
 		name := directory.DomainOf("x@" + in.Domain) // however it is written
-		_, err := a.Command(ctx, "domain.release", directory.ReleaseDomain(name))
+		_, err := a.Command(ctx, "domain.release", estate.ReleaseDomain(name))
 		if err == nil {
 			err = a.reclassify(ctx, operation.CallerOf(ctx), name)
 		}
@@ -96,16 +98,16 @@ func (a handlers) domains() {
 	})
 }
 
-func viewDomain(d directory.Domain) domainView {
+func viewDomain(d estate.Domain) domainView {
 	return domainView{Domain: d.ID, Verified: true, VerifiedAt: d.Verified.Format("2006-01-02T15:04:05Z07:00"), By: d.By}
 }
 
 // verify looks for the challenge in the domain's TXT records.
 func (a handlers) verify(ctx context.Context, name string) (*operation.Single[domainView], error) {
 	name = directory.DomainOf("x@" + name)
-	var claim directory.Claim
+	var claim estate.Claim
 	err := a.Read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
-		claim, err = directory.Load[directory.Claim](ctx, r, org, name)
+		claim, err = directory.Load[estate.Claim](ctx, r, org, name)
 		return err
 	})
 	if err != nil {
@@ -116,8 +118,8 @@ func (a handlers) verify(ctx context.Context, name string) (*operation.Single[do
 		return nil, &operation.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "domain.not_proved",
 			Detail: "The TXT record " + challengePrefix + claim.Challenge + " was not found at " + name + "; add it, wait until it is published, and try again."}
 	}
-	var d directory.Domain
-	if _, err := a.Command(ctx, "domain.verify", directory.VerifyDomain(name, "dns", &d)); err != nil {
+	var d estate.Domain
+	if _, err := a.Command(ctx, "domain.verify", estate.VerifyDomain(name, "dns", &d)); err != nil {
 		return nil, err
 	}
 	return operation.One(viewDomain(d), d.Version), a.reclassify(ctx, operation.CallerOf(ctx), name)
@@ -131,10 +133,10 @@ func (a handlers) reclassify(ctx context.Context, c operation.Caller, domain str
 
 // ReclassifyAll goes through the people of a domain who have not joined.
 func ReclassifyAll(ctx context.Context, svc *directory.Service, org directory.OrgID, actor directory.Actor, domain string) error {
-	ids, rt, err := directory.PeopleOf(ctx, svc, org, domain)
+	ids, rt, err := estate.PeopleOf(ctx, svc, org, domain)
 	for _, id := range ids {
 		if err == nil {
-			_, err = svc.Execute(ctx, directory.Request{Org: org, Actor: actor, RequestID: operation.RequestID(ctx), Change: directory.Reclassify(rt, id)})
+			_, err = svc.Execute(ctx, directory.Request{Org: org, Actor: actor, RequestID: operation.RequestID(ctx), Change: lifecycle.Reclassify(rt, id)})
 		}
 		if errors.Is(err, directory.ErrNotFound) {
 			err = nil

@@ -9,6 +9,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
@@ -49,16 +50,16 @@ func Register(a *operation.API, r Resolver) {
 // applications registers applications, who has them, and the integrations between them.
 func (a handlers) applications() {
 	const tag = "Applications"
-	operation.Keep(a.API, operation.Nouns[directory.Application]{Path: "/applications", Tag: tag, View: permission.ViewPeople, Change: permission.Records, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *directory.Application) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[estate.Application]{Path: "/applications", Tag: tag, View: permission.ViewPeople, Change: permission.Records, Named: true, Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, _, v *estate.Application) ([]directory.Finding, error) {
 		if v.MinAdmins < 0 {
 			return nil, operation.BadRequest("minAdmins cannot be negative.")
 		}
 		return nil, operation.ActiveUser(ctx, r, d, v.Owner, "owner")
 	}})
-	operation.Keep(a.API, operation.Nouns[directory.Assignment]{Path: "/assignments", Tag: tag, View: permission.ViewPeople, Of: operation.ByUser})
+	operation.Keep(a.API, operation.Nouns[estate.Assignment]{Path: "/assignments", Tag: tag, View: permission.ViewPeople, Of: operation.ByUser})
 	operation.Add(a.API, operation.Place{ID: "put-app-assignment", Method: http.MethodPut, Path: "/applications/{app}/assignments/{user}", Tag: tag, Summary: "Give an application, or enable, disable or change the role", Action: permission.Apps}, a.assign)
-	operation.Keep(a.API, operation.Nouns[directory.Integration]{Path: "/integrations", Tag: "Integrations", View: permission.ViewPeople, Change: permission.Records, Of: byOwner,
-		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Integration) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[estate.Integration]{Path: "/integrations", Tag: "Integrations", View: permission.ViewPeople, Change: permission.Records, Of: byOwner,
+		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *estate.Integration) ([]directory.Finding, error) {
 			if v.App == "" || v.PeerApp == "" || v.Owner == "" {
 				return nil, operation.BadRequest("An integration needs app, peerApp and owner.")
 			}
@@ -69,14 +70,14 @@ func (a handlers) applications() {
 			}
 			return nil, operation.ActiveUser(ctx, r, d, v.Owner, "owner")
 		}, Drop: lacksRole})
-	operation.Add(a.API, operation.Place{ID: "disable-integration", Method: http.MethodPost, Path: "/integrations/{id}/disable", Tag: "Integrations", Summary: "Switch an integration off", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[directory.Integration], error) {
-		return a.integrate(ctx, in, "integration.disable", func(_ context.Context, _ directory.Reader, _ *directory.Draft, i *directory.Integration) error {
+	operation.Add(a.API, operation.Place{ID: "disable-integration", Method: http.MethodPost, Path: "/integrations/{id}/disable", Tag: "Integrations", Summary: "Switch an integration off", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[estate.Integration], error) {
+		return a.integrate(ctx, in, "integration.disable", func(_ context.Context, _ directory.Reader, _ *directory.Draft, i *estate.Integration) error {
 			i.Enabled = false
 			return nil
 		})
 	})
-	operation.Add(a.API, operation.Place{ID: "take-integration", Method: http.MethodPost, Path: "/integrations/{id}/take-ownership", Tag: "Integrations", Summary: "Take an integration over", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[directory.Integration], error) {
-		return a.integrate(ctx, in, "integration.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft, i *directory.Integration) error {
+	operation.Add(a.API, operation.Place{ID: "take-integration", Method: http.MethodPost, Path: "/integrations/{id}/take-ownership", Tag: "Integrations", Summary: "Take an integration over", Action: permission.Integrations}, func(ctx context.Context, in *integrationVerb) (*operation.Single[estate.Integration], error) {
+		return a.integrate(ctx, in, "integration.transfer", func(ctx context.Context, r directory.Reader, d *directory.Draft, i *estate.Integration) error {
 			i.Owner = in.Body.Owner
 			if i.Owner == "" {
 				i.Owner = operation.CallerOf(ctx).Actor.User
@@ -88,8 +89,8 @@ func (a handlers) applications() {
 			return operation.ActiveUser(ctx, r, d, i.Owner, "owner")
 		})
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Record]{Path: "/records", Tag: "Records", View: permission.ViewPeople, Change: permission.Records, Of: directory.RecordsOf,
-		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *directory.Record) ([]directory.Finding, error) {
+	operation.Keep(a.API, operation.Nouns[estate.Record]{Path: "/records", Tag: "Records", View: permission.ViewPeople, Change: permission.Records, Of: estate.RecordsOf,
+		Check: func(ctx context.Context, r directory.Reader, d *directory.Draft, before, v *estate.Record) ([]directory.Finding, error) {
 			if before != nil && before.Owner == v.Owner && !v.Open {
 				return nil, nil
 			}
@@ -103,7 +104,7 @@ func byOwner(org directory.OrgID, user string) directory.DocumentQuery {
 
 // holdsRole reports whether a member has a role in an application, as app.role.
 func holdsRole(ctx context.Context, r directory.Reader, org directory.OrgID, user, role string) (bool, error) {
-	for as, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + role}) {
+	for as, err := range directory.Each[estate.Assignment](ctx, r, directory.DocumentQuery{Org: org, Key: "role:" + role}) {
 		if err != nil || as.User == user {
 			return err == nil, err
 		}
@@ -113,18 +114,18 @@ func holdsRole(ctx context.Context, r directory.Reader, org directory.OrgID, use
 
 // assign changes what a person has of an application (T13, S0-15). Who administers
 // the application may do so, as owners and admins may.
-func (a handlers) assign(ctx context.Context, in *assignmentInput) (*operation.Single[directory.Assignment], error) {
-	var v directory.Assignment
+func (a handlers) assign(ctx context.Context, in *assignmentInput) (*operation.Single[estate.Assignment], error) {
+	var v estate.Assignment
 	c := operation.CallerOf(ctx)
 	change := directory.Command{Action: "app.assign", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		d.Subject = in.User
 		if c.Role == permission.AsSelf {
-			ok, err := holdsRole(ctx, r, d.Org, c.Actor.User, in.App+"."+directory.AppAdmin)
+			ok, err := holdsRole(ctx, r, d.Org, c.Actor.User, in.App+"."+estate.AppAdmin)
 			if err != nil || !ok {
 				return nil, or(err, operation.Forbidden(permission.Apps, c.Role))
 			}
 		}
-		app, err := directory.Load[directory.Application](ctx, r, d.Org, in.App)
+		app, err := directory.Load[estate.Application](ctx, r, d.Org, in.App)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +133,7 @@ func (a handlers) assign(ctx context.Context, in *assignmentInput) (*operation.S
 		if err != nil {
 			return nil, err
 		}
-		was, err := directory.LoadOr[directory.Assignment](ctx, r, d.Org, directory.AssignmentID(in.App, in.User))
+		was, err := directory.LoadOr[estate.Assignment](ctx, r, d.Org, estate.AssignmentID(in.App, in.User))
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func (a handlers) assign(ctx context.Context, in *assignmentInput) (*operation.S
 	return operation.One(v, v.Version), err
 }
 
-func assignVerb(was, is directory.Assignment) string {
+func assignVerb(was, is estate.Assignment) string {
 	switch {
 	case was.Enabled && !is.Enabled:
 		return "app.disable"
@@ -170,7 +171,7 @@ func or(err error, p *operation.Problem) error {
 // integration needs, owners and administrators not excepted (S0-9, S0-11, S0-12),
 // and names who has it (S0-20); an administrator token stands for the operator's
 // own systems and may.
-func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *directory.Integration) ([]directory.Finding, error) {
+func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *estate.Integration) ([]directory.Finding, error) {
 	if d.Actor.User == "" || i.Fix.RoleNeeded == "" {
 		return nil, nil
 	}
@@ -185,12 +186,12 @@ func lacksRole(ctx context.Context, r directory.Reader, d *directory.Draft, i *d
 }
 
 // integrate changes an integration, if the caller has the role that it takes.
-func (a handlers) integrate(ctx context.Context, in *integrationVerb, action string, change func(context.Context, directory.Reader, *directory.Draft, *directory.Integration) error) (*operation.Single[directory.Integration], error) {
-	var i directory.Integration
+func (a handlers) integrate(ctx context.Context, in *integrationVerb, action string, change func(context.Context, directory.Reader, *directory.Draft, *estate.Integration) error) (*operation.Single[estate.Integration], error) {
+	var i estate.Integration
 	c := operation.CallerOf(ctx)
 	_, err := a.Command(ctx, action, func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
 		d.Subject = in.ID
-		if i, err = directory.Load[directory.Integration](ctx, r, d.Org, in.ID); err != nil {
+		if i, err = directory.Load[estate.Integration](ctx, r, d.Org, in.ID); err != nil {
 			return nil, err
 		}
 		if err := operation.Matches(in.IfMatch, i.Version); err != nil {
@@ -214,7 +215,7 @@ func (a handlers) integrate(ctx context.Context, in *integrationVerb, action str
 func Administers(ctx context.Context, a *operation.API, app string, need permission.Action) error {
 	c := operation.CallerOf(ctx)
 	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		ok, err := holdsRole(ctx, r, org, c.Actor.User, app+"."+directory.AppAdmin)
+		ok, err := holdsRole(ctx, r, org, c.Actor.User, app+"."+estate.AppAdmin)
 		if err != nil || ok {
 			return err
 		}

@@ -8,13 +8,14 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 )
 
 // licence is a pool with how it stands.
 type licence struct {
-	directory.Pool
+	estate.Pool
 	Seats directory.Seats `json:"seats" readOnly:"true"`
 }
 
@@ -60,13 +61,13 @@ func (a handlers) licences() {
 			return nil, err
 		}
 		err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-			pools, err := directory.All[directory.Pool](ctx, r, directory.DocumentQuery{Org: org, After: after, Limit: in.Limit + 1})
+			pools, err := directory.All[estate.Pool](ctx, r, directory.DocumentQuery{Org: org, After: after, Limit: in.Limit + 1})
 			if err != nil {
 				return err
 			}
 			var all []licence
 			for _, p := range pools {
-				seats, err := directory.SeatsOf(ctx, r, org, p.ID, scim.Now(time.Now))
+				seats, err := estate.SeatsOf(ctx, r, org, p.ID, scim.Now(time.Now))
 				if err != nil {
 					return err
 				}
@@ -80,7 +81,7 @@ func (a handlers) licences() {
 	operation.Add(a.API, operation.Place{ID: "put-licence", Method: http.MethodPut, Path: "/licences/{id}", Tag: tag, Summary: "Say how many seats are bought", Action: permission.Buy}, a.putPool)
 	operation.Add(a.API, operation.Place{ID: "delete-licence", Method: http.MethodDelete, Path: "/licences/{id}", Tag: tag, Summary: "Lift the limit", Action: permission.Buy, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
 		_, err := a.Command(ctx, "pool.delete", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			p, err := directory.Load[directory.Pool](ctx, r, d.Org, in.ID)
+			p, err := directory.Load[estate.Pool](ctx, r, d.Org, in.ID)
 			if err == nil {
 				err = operation.Matches(in.IfMatch, p.Version)
 			}
@@ -92,11 +93,11 @@ func (a handlers) licences() {
 		})
 		return nil, err
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Reservation]{Path: "/reservations", Tag: tag, View: permission.Licences})
+	operation.Keep(a.API, operation.Nouns[estate.Reservation]{Path: "/reservations", Tag: tag, View: permission.Licences})
 	operation.Add(a.API, operation.Place{ID: "create-reservation", Method: http.MethodPost, Path: "/reservations", Tag: tag, Summary: "Reserve seats", Action: permission.AddPeople, Status: http.StatusCreated}, a.reserve)
 	operation.Add(a.API, operation.Place{ID: "release-reservation", Method: http.MethodDelete, Path: "/reservations/{id}", Tag: tag, Summary: "Give reserved seats back", Action: permission.AddPeople, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
 		_, err := a.Command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			v, err := directory.Load[directory.Reservation](ctx, r, d.Org, in.ID)
+			v, err := directory.Load[estate.Reservation](ctx, r, d.Org, in.ID)
 			if err == nil {
 				err = operation.Matches(in.IfMatch, v.Version)
 			}
@@ -108,8 +109,8 @@ func (a handlers) licences() {
 		})
 		return nil, err
 	})
-	operation.Keep(a.API, operation.Nouns[directory.Grant]{Path: "/extension-grants", Tag: tag, View: permission.Licences, Change: permission.Buy, Of: operation.ByUser, Check: grantExtension, Drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *directory.Grant) ([]directory.Finding, error) {
-		directory.FreeSeat(d, g.Extension)
+	operation.Keep(a.API, operation.Nouns[estate.Grant]{Path: "/extension-grants", Tag: tag, View: permission.Licences, Change: permission.Buy, Of: operation.ByUser, Check: grantExtension, Drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *estate.Grant) ([]directory.Finding, error) {
+		estate.FreeSeat(d, g.Extension)
 		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: g.User})
 		if err != nil {
 			return nil, err
@@ -122,17 +123,17 @@ func (a handlers) licences() {
 }
 
 func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, sku string) (*operation.Single[licence], error) {
-	pool, err := directory.Load[directory.Pool](ctx, r, org, sku)
+	pool, err := directory.Load[estate.Pool](ctx, r, org, sku)
 	if err != nil {
 		return nil, err
 	}
-	seats, err := directory.SeatsOf(ctx, r, org, sku, scim.Now(time.Now))
+	seats, err := estate.SeatsOf(ctx, r, org, sku, scim.Now(time.Now))
 	return operation.One(licence{pool, seats}, pool.Version), err
 }
 
 func (a handlers) putPool(ctx context.Context, in *putPool) (out *operation.Single[licence], err error) {
 	_, err = a.Command(ctx, "pool.update", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		pool, err := operation.LoadNoun[directory.Pool](ctx, r, d.Org, in.ID)
+		pool, err := operation.LoadNoun[estate.Pool](ctx, r, d.Org, in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +141,7 @@ func (a handlers) putPool(ctx context.Context, in *putPool) (out *operation.Sing
 			return nil, err
 		}
 		d.Subject = in.ID
-		seats, err := directory.SeatsOf(ctx, r, d.Org, in.ID, d.Now)
+		seats, err := estate.SeatsOf(ctx, r, d.Org, in.ID, d.Now)
 		if err != nil {
 			return nil, err
 		}
@@ -165,17 +166,17 @@ func (a handlers) putPool(ctx context.Context, in *putPool) (out *operation.Sing
 	return out, err
 }
 
-func (a handlers) reserve(ctx context.Context, in *newReservation) (*operation.Single[directory.Reservation], error) {
-	var v directory.Reservation
+func (a handlers) reserve(ctx context.Context, in *newReservation) (*operation.Single[estate.Reservation], error) {
+	var v estate.Reservation
 	_, err := a.Command(ctx, "seat.reserve", func(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-		v, found, err = directory.Reserve(ctx, r, d, in.Body.SKU, in.Body.Seats, in.Body.Minutes, in.Body.Purpose)
+		v, found, err = estate.Reserve(ctx, r, d, in.Body.SKU, in.Body.Seats, in.Body.Minutes, in.Body.Purpose)
 		return found, err
 	})
 	return operation.One(v, v.Version), err
 }
 
 // grantExtension takes a seat of the extension's own pool (S3-28).
-func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft, before, g *directory.Grant) ([]directory.Finding, error) {
+func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft, before, g *estate.Grant) ([]directory.Finding, error) {
 	if before != nil && before.User == g.User && before.Extension == g.Extension {
 		return nil, nil
 	}
@@ -186,7 +187,7 @@ func grantExtension(ctx context.Context, r directory.Reader, d *directory.Draft,
 	if err != nil {
 		return nil, operation.UnknownUser(err, "user")
 	}
-	for have, err := range directory.Each[directory.Grant](ctx, r, operation.ByUser(d.Org, g.User)) {
+	for have, err := range directory.Each[estate.Grant](ctx, r, operation.ByUser(d.Org, g.User)) {
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -73,7 +74,7 @@ func (a handlers) groups() {
 func (a handlers) listTeams(ctx context.Context, in *operation.Page) (out *operation.List[team], err error) {
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q := directory.Query{Org: org, Type: operation.TypeNamed(r, "Group"), Start: 1, Count: in.Limit}
-		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+directory.Team+`"`, q.Type, scim.Strict); err != nil {
+		if q.Filter, _, err = filter.Compile(schemas.UsherGroup.Kind.Path()+` eq "`+estate.Team+`"`, q.Type, scim.Strict); err != nil {
 			return err
 		}
 		if q.After, err = operation.Position("Group", in.After); err != nil {
@@ -96,7 +97,7 @@ func (a handlers) listTeams(ctx context.Context, in *operation.Page) (out *opera
 func (a handlers) createTeam(ctx context.Context, in *newTeam) (*operation.Single[team], error) {
 	r := scim.New(a.Typed(ctx, "Group"))
 	r.Set(schemas.Group.DisplayName, scim.TextValue(in.Body.Name))
-	r.SetPath(schemas.UsherGroup.Kind, scim.TextValue(directory.Team))
+	r.SetPath(schemas.UsherGroup.Kind, scim.TextValue(estate.Team))
 	if in.Body.Leader != "" {
 		r.SetPath(schemas.UsherGroup.Leader, scim.TextValue(in.Body.Leader))
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 type (
@@ -25,7 +27,7 @@ func (a *API) Language(ctx context.Context) directory.Language {
 	accept, _ := ctx.Value(acceptKey{}).(string)
 	l := directory.English
 	_ = a.Read(ctx, func(r directory.Reader, org directory.OrgID) (err error) {
-		l, err = directory.LanguageOf(ctx, r, org, accept)
+		l, err = estate.LanguageOf(ctx, r, org, accept)
 		return err // then it is English
 	})
 	return l
@@ -106,7 +108,7 @@ func (a *API) member(ctx context.Context, c *Caller, p auth.Principal) error {
 	return a.Service.Read(ctx, func(r directory.Reader) error {
 		person, err := p.Resolve(ctx, r)
 		if err == nil {
-			err = directory.Admit(ctx, r, person, p.Issued)
+			err = lifecycle.Admit(ctx, r, person, p.Issued)
 		}
 		nobody := errors.Is(err, directory.ErrNotFound) && !errors.Is(err, directory.ErrAmbiguous)
 		switch {
@@ -121,7 +123,7 @@ func (a *API) member(ctx context.Context, c *Caller, p auth.Principal) error {
 		case err != nil:
 			return err
 		}
-		standing, err := directory.LoadOr[directory.Standing](ctx, r, p.Org, person.ID)
+		standing, err := directory.LoadOr[estate.Standing](ctx, r, p.Org, person.ID)
 		if err != nil {
 			return err
 		}

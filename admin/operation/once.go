@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // remembered is the answer to a request with an Idempotency-Key; its id stands
@@ -30,10 +32,10 @@ type remembered struct {
 }
 
 // Kind is "idempotency".
-func (*remembered) Kind() directory.Kind { return directory.Idempotency }
+func (*remembered) Kind() directory.Kind { return lifecycle.Idempotency }
 
 // Keys are when it is forgotten, and whom it is about.
-func (m *remembered) Keys() []string { return append([]string{directory.DueKey(m.Until)}, m.About...) }
+func (m *remembered) Keys() []string { return append([]string{estate.DueKey(m.Until)}, m.About...) }
 
 var (
 	idShape      = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)

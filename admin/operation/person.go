@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -80,7 +81,7 @@ func (a *API) Person(ctx context.Context, id string, fn func(directory.Reader, *
 // Confirmed refuses what is there only for who has joined, or is under a verified
 // domain (S2-5).
 func Confirmed(p *scim.Resource) error {
-	if f := directory.RequireConfirmed(p); f != nil {
+	if f := lifecycle.RequireConfirmed(p); f != nil {
 		return &directory.Refusal{Findings: f}
 	}
 	return nil

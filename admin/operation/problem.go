@@ -13,6 +13,7 @@ import (
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -28,7 +29,7 @@ type Problem struct {
 	Blockers  []directory.Blocker `json:"blockers,omitempty"`
 	Seats     *directory.Seats    `json:"seats,omitempty"`
 	Contained bool                `json:"contained,omitempty"`
-	Plan      *directory.Batch    `json:"plan,omitempty" doc:"A new plan in place of one that is stale."`
+	Plan      *estate.Batch       `json:"plan,omitempty" doc:"A new plan in place of one that is stale."`
 
 	challenge string
 	refusal   *directory.Refusal

@@ -12,6 +12,7 @@ import (
 	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -57,7 +58,7 @@ func (d *demo) load() {
 		d.tokens[i] = made.Plain
 	}
 	d.control("POST", "/domains/assert", map[string]string{"organization": d.org, "domain": d.org + ".example"}, nil)
-	d.control("PUT", "/accounts", directory.Account{Email: "eve@partner.example", Home: "default", State: directory.Open}, nil)
+	d.control("PUT", "/accounts", estate.Account{Email: "eve@partner.example", Home: "default", State: estate.Open}, nil)
 	for _, p := range []struct{ name, more string }{
 		{"ada", `,"title":"Account manager"`}, {"bob", `,"title":"Head of sales"`}, {"cyd", `,"title":"Administrator"`}, {"dan", `,"userType":"customer"`},
 	} {

@@ -14,6 +14,7 @@ import (
 	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 )
 
 // api sends a request to the admin API with the operator's rights in an
@@ -64,7 +65,7 @@ type licenceView struct {
 func licenceCommand(o *options) *cobra.Command {
 	org := ""
 	set := &cobra.Command{Use: "set SEATS", Short: "Say how many seats are bought", Args: oneArg("the number of seats"), Example: "  usher licence set 250 --org acme"}
-	sku := set.Flags().String("sku", directory.CoreSKU, "licence: core for people, or the name of an extension")
+	sku := set.Flags().String("sku", estate.CoreSKU, "licence: core for people, or the name of an extension")
 	set.RunE = func(cmd *cobra.Command, args []string) error {
 		n, err := strconv.ParseInt(args[0], 10, 64)
 		if err != nil || n < 0 {
@@ -75,7 +76,7 @@ func licenceCommand(o *options) *cobra.Command {
 		})
 	}
 	lift := &cobra.Command{Use: "lift", Short: "Lift the limit", Args: noArgs, Example: "  usher licence lift --org acme"}
-	lifted := lift.Flags().String("sku", directory.CoreSKU, "licence")
+	lifted := lift.Flags().String("sku", estate.CoreSKU, "licence")
 	lift.RunE = func(cmd *cobra.Command, _ []string) error {
 		err := o.with(cmd.Context(), func(c *client) error {
 			return c.api(cmd.Context(), org, "DELETE", "/licences/"+url.PathEscape(*lifted), nil, nil)
@@ -164,10 +165,10 @@ func accountCommand(o *options) *cobra.Command {
 	var home, state string
 	set := &cobra.Command{Use: "set EMAIL", Short: "Say where an account has its home, or that it is spam", Args: oneArg("the address"), Example: "  usher account set ada@partner.example --home partner",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			account := directory.Account{Email: args[0], Home: directory.OrgID(home), State: directory.AccountState(state)}
+			account := estate.Account{Email: args[0], Home: directory.OrgID(home), State: estate.AccountState(state)}
 			return o.with(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "PUT", "/accounts", account, nil) })
 		}}
 	set.Flags().StringVar(&home, "home", "", "organization that the account belongs to")
-	set.Flags().StringVar(&state, "state", string(directory.Open), "open or spam")
+	set.Flags().StringVar(&state, "state", string(estate.Open), "open or spam")
 	return group("account", "Accounts of people, across organizations", set)
 }

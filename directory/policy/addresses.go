@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -30,7 +32,7 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 		if slices.Contains(known, key) {
 			continue
 		}
-		entries, err := directory.FindAddresses(ctx, r, d.Type, d.Org, key, "")
+		entries, err := estate.FindAddresses(ctx, r, d.Type, d.Org, key, "")
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +47,7 @@ func (Addresses) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 }
 
 // liftAll lets addresses in, or refuses where one of the blocks is not the actor's to lift.
-func liftAll(ctx context.Context, r directory.Reader, d *directory.Draft, entries []directory.Address) ([]directory.Finding, error) {
+func liftAll(ctx context.Context, r directory.Reader, d *directory.Draft, entries []estate.Address) ([]directory.Finding, error) {
 	for i, entry := range entries {
 		if entry.Blocked && !canLift(d, entry.By) {
 			return []directory.Finding{blocked(entry.ID)}, nil
@@ -53,7 +55,7 @@ func liftAll(ctx context.Context, r directory.Reader, d *directory.Draft, entrie
 		if found, err := MayLift(ctx, r, d, entry); err != nil || found != nil {
 			return found, err
 		}
-		if slices.ContainsFunc(entries[:i], func(before directory.Address) bool { return before.ID == entry.ID }) {
+		if slices.ContainsFunc(entries[:i], func(before estate.Address) bool { return before.ID == entry.ID }) {
 			continue // of one address one entry is kept
 		}
 		if err := lift(d, entry); err != nil {
@@ -64,7 +66,7 @@ func liftAll(ctx context.Context, r directory.Reader, d *directory.Draft, entrie
 }
 
 func blocked(address string) directory.Finding {
-	return refuse(directory.RuleEmailBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
+	return refuse(lifecycle.RuleEmailBlocked, directory.Authority, "The address %s is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses.", address)
 }
 
 // comesBack lifts the blocks of a person who returns.
@@ -75,7 +77,7 @@ func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]d
 		}
 		d.Do("address.lifted", d.Before.ID, len(directory.AddressesOf(d.Before)))
 	}
-	entries, err := directory.AddressesOnReturn(ctx, r, d)
+	entries, err := estate.AddressesOnReturn(ctx, r, d)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func comesBack(ctx context.Context, r directory.Reader, d *directory.Draft) ([]d
 }
 
 // lift ends a block, or the wait for a purchase; the entry stays (S1-23).
-func lift(d *directory.Draft, entry directory.Address) error {
+func lift(d *directory.Draft, entry estate.Address) error {
 	if !entry.Blocked && !entry.Returns {
 		return nil
 	}

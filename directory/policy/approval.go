@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -18,11 +20,11 @@ type wish struct {
 
 // secondPerson refuses a wish with f until somebody else has allowed it.
 func secondPerson(ctx context.Context, r directory.Reader, d *directory.Draft, w wish, f directory.Finding) ([]directory.Finding, error) {
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	profile, err := estate.ProfileOf(ctx, r, d.Org)
 	if err != nil || !profile.TwoPeople {
 		return nil, err
 	}
-	ok, err := directory.Approved(ctx, r, d, w.id, w.by)
+	ok, err := estate.Approved(ctx, r, d, w.id, w.by)
 	if err != nil || ok {
 		return nil, err
 	}
@@ -45,7 +47,7 @@ func approvalOf(id, what string) string { return "/api/v1/users/" + id + "/appro
 // date of a departure is the first.
 func approval(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	id := d.Before.ID
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, id)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, id)
 	if err != nil || standing.Role == "" || d.Actor.Kind == directory.BySelf {
 		return nil, err
 	}
@@ -72,7 +74,7 @@ func legalHold(ctx context.Context, r directory.Reader, d *directory.Draft) ([]d
 	if !bound(d.Actor) {
 		return nil, nil
 	}
-	return secondPerson(ctx, r, d, wish{d.Actor, directory.ApprovalID(directory.ToHold, id), id, approvalOf(id, "?for="+directory.ToHold)},
+	return secondPerson(ctx, r, d, wish{d.Actor, estate.ApprovalID(estate.ToHold, id), id, approvalOf(id, "?for="+estate.ToHold)},
 		refuse(RuleApproval, directory.Authority, "A legal hold on the data of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", name))
 }
 
@@ -82,14 +84,14 @@ func MayUnhold(ctx context.Context, r directory.Reader, d *directory.Draft, id, 
 	if !bound(d.Actor) {
 		return nil, nil
 	}
-	return secondPerson(ctx, r, d, wish{d.Actor, directory.ApprovalID(directory.ToUnhold, id), id, approvalOf(id, "?for="+directory.ToUnhold)},
+	return secondPerson(ctx, r, d, wish{d.Actor, estate.ApprovalID(estate.ToUnhold, id), id, approvalOf(id, "?for="+estate.ToUnhold)},
 		refuse(RuleApproval, directory.Authority, "Lifting the legal hold of %s needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", name))
 }
 
 // MayLift asks for a second person where the block of an address is lifted (3.6). Who
 // lets a person in lifts what that person's own deactivation has blocked, and needs
 // none (S1-23).
-func MayLift(ctx context.Context, r directory.Reader, d *directory.Draft, entry directory.Address) ([]directory.Finding, error) {
+func MayLift(ctx context.Context, r directory.Reader, d *directory.Draft, entry estate.Address) ([]directory.Finding, error) {
 	if d.Returns() && entry.User == d.Before.ID {
 		return nil, nil
 	}
@@ -98,7 +100,7 @@ func MayLift(ctx context.Context, r directory.Reader, d *directory.Draft, entry 
 
 // liftsAlone refuses who lifts the block of an address alone and may not; href is where
 // the approval is given.
-func liftsAlone(ctx context.Context, r directory.Reader, d *directory.Draft, entry directory.Address, href string) ([]directory.Finding, error) {
+func liftsAlone(ctx context.Context, r directory.Reader, d *directory.Draft, entry estate.Address, href string) ([]directory.Finding, error) {
 	if !entry.Blocked || !bound(d.Actor) {
 		return nil, nil
 	}
@@ -113,16 +115,16 @@ func unblocks(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 		return nil, nil
 	}
 	on, _ := d.Before.Bool(schemas.Usher.BlockListed)
-	own := directory.Address{Head: directory.Head{ID: directory.PrimaryAddress(d.Before)}, User: d.Before.ID, Blocked: on, By: d.Before.Text(schemas.Usher.DeactivatedBy)}
+	own := estate.Address{Head: directory.Head{ID: directory.PrimaryAddress(d.Before)}, User: d.Before.ID, Blocked: on, By: d.Before.Text(schemas.Usher.DeactivatedBy)}
 	if on && !canLift(d, own.By) {
 		return []directory.Finding{blocked(own.ID)}, nil
 	}
-	return liftsAlone(ctx, r, d, own, approvalOf(own.User, "?for="+directory.ToUnblock))
+	return liftsAlone(ctx, r, d, own, approvalOf(own.User, "?for="+estate.ToUnblock))
 }
 
 // MaySet asks for a second person where the limits of the brake change, or the rule of
 // two people is switched off (3.6).
-func MaySet(ctx context.Context, r directory.Reader, d *directory.Draft, was, next directory.Safeguards) ([]directory.Finding, error) {
+func MaySet(ctx context.Context, r directory.Reader, d *directory.Draft, was, next estate.Safeguards) ([]directory.Finding, error) {
 	if was == next || !bound(d.Actor) {
 		return nil, nil
 	}
@@ -141,17 +143,17 @@ func MayOwn(ctx context.Context, r directory.Reader, d *directory.Draft, id, nam
 	if !bound(d.Actor) {
 		return nil, nil
 	}
-	return secondPerson(ctx, r, d, wish{d.Actor, directory.ApprovalID(directory.ToOwn, id), id, approvalOf(id, "?for="+directory.ToOwn)},
+	return secondPerson(ctx, r, d, wish{d.Actor, estate.ApprovalID(estate.ToOwn, id), id, approvalOf(id, "?for="+estate.ToOwn)},
 		refuse(RuleApproval, directory.Authority, "Making %s the owner of the organization needs the approval of a second person; another administrator can give it, and the next attempt succeeds.", name))
 }
 
 // MayRelease keeps an administrator from switching the brake off for one connection:
 // alone they let it pass for as long as an approval holds.
-func MayRelease(ctx context.Context, r directory.Reader, d *directory.Draft, v directory.Release) ([]directory.Finding, error) {
-	if !bound(d.Actor) || !v.Until.After(d.Now.Add(directory.ApprovalLife)) {
+func MayRelease(ctx context.Context, r directory.Reader, d *directory.Draft, v lifecycle.Release) ([]directory.Finding, error) {
+	if !bound(d.Actor) || !v.Until.After(d.Now.Add(estate.ApprovalLife)) {
 		return nil, nil
 	}
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	profile, err := estate.ProfileOf(ctx, r, d.Org)
 	if err != nil || !profile.TwoPeople {
 		return nil, err
 	}

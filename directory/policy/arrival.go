@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -19,14 +21,14 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	case comesHome(d):
 		return nil, invite(ctx, r, d, true)
 	case d.Joins() && d.Invite != nil && *d.Invite && invitable(d):
-		return nil, queueInvitation(d, &directory.Invitation{Head: directory.Head{ID: d.After.ID}})
+		return nil, queueInvitation(d, &estate.Invitation{Head: directory.Head{ID: d.After.ID}})
 	}
 	if d.Is == directory.Inactive || !d.Returns() {
 		return nil, nil
 	}
 	setFlag(d.After, schemas.Usher.BlockListed, false)
 	d.After.SetPath(schemas.Usher.ReactivateOnPurchase, scim.Value{})
-	all, err := directory.All[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
+	all, err := directory.All[estate.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +37,7 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		if !a.Departed {
 			continue
 		}
-		app, err := directory.LoadOr[directory.Application](ctx, r, d.Org, a.App)
+		app, err := directory.LoadOr[estate.Application](ctx, r, d.Org, a.App)
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +58,7 @@ func (Arrival) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	}
 	asked := d.After.Text(schemas.Usher.InvitationState) != directory.NotInvited
 	if d.Invite == nil && waitlisted(d.Before) {
-		waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
+		waiting, err := directory.LoadOr[estate.Waiting](ctx, r, d.Org, d.After.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +88,11 @@ func invite(ctx context.Context, r directory.Reader, d *directory.Draft, usual b
 	if state == directory.Joined {
 		return nil
 	}
-	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.After.ID)
+	invitation, err := directory.LoadOr[estate.Invitation](ctx, r, d.Org, d.After.ID)
 	if err != nil {
 		return err
 	}
-	wanted := usual && invitation.Sent < directory.InvitationsMost
+	wanted := usual && invitation.Sent < lifecycle.InvitationsMost
 	if d.Invite != nil {
 		wanted = *d.Invite
 	}
@@ -104,7 +106,7 @@ func invite(ctx context.Context, r directory.Reader, d *directory.Draft, usual b
 }
 
 // queueInvitation has an invitation sent, whose token is made when it is.
-func queueInvitation(d *directory.Draft, invitation *directory.Invitation) error {
+func queueInvitation(d *directory.Draft, invitation *estate.Invitation) error {
 	invitation.Email, invitation.State, invitation.Hash = directory.PrimaryAddress(d.After), directory.NotJoined, ""
 	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotJoined)
 	d.Do("invitation.queued", d.After.ID, 1)
@@ -134,9 +136,9 @@ func (Choices) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		was, _ := d.Before.Bool(schemas.Usher.BlockListed)
 		blocked, _ := d.After.Bool(schemas.Usher.BlockListed)
 		if gone && (before != after || blocked && (!was || !sameAddresses(d.Before, d.After))) {
-			_, err = directory.KeepAddresses(ctx, r, d, d.Before.Text(schemas.Usher.DeactivatedBy), blocked, after)
+			_, err = estate.KeepAddresses(ctx, r, d, d.Before.Text(schemas.Usher.DeactivatedBy), blocked, after)
 		}
 	}
-	directory.CountGone(d)
+	estate.CountGone(d)
 	return found, err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -29,7 +31,7 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 	case d.Before == nil, d.Before.Text(schemas.Usher.Classification) == "":
 		return classify(ctx, r, d, address)
 	case d.Was != directory.Active && d.Is == directory.Active:
-		_, found, err := directory.Usable(ctx, r, address)
+		_, found, err := estate.Usable(ctx, r, address)
 		return found, err
 	}
 	was := directory.PrimaryAddress(d.Before)
@@ -41,17 +43,17 @@ func (Classification) Review(ctx context.Context, r directory.Reader, d *directo
 
 // move is for a person at home whose address changes.
 func move(ctx context.Context, r directory.Reader, d *directory.Draft, was, address string) ([]directory.Finding, error) {
-	if _, found, err := directory.Usable(ctx, r, address); err != nil || len(found) > 0 {
+	if _, found, err := estate.Usable(ctx, r, address); err != nil || len(found) > 0 {
 		return found, err
 	}
 	if err := keepDead(ctx, r, d); err != nil {
 		return nil, err
 	}
-	home, err := directory.HomeOf(ctx, r, d.Type, d.Org, address)
+	home, err := estate.HomeOf(ctx, r, d.Type, d.Org, address)
 	if err != nil {
 		return nil, err
 	}
-	left, err := directory.HomeOf(ctx, r, d.Type, d.Org, was)
+	left, err := estate.HomeOf(ctx, r, d.Type, d.Org, was)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +67,7 @@ func move(ctx context.Context, r directory.Reader, d *directory.Draft, was, addr
 	}
 	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
 	if home.External {
-		directory.SetHome(d.After, home.Org)
+		estate.SetHome(d.After, home.Org)
 	}
 	return nil, inviteElsewhere(ctx, r, d)
 }
@@ -77,11 +79,11 @@ func inviteElsewhere(ctx context.Context, r directory.Reader, d *directory.Draft
 	if d.Is == directory.Inactive || d.After.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil // with a departure it is void anyway
 	}
-	invitation, err := directory.LoadOr[directory.Invitation](ctx, r, d.Org, d.After.ID)
+	invitation, err := directory.LoadOr[estate.Invitation](ctx, r, d.Org, d.After.ID)
 	if err != nil {
 		return err
 	}
-	if d.Is == directory.Active && invitation.Sent < directory.InvitationsMost {
+	if d.Is == directory.Active && invitation.Sent < lifecycle.InvitationsMost {
 		return queueInvitation(d, &invitation)
 	}
 	invitation.State, invitation.Hash = directory.Withdrawn, ""
@@ -93,7 +95,7 @@ func inviteElsewhere(ctx context.Context, r directory.Reader, d *directory.Draft
 // keepDead writes down in the record up to when the account of the old address had its
 // credentials dead: none revives because the address is another one (S1-26).
 func keepDead(ctx context.Context, r directory.Reader, d *directory.Draft) error {
-	at, err := directory.DeadUntil(ctx, r, d.Before)
+	at, err := estate.DeadUntil(ctx, r, d.Before)
 	if err == nil && at.After(directory.ValidAfter(d.After)) {
 		d.After.SetPath(schemas.Usher.CredentialsValidAfter, scim.TimeValue(at, scim.FormatTime(at)))
 	}
@@ -103,7 +105,7 @@ func keepDead(ctx context.Context, r directory.Reader, d *directory.Draft) error
 // otherAccount refuses to make somebody who joined with an account of their own the
 // holder of another organization's: whoever writes the address would have the
 // account (K26).
-func otherAccount(home directory.Home) []directory.Finding {
+func otherAccount(home estate.Home) []directory.Finding {
 	if !home.External {
 		return nil
 	}
@@ -114,7 +116,7 @@ func otherAccount(home directory.Home) []directory.Finding {
 
 // classify is for a new person.
 func classify(ctx context.Context, r directory.Reader, d *directory.Draft, address string) ([]directory.Finding, error) {
-	a, found, err := directory.Usable(ctx, r, address)
+	a, found, err := estate.Usable(ctx, r, address)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
@@ -125,7 +127,7 @@ func classify(ctx context.Context, r directory.Reader, d *directory.Draft, addre
 	directory.SetText(d.After, schemas.Usher.Classification, home.Class())
 	directory.SetText(d.After, schemas.Usher.InvitationState, directory.NotInvited)
 	if home.External {
-		directory.SetHome(d.After, home.Org)
+		estate.SetHome(d.After, home.Org)
 	}
 	return nil, nil
 }
@@ -161,7 +163,7 @@ func (ReadOnly) Review(ctx context.Context, r directory.Reader, d *directory.Dra
 		if a.IsExtension() || here[scim.Fold(a.Name)] {
 			continue
 		}
-		profile, err := directory.ProfileOf(ctx, r, d.Org)
+		profile, err := estate.ProfileOf(ctx, r, d.Org)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -25,7 +27,7 @@ func (Departure) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 	if !d.Leaves() {
 		return nil, nil
 	}
-	l := &leaving{Reader: r, d: d, departure: directory.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID}}
+	l := &leaving{Reader: r, d: d, departure: estate.Departure{Head: directory.Head{ID: d.ID}, User: d.Before.ID}}
 	for _, step := range []func(context.Context) error{l.records, l.teams, l.assignments, l.extensions, l.subscriptions, l.invitation, l.credentials, l.addresses, l.schedule, l.keep, l.mails} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -38,7 +40,7 @@ func (Departure) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 type leaving struct {
 	directory.Reader
 	d         *directory.Draft
-	departure directory.Departure
+	departure estate.Departure
 	memberOf  []*scim.Resource // teams
 	found     []directory.Finding
 }
@@ -59,7 +61,7 @@ func (l *leaving) records(ctx context.Context) error {
 	if err := l.findTeams(ctx); err != nil {
 		return err
 	}
-	open, err := directory.All[directory.Record](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "open:" + l.d.Before.ID})
+	open, err := directory.All[estate.Record](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "open:" + l.d.Before.ID})
 	if err != nil || len(open) == 0 {
 		return err
 	}
@@ -76,7 +78,7 @@ func (l *leaving) records(ctx context.Context) error {
 	}
 	l.departure.TransferredTo = to
 	l.d.Do("records.transferred", to, len(open))
-	asked := directory.Transfer{Head: directory.Head{ID: l.d.ID}, From: l.d.Before.ID, To: to, Records: l.departure.Records}
+	asked := lifecycle.Transfer{Head: directory.Head{ID: l.d.ID}, From: l.d.Before.ID, To: to, Records: l.departure.Records}
 	for _, team := range l.memberOf {
 		asked.Teams = append(asked.Teams, team.ID)
 	}
@@ -85,7 +87,7 @@ func (l *leaving) records(ctx context.Context) error {
 
 // findTeams reads the teams that the person belongs to, in their order (S1-20).
 func (l *leaving) findTeams(ctx context.Context) error {
-	teams, err := directory.TeamsOf(ctx, l, l.d.Org, l.d.Before.ID)
+	teams, err := estate.TeamsOf(ctx, l, l.d.Org, l.d.Before.ID)
 	l.memberOf = teams
 	return err
 }
@@ -107,11 +109,11 @@ func (l *leaving) transferee(ctx context.Context) (string, error) {
 	teams := l.memberOf
 	if len(teams) == 0 {
 		var err error
-		if teams, err = directory.LedTeams(ctx, l, l.d.Org); err != nil {
+		if teams, err = estate.LedTeams(ctx, l, l.d.Org); err != nil {
 			return "", err
 		}
 	}
-	to, err := directory.FirstReceiver(ctx, l, l.d.Org, teams, l.d.Before.ID)
+	to, err := lifecycle.FirstReceiver(ctx, l, l.d.Org, teams, l.d.Before.ID)
 	if err != nil || to != "" {
 		return to, err
 	}
@@ -128,7 +130,7 @@ func (l *leaving) canReceive(ctx context.Context, id string) (bool, error) {
 	if id == l.d.Before.ID {
 		return false, nil
 	}
-	return directory.Receives(ctx, l, l.d.Org, id)
+	return lifecycle.Receives(ctx, l, l.d.Org, id)
 }
 
 // teams are left (S1-14); groups that an identity provider owns keep the member,
@@ -146,7 +148,7 @@ func (l *leaving) teams(context.Context) error {
 
 // assignments are disabled and kept, so that activation can enable them (C1).
 func (l *leaving) assignments(ctx context.Context) error {
-	all, err := directory.All[directory.Assignment](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
+	all, err := directory.All[estate.Assignment](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
 	if err != nil {
 		return err
 	}
@@ -167,13 +169,13 @@ func (l *leaving) assignments(ctx context.Context) error {
 
 // extensions give their licences back (S3-28).
 func (l *leaving) extensions(ctx context.Context) error {
-	all, err := directory.All[directory.Grant](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
+	all, err := directory.All[estate.Grant](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "user:" + l.d.Before.ID})
 	if err != nil {
 		return err
 	}
 	for i := range all {
 		directory.Drop(l.d, l.d.Org, &all[i])
-		directory.FreeSeat(l.d, all[i].Extension)
+		estate.FreeSeat(l.d, all[i].Extension)
 		l.departure.Extensions = append(l.departure.Extensions, all[i].Extension)
 		l.d.Do("extension.freed", all[i].Extension, 1)
 	}
@@ -182,7 +184,7 @@ func (l *leaving) extensions(ctx context.Context) error {
 
 // subscriptions are cancelled (S1-11).
 func (l *leaving) subscriptions(ctx context.Context) error {
-	all, err := directory.All[directory.Subscription](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "active:" + l.d.Before.ID})
+	all, err := directory.All[estate.Subscription](ctx, l, directory.DocumentQuery{Org: l.d.Org, Key: "active:" + l.d.Before.ID})
 	if err != nil {
 		return err
 	}
@@ -204,7 +206,7 @@ func (l *leaving) invitation(ctx context.Context) error {
 	if l.d.Before.Text(schemas.Usher.InvitationState) != directory.NotJoined {
 		return nil
 	}
-	invitation, err := directory.Load[directory.Invitation](ctx, l, l.d.Org, l.d.Before.ID)
+	invitation, err := directory.Load[estate.Invitation](ctx, l, l.d.Org, l.d.Before.ID)
 	if isNotFound(err) {
 		return nil
 	}
@@ -239,7 +241,7 @@ func (l *leaving) addresses(ctx context.Context) error {
 	if l.d.After != nil {
 		directory.SetText(l.d.After, schemas.Usher.DeactivatedBy, by.Name())
 	}
-	n, err := directory.KeepAddresses(ctx, l, l.d, by.Name(), !returns, returns)
+	n, err := estate.KeepAddresses(ctx, l, l.d, by.Name(), !returns, returns)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -267,7 +269,7 @@ func (l *leaving) keep(ctx context.Context) error {
 	if l.departure.Empty() || l.d.Erase {
 		return nil
 	}
-	profile, err := directory.ProfileOf(ctx, l, l.d.Org)
+	profile, err := estate.ProfileOf(ctx, l, l.d.Org)
 	if err != nil {
 		return err
 	}

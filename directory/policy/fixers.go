@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 )
 
 // Fixers names in every refusal who can put right what is in the way (S0-20).
@@ -16,5 +17,5 @@ func (Fixers) Review(context.Context, directory.Reader, *directory.Draft) ([]dir
 
 // Conclude adds the names.
 func (Fixers) Conclude(ctx context.Context, r directory.Reader, d *directory.Draft, found []directory.Finding) error {
-	return directory.NameHolders(ctx, r, d.Org, found)
+	return estate.NameHolders(ctx, r, d.Org, found)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // Freezes ends the request to freeze a person (3.6) who is not active any more,
@@ -15,7 +17,7 @@ func (Freezes) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	if !directory.IsPerson(d.Type) || d.Was != directory.Active || d.Is == directory.Active {
 		return nil, nil
 	}
-	asked, err := directory.Load[directory.Approval](ctx, r, d.Org, directory.FreezeID(d.Before.ID))
+	asked, err := directory.Load[estate.Approval](ctx, r, d.Org, lifecycle.FreezeID(d.Before.ID))
 	if isNotFound(err) {
 		return nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -108,11 +109,11 @@ func changeApps(ctx context.Context, r directory.Reader, d *directory.Draft, cam
 
 // appOf finds the application that a value names: all of it, or what is before its
 // last dot.
-func appOf(ctx context.Context, r directory.Reader, org directory.OrgID, value string) (app directory.Application, role string, err error) {
-	app, err = directory.Load[directory.Application](ctx, r, org, value)
+func appOf(ctx context.Context, r directory.Reader, org directory.OrgID, value string) (app estate.Application, role string, err error) {
+	app, err = directory.Load[estate.Application](ctx, r, org, value)
 	if dot := strings.LastIndexByte(value, '.'); isNotFound(err) && dot > 0 {
 		role = value[dot+1:]
-		app, err = directory.Load[directory.Application](ctx, r, org, value[:dot])
+		app, err = directory.Load[estate.Application](ctx, r, org, value[:dot])
 	}
 	return app, role, err
 }
@@ -127,8 +128,8 @@ type Wish struct {
 // Assign gives an application to a person, takes it away, or changes the role
 // (T13). Only active people are given one now, and external people where it takes
 // them (S2-9).
-func Assign(ctx context.Context, r directory.Reader, d *directory.Draft, app directory.Application, person *scim.Resource, w Wish) (v directory.Assignment, found []directory.Finding, err error) {
-	if v, err = directory.LoadDrafted[directory.Assignment](ctx, r, d, directory.AssignmentID(app.ID, person.ID)); err != nil {
+func Assign(ctx context.Context, r directory.Reader, d *directory.Draft, app estate.Application, person *scim.Resource, w Wish) (v estate.Assignment, found []directory.Finding, err error) {
+	if v, err = directory.LoadDrafted[estate.Assignment](ctx, r, d, estate.AssignmentID(app.ID, person.ID)); err != nil {
 		return v, nil, err
 	}
 	was := v
@@ -143,7 +144,7 @@ func Assign(ctx context.Context, r directory.Reader, d *directory.Draft, app dir
 		found = append(found, refuse(RuleAppExternal, directory.State, "%s does not accept external people; convert the person to a member of the organization first.", or(app.Name, app.ID)))
 	}
 	if w.Enabled {
-		_, unusable, err := directory.Usable(ctx, r, directory.PrimaryAddress(person))
+		_, unusable, err := estate.Usable(ctx, r, directory.PrimaryAddress(person))
 		if err != nil {
 			return v, nil, err
 		}
@@ -165,7 +166,7 @@ func Assign(ctx context.Context, r directory.Reader, d *directory.Draft, app dir
 }
 
 // ShowAssigned makes a person's record say what they have of an application.
-func ShowAssigned(person *scim.Resource, v directory.Assignment) {
+func ShowAssigned(person *scim.Resource, v estate.Assignment) {
 	if v.Enabled || v.Departed {
 		directory.Apps.Put(person, directory.OfApp(v.App), directory.AppValue(v.App, v.Role))
 	} else {
@@ -180,7 +181,7 @@ func changeExtensions(ctx context.Context, r directory.Reader, d *directory.Draf
 		if err != nil {
 			return nil, err
 		}
-		grant := directory.Grant{Head: directory.Head{ID: directory.AssignmentID(extension, d.After.ID)}, User: d.After.ID, Extension: extension}
+		grant := estate.Grant{Head: directory.Head{ID: estate.AssignmentID(extension, d.After.ID)}, User: d.After.ID, Extension: extension}
 		if found = append(found, more...); len(more) == 0 {
 			if err := directory.Save(d, d.Org, &grant); err != nil {
 				return nil, err
@@ -190,11 +191,11 @@ func changeExtensions(ctx context.Context, r directory.Reader, d *directory.Draf
 	if d.Leaves() || len(went) == 0 {
 		return found, nil
 	}
-	all, err := directory.All[directory.Grant](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.After.ID})
+	all, err := directory.All[estate.Grant](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.After.ID})
 	for i := range all {
 		if slices.Contains(went, all[i].Extension) {
 			directory.Drop(d, d.Org, &all[i])
-			directory.FreeSeat(d, all[i].Extension)
+			estate.FreeSeat(d, all[i].Extension)
 			d.Do("extension.freed", all[i].Extension, 1)
 		}
 	}
@@ -206,10 +207,10 @@ func TakeExtension(ctx context.Context, r directory.Reader, d *directory.Draft, 
 	if directory.StatusOf(person) == directory.Inactive {
 		return []directory.Finding{refuse(RuleExtensionGone, directory.State, "The person is inactive; activate them first.")}, nil
 	}
-	if _, found, err := directory.Usable(ctx, r, directory.PrimaryAddress(person)); err != nil || len(found) > 0 {
+	if _, found, err := estate.Usable(ctx, r, directory.PrimaryAddress(person)); err != nil || len(found) > 0 {
 		return found, err
 	}
-	ok, seats, err := directory.TakeSeat(ctx, r, d, extension)
+	ok, seats, err := estate.TakeSeat(ctx, r, d, extension)
 	if err != nil {
 		return nil, err
 	}

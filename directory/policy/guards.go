@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -84,7 +85,7 @@ func Outranked(ctx context.Context, r directory.Reader, d *directory.Draft, pers
 	if !directory.IsEmployee(person) || d.Actor.Kind == directory.BySchedule || d.Actor.Kind == directory.ByPurchase || d.Actor.Kind == directory.Operator || d.Actor.Kind == directory.BySelf {
 		return nil, nil
 	}
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, person.ID)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, person.ID)
 	if err != nil || standing.Height() <= d.Actor.Rank || standing.Role == directory.Owner && (d.Leaves() || d.EndsSooner()) {
 		return nil, err // the owner has a guard of their own
 	}
@@ -95,7 +96,7 @@ func Outranked(ctx context.Context, r directory.Reader, d *directory.Draft, pers
 }
 
 // above is the blocker of what takes somebody who is not below a person.
-func above(id string, s directory.Standing) *directory.Blocker {
+func above(id string, s estate.Standing) *directory.Blocker {
 	role := directory.Admin
 	if s.Role == directory.Owner {
 		role = directory.Owner
@@ -106,7 +107,7 @@ func above(id string, s directory.Standing) *directory.Blocker {
 // orgOwner is G5: the organization's owner stays until the ownership is transferred
 // (S1-21, S2-17).
 func orgOwner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, d.Before.ID)
 	if err != nil || standing.Role != directory.Owner {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func orgOwner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]di
 // owner keeps whom the organization cannot do without: its owner, and its last
 // administrator (G5, K61).
 func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, d.Before.ID)
 	switch {
 	case err != nil:
 		return nil, err
@@ -133,7 +134,7 @@ func owner(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 func LastAdmin(ctx context.Context, r directory.Reader, d *directory.Draft, leaving string) ([]directory.Finding, error) {
 	d.Alone = true
 	for _, role := range []directory.Role{directory.Owner, directory.Admin} {
-		for s, err := range directory.Each[directory.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(role)}) {
+		for s, err := range directory.Each[estate.Standing](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + string(role)}) {
 			if err != nil {
 				return nil, err
 			}
@@ -177,7 +178,7 @@ func self(_ context.Context, _ directory.Reader, d *directory.Draft) ([]director
 // integrations is G1: credentials that carry an integration (S0-1 to S0-20). All
 // are told, with the fix and who can make it.
 func integrations(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-	for i, err := range directory.Each[directory.Integration](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
+	for i, err := range directory.Each[estate.Integration](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
 		if err != nil {
 			return nil, err
 		}
@@ -192,13 +193,13 @@ func integrations(ctx context.Context, r directory.Reader, d *directory.Draft) (
 
 // IntegrationFinding is the refusal that an integration leads to, with the texts
 // of S0-4 to S0-6.
-func IntegrationFinding(ctx context.Context, r directory.Documents, org directory.OrgID, i directory.Integration) (directory.Finding, error) {
+func IntegrationFinding(ctx context.Context, r directory.Documents, org directory.OrgID, i estate.Integration) (directory.Finding, error) {
 	app, peer := or(i.AppName, i.App), or(i.PeerAppName, i.PeerApp)
 	f := refuse(RuleIntegration, directory.State, "Status cannot be changed. User's credentials are used for integration with %s.", peer)
 	if i.Holds == "membership" {
 		f = refuse(RuleIntegration, directory.State, "The user's status cannot be changed as they are a part of %s-%s integration. If you still want to mark this user as inactive, disable the integration and try again.", app, peer)
 	}
-	profile, err := directory.ProfileOf(ctx, r, org)
+	profile, err := estate.ProfileOf(ctx, r, org)
 	if err != nil {
 		return f, err
 	}
@@ -220,7 +221,7 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 	if !directory.IsEmployee(d.Before) {
 		return nil, nil
 	}
-	leads, err := directory.All[directory.Leadership](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "leader:" + d.Before.ID})
+	leads, err := directory.All[estate.Leadership](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "leader:" + d.Before.ID})
 	if err != nil || len(leads) == 0 {
 		return nil, err
 	}
@@ -247,7 +248,7 @@ func teamLeader(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 // openRecords keeps who answers for records among the employees, whose records move
 // when they leave (S1-12); a customer's would stay with somebody who is gone.
 func openRecords(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	for _, err := range directory.Each[directory.Record](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "open:" + d.Before.ID, Limit: 1}) {
+	for _, err := range directory.Each[estate.Record](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "open:" + d.Before.ID, Limit: 1}) {
 		if err != nil {
 			return nil, err
 		}
@@ -260,11 +261,11 @@ func openRecords(ctx context.Context, r directory.Reader, d *directory.Draft) ([
 
 // appAdmin is G4: every application keeps its administrators.
 func appAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}) {
+	for a, err := range directory.Each[estate.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID}) {
 		if err != nil {
 			return nil, err
 		}
-		if !a.Enabled || a.Role != directory.AppAdmin {
+		if !a.Enabled || a.Role != estate.AppAdmin {
 			continue
 		}
 		f, err := MinAdmins(ctx, r, d, a)
@@ -278,9 +279,9 @@ func appAdmin(ctx context.Context, r directory.Reader, d *directory.Draft) (foun
 
 // MinAdmins refuses to take an administrator away from an application that would
 // then have too few (G4).
-func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leaving directory.Assignment) ([]directory.Finding, error) {
+func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leaving estate.Assignment) ([]directory.Finding, error) {
 	d.Alone = true
-	app, err := directory.LoadOr[directory.Application](ctx, r, d.Org, leaving.App)
+	app, err := directory.LoadOr[estate.Application](ctx, r, d.Org, leaving.App)
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +290,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 		return nil, err
 	}
 	others := 0
-	for a, err := range directory.Each[directory.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + leaving.App + "." + directory.AppAdmin}) {
+	for a, err := range directory.Each[estate.Assignment](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "role:" + leaving.App + "." + estate.AppAdmin}) {
 		if err != nil {
 			return nil, err
 		}
@@ -315,7 +316,7 @@ func MinAdmins(ctx context.Context, r directory.Reader, d *directory.Draft, leav
 
 // appOwner is the other half of G4.
 func appOwner(ctx context.Context, r directory.Reader, d *directory.Draft) (found []directory.Finding, err error) {
-	for app, err := range directory.Each[directory.Application](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
+	for app, err := range directory.Each[estate.Application](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "owner:" + d.Before.ID}) {
 		if err != nil {
 			return nil, err
 		}

@@ -1,13 +1,16 @@
 package policy
 
-import "github.com/usher-scim/usher/directory"
+import (
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+)
 
 // RuleRecordOwner refuses an open record that nobody answers for.
 const RuleRecordOwner directory.RuleID = "record.owner"
 
 // OwnRecord refuses an open record without an owner (S1-20). Who is named is another
 // question.
-func OwnRecord(v *directory.Record) []directory.Finding {
+func OwnRecord(v *estate.Record) []directory.Finding {
 	if !v.Open || v.Owner != "" {
 		return nil
 	}

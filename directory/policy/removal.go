@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -20,7 +22,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	if !directory.IsPerson(d.Type) || d.After != nil {
 		return nil, nil
 	}
-	standing, err := directory.Load[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	standing, err := directory.Load[estate.Standing](ctx, r, d.Org, d.Before.ID)
 	if err == nil {
 		directory.Drop(d, d.Org, &standing)
 	} else if !isNotFound(err) {
@@ -29,7 +31,7 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 	if !d.Leaves() && !d.Erase { // who leaves now has had it done
 		blocked, _ := d.Before.Bool(schemas.Usher.BlockListed)
 		returns, _ := d.Before.Bool(schemas.Usher.ReactivateOnPurchase)
-		if _, err := directory.KeepAddresses(ctx, r, d, or(d.Before.Text(schemas.Usher.DeactivatedBy), d.Actor.Name()), blocked, returns); err != nil {
+		if _, err := estate.KeepAddresses(ctx, r, d, or(d.Before.Text(schemas.Usher.DeactivatedBy), d.Actor.Name()), blocked, returns); err != nil {
 			return nil, err
 		}
 	}
@@ -37,13 +39,13 @@ func (Removal) Review(ctx context.Context, r directory.Reader, d *directory.Draf
 		return []directory.Finding{refuse(RuleLegalHold, directory.State, "The data of this person is under a legal hold and cannot be erased; an administrator can lift the hold.")}, nil
 	}
 	if d.Erase {
-		return nil, directory.Erase(ctx, r, d)
+		return nil, lifecycle.Erase(ctx, r, d)
 	}
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	profile, err := estate.ProfileOf(ctx, r, d.Org)
 	if err != nil {
 		return nil, err
 	}
-	stone := directory.Tombstone{Head: directory.Head{ID: d.Before.ID}, Record: d.Before.AppendStored(nil), Name: directory.DisplayOf(d.Before),
+	stone := estate.Tombstone{Head: directory.Head{ID: d.Before.ID}, Record: d.Before.AppendStored(nil), Name: directory.DisplayOf(d.Before),
 		LegalHold: held(d.Before), EraseAt: d.Now.Add(time.Duration(profile.RetentionDays) * 24 * time.Hour)}
 	for _, key := range directory.AddressesOf(d.Before) {
 		stone.AddressKeys = append(stone.AddressKeys, directory.SecretHash(key))

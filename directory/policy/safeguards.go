@@ -5,13 +5,15 @@ import (
 	"slices"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // brake is G8: a client that deactivates too many at once is held until an
 // administrator allows it (K62). On the day of a departure the client that set the
 // date is.
 func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-	profile, err := directory.ProfileOf(ctx, r, d.Org)
+	profile, err := estate.ProfileOf(ctx, r, d.Org)
 	if err != nil || profile.Brake.Percent == 0 || d.Deferred && heldBack(d.Blocked) {
 		return nil, err
 	}
@@ -22,7 +24,7 @@ func brake(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direc
 	if counted, err := countedBefore(ctx, r, d); err != nil || counted {
 		return nil, err
 	}
-	held, err := directory.Brakes(ctx, r, d, profile.Brake, by.Connection)
+	held, err := lifecycle.Brakes(ctx, r, d, profile.Brake, by.Connection)
 	if err != nil || !held {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -40,7 +41,7 @@ func keepSchedule(ctx context.Context, r directory.Reader, d *directory.Draft) e
 	if !moved && !(d.Returns() && at.After(d.Now)) {
 		return nil
 	}
-	s, err := directory.LoadOr[directory.Schedule](ctx, r, d.Org, d.After.ID)
+	s, err := directory.LoadOr[estate.Schedule](ctx, r, d.Org, d.After.ID)
 	if err != nil || !moved && s.Version > 0 {
 		return err
 	}
@@ -113,7 +114,7 @@ func askedBy(ctx context.Context, r directory.Reader, d *directory.Draft) (direc
 	if err != nil || c.Open && c.By.Kind != "" {
 		return c.By, err
 	}
-	s, err := directory.LoadOr[directory.Schedule](ctx, r, d.Org, d.Before.ID)
+	s, err := directory.LoadOr[estate.Schedule](ctx, r, d.Org, d.Before.ID)
 	if err != nil || s.By.Kind != "" {
 		return s.By, err
 	}
@@ -122,7 +123,7 @@ func askedBy(ctx context.Context, r directory.Reader, d *directory.Draft) (direc
 
 // dropSchedule ends a schedule whose day has come.
 func dropSchedule(ctx context.Context, r directory.Reader, d *directory.Draft) error {
-	s, err := directory.Load[directory.Schedule](ctx, r, d.Org, d.Before.ID)
+	s, err := directory.Load[estate.Schedule](ctx, r, d.Org, d.Before.ID)
 	if isNotFound(err) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -29,8 +30,8 @@ func (Seats) Review(ctx context.Context, r directory.Reader, d *directory.Draft)
 	case needs && !had:
 		return seat(ctx, r, d)
 	case had && !needs:
-		directory.FreeSeat(d, directory.CoreSKU)
-		d.Do("seat.freed", directory.CoreSKU, 1)
+		estate.FreeSeat(d, estate.CoreSKU)
+		d.Do("seat.freed", estate.CoreSKU, 1)
 	}
 	if d.After != nil && (had != needs || d.Before == nil || d.Before.Text(schemas.Usher.SeatState) == "" || d.Is != directory.Inactive && waitlisted(d.Before)) {
 		directory.SetText(d.After, schemas.Usher.SeatState, seatState(needs))
@@ -55,7 +56,7 @@ func takes(ctx context.Context, r directory.Reader, d *directory.Draft, person *
 	if !directory.IsExternal(person) {
 		return true, nil
 	}
-	seats, err := directory.SeatsOf(ctx, r, d.Org, directory.CoreSKU, d.Now)
+	seats, err := estate.SeatsOf(ctx, r, d.Org, estate.CoreSKU, d.Now)
 	return seats.Takes(), err
 }
 
@@ -63,7 +64,7 @@ func takes(ctx context.Context, r directory.Reader, d *directory.Draft, person *
 func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 	waits := d.Waitlist && (d.Joins() || d.Returns())
 	if waits && d.Reservation == "" {
-		behind, err := directory.QueueAhead(ctx, r, d, d.After.ID)
+		behind, err := estate.QueueAhead(ctx, r, d, d.After.ID)
 		if err == nil && behind {
 			err = wait(ctx, r, d)
 		}
@@ -71,20 +72,20 @@ func seat(ctx context.Context, r directory.Reader, d *directory.Draft) ([]direct
 			return nil, err
 		}
 	}
-	ok, seats, err := directory.TakeSeat(ctx, r, d, directory.CoreSKU)
+	ok, seats, err := estate.TakeSeat(ctx, r, d, estate.CoreSKU)
 	switch {
 	case err != nil:
 		return nil, err
 	case ok:
 		directory.SetText(d.After, schemas.Usher.SeatState, directory.SeatHeld)
-		d.Do("seat.taken", directory.CoreSKU, 1)
+		d.Do("seat.taken", estate.CoreSKU, 1)
 		return leaveQueue(ctx, r, d)
 	case waits:
 		return nil, wait(ctx, r, d)
 	case d.Was != directory.Inactive && directory.IsExternal(d.Before) && directory.IsExternal(d.After):
 		return nil, nil // in since before external people were counted (C7)
 	}
-	return []directory.Finding{directory.NoSeat(seats)}, nil
+	return []directory.Finding{estate.NoSeat(seats)}, nil
 }
 
 // wait puts a person on the waitlist instead of letting them in. What their return
@@ -103,15 +104,15 @@ func wait(ctx context.Context, r directory.Reader, d *directory.Draft) error {
 			d.After.SetPath(a, was)
 		}
 	}
-	waiting, err := directory.LoadOr[directory.Waiting](ctx, r, d.Org, d.After.ID)
+	waiting, err := directory.LoadOr[estate.Waiting](ctx, r, d.Org, d.After.ID)
 	said := d.Invite != nil && (d.Before != nil || invitable(d))
 	if err != nil || waiting.Version > 0 && !said {
 		return err
 	}
 	if waiting.Version == 0 {
-		d.Do("seat.waitlisted", directory.CoreSKU, 1)
+		d.Do("seat.waitlisted", estate.CoreSKU, 1)
 	}
-	if waiting.SKU = directory.CoreSKU; said {
+	if waiting.SKU = estate.CoreSKU; said {
 		waiting.Invite = d.Invite
 	}
 	return directory.Save(d, d.Org, &waiting)
@@ -122,7 +123,7 @@ func leaveQueue(ctx context.Context, r directory.Reader, d *directory.Draft) ([]
 	if !waitlisted(d.Before) || d.Is == directory.Inactive && waitlisted(d.After) {
 		return nil, nil
 	}
-	waiting, err := directory.Load[directory.Waiting](ctx, r, d.Org, d.Before.ID)
+	waiting, err := directory.Load[estate.Waiting](ctx, r, d.Org, d.Before.ID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil, nil
 	}

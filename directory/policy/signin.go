@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -31,7 +32,7 @@ func (SignIn) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 	if changed == "" {
 		return nil, nil
 	}
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, d.Before.ID)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, d.Before.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +50,20 @@ func (SignIn) Review(ctx context.Context, r directory.Reader, d *directory.Draft
 
 // MayHandKey refuses to give the caller what lets them in as somebody above them.
 func MayHandKey(ctx context.Context, r directory.Reader, d *directory.Draft, person *scim.Resource) ([]directory.Finding, error) {
-	standing, err := directory.LoadOr[directory.Standing](ctx, r, d.Org, person.ID)
+	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, person.ID)
 	if err != nil || height(person, standing) <= d.Actor.Rank {
 		return nil, err
 	}
 	return protected(person, standing, refuse(RuleSignIn, directory.Authority, "%s has a higher role than you, so you cannot be given a way to sign in as them; ask somebody of at least the same rank.", directory.DisplayOf(person))), nil
 }
 
-func protected(person *scim.Resource, s directory.Standing, f directory.Finding) []directory.Finding {
+func protected(person *scim.Resource, s estate.Standing, f directory.Finding) []directory.Finding {
 	f.Firm, f.Blocker = true, above(person.ID, s)
 	return []directory.Finding{f}
 }
 
 // height is the rank of a person. Customers have none but what a role gives them.
-func height(person *scim.Resource, s directory.Standing) int {
+func height(person *scim.Resource, s estate.Standing) int {
 	if s.Role == "" && !directory.IsEmployee(person) {
 		return 0
 	}

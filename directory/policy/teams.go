@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -112,7 +113,7 @@ func lead(ctx context.Context, r directory.Reader, d *directory.Draft, id string
 	if group == nil {
 		group = d.Before
 	}
-	l, err := directory.LoadOr[directory.Leadership](ctx, r, d.Org, group.ID)
+	l, err := directory.LoadOr[estate.Leadership](ctx, r, d.Org, group.ID)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/transfer"
 )
 
@@ -16,13 +17,13 @@ func TestK01CopyBringsTheAccountsOfItsPeople(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	s.create("User", `{"userName":"Guest+news@elsewhere.example"}`)
-	for id, a := range map[string]directory.Account{
+	for id, a := range map[string]estate.Account{
 		"at-home":  {Email: "owner@acme.example", Home: org},
 		"external": {Email: "guest@elsewhere.example", Home: "other"},
 		"stranger": {Email: "stranger@elsewhere.example", Home: "other"},
 		"nowhere":  {Email: "nobody@elsewhere.example"},
 	} {
-		a.Head, a.State = directory.Head{ID: id}, directory.Open
+		a.Head, a.State = directory.Head{ID: id}, estate.Open
 		save := func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 			return nil, directory.Save(d, "", &a)
 		}

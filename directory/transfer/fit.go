@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 )
 
 // fits fails when the copy would take something from an organization of the target
@@ -72,7 +73,7 @@ func (c *copying) takes(ctx context.Context) (taken []string, err error) {
 
 // takesDomains names the domains that are another organization's in the target.
 func (c *copying) takesDomains(ctx context.Context) (taken []string, err error) {
-	for page, err := range documentPages(ctx, c.from, "", (&directory.Domain{}).Kind()) {
+	for page, err := range documentPages(ctx, c.from, "", (&estate.Domain{}).Kind()) {
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +83,7 @@ func (c *copying) takesDomains(ctx context.Context) (taken []string, err error) 
 		}
 		err = c.to.View(ctx, func(r directory.Reader) error {
 			for _, d := range page {
-				there, err := directory.Load[directory.Domain](ctx, r, "", d.ID)
+				there, err := directory.Load[estate.Domain](ctx, r, "", d.ID)
 				if err != nil && !errors.Is(err, directory.ErrNotFound) {
 					return err
 				}
@@ -164,7 +165,7 @@ func (c *copying) concerns(ctx context.Context, r directory.Reader, of concerned
 		return false, err
 	}
 	for _, org := range c.o.Orgs {
-		people, err := directory.Holders(ctx, r, rt, org, of.Email)
+		people, err := estate.Holders(ctx, r, rt, org, of.Email)
 		if err != nil || len(people) > 0 {
 			return err == nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -99,7 +100,7 @@ func (s source) patch(kind, id, operations string) {
 func newSource(t *testing.T) source {
 	t.Helper()
 	s := source{t, open(t), nil}
-	s.service = directory.New(s.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
+	s.service = directory.New(s.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})
 	ctx := t.Context()
 	for _, err := range []error{
 		s.AddOrganization(ctx, directory.Organization{ID: org, Name: "Acme", Created: time.Now()}),
@@ -163,7 +164,7 @@ func copyAgain(t *testing.T, to store) {
 	s.patch("User", ids[1], `{"op":"replace","path":"active","value":false}`)
 	for range 300 {
 		s.do(directory.Command{Action: "record.create", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			return nil, directory.Save(d, d.Org, &directory.Record{Head: directory.Head{ID: d.NewID("record")}, Owner: ids[0], Open: true})
+			return nil, directory.Save(d, d.Org, &estate.Record{Head: directory.Head{ID: d.NewID("record")}, Owner: ids[0], Open: true})
 		}})
 	}
 	first := s.copyTo(to)
@@ -183,7 +184,7 @@ func copyAgain(t *testing.T, to store) {
 	if second.Events != 5 || second.Resources > 10 || second.Digest == first.Digest {
 		t.Errorf("the second copy carried over %+v", second)
 	}
-	got := directory.New(to, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
+	got := directory.New(to, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})
 	err := got.Read(t.Context(), func(r directory.Reader) error {
 		u, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: ids[3]})
 		if err != nil || u.Text(schemas.User.UserName) != "p2@acme.example" {
@@ -192,7 +193,7 @@ func copyAgain(t *testing.T, to store) {
 		if _, err := r.Get(t.Context(), directory.Ref{Org: org, Type: rtOf("User"), ID: ids[4]}); !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("who was removed: %v", err)
 		}
-		seats, err := directory.SeatsOf(t.Context(), r, org, directory.CoreSKU, time.Now())
+		seats, err := estate.SeatsOf(t.Context(), r, org, estate.CoreSKU, time.Now())
 		if seats.Used != 598 {
 			t.Errorf("%d seats are used, want 598", seats.Used)
 		}
@@ -398,7 +399,7 @@ func TestCopyDoesNotUndoWork(t *testing.T) {
 	s.people(3)
 	to := open(t)
 	s.copyTo(to)
-	moved := source{t, to, directory.New(to, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})}
+	moved := source{t, to, directory.New(to, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})}
 	eve := moved.create("User", `{"userName":"eve@acme.example"}`)
 	if _, err := transfer.Copy(t.Context(), s, to, types); err == nil || !strings.Contains(err.Error(), "somebody has worked on the organization acme") {
 		t.Errorf("a copy over newer work: %v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
@@ -36,7 +37,7 @@ func newServer(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
+	dir := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})
 	return server.New(dir, schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, server.Options{CursorKey: []byte("k")}), plain
 }
 

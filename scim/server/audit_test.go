@@ -9,6 +9,7 @@ import (
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -23,7 +24,7 @@ func (k known) Authenticate(*http.Request) (auth.Principal, error) { return auth
 // Every change says in its event who made it and through which door.
 func TestEventsNameTheActor(t *testing.T) {
 	e := setup(t)
-	svc := directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
+	svc := directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})
 	for door, p := range map[directory.ActorKind]auth.Principal{
 		directory.Client:   {Org: "a", Scopes: auth.Scopes{auth.All}, Credential: "c1", Subject: "s1", Connection: directory.Connection{ID: "idp"}},
 		directory.Operator: {Org: "a", Scopes: auth.Scopes{auth.All}, Operator: true, Connection: directory.Connection{ID: "operator"}},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -21,13 +22,13 @@ func (b *bulkRun) enoughSeats() error {
 	if !prefersStrict(b.x.r.Header["Prefer"]) {
 		return nil
 	}
-	var steps []directory.Step
+	var steps []lifecycle.Step
 	for _, op := range b.ops {
 		if !b.aboutPeople(op) {
 			continue
 		}
 		if req, ok := b.foresee(op); ok {
-			step := directory.Step{Request: req}
+			step := lifecycle.Step{Request: req}
 			if _, creates := req.Change.(directory.Create); creates {
 				step.Name = reference + op.BulkID
 			}
@@ -37,7 +38,7 @@ func (b *bulkRun) enoughSeats() error {
 	if len(steps) == 0 {
 		return nil
 	}
-	return directory.RoomInTurn(b.x.ctx, b.x.s.dir, b.x.principal.Org, steps[0].Reservation, steps)
+	return lifecycle.RoomInTurn(b.x.ctx, b.x.s.dir, b.x.principal.Org, steps[0].Reservation, steps)
 }
 
 // aboutPeople reports whether an operation may change who has a seat.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -93,7 +94,7 @@ func (x *exchange) has(r directory.Reader, rt *scim.ResourceType) (bool, error) 
 	if !rt.ReadOnly {
 		return true, nil
 	}
-	return directory.Offers(x.ctx, r, x.principal.Org, rt)
+	return estate.Offers(x.ctx, r, x.principal.Org, rt)
 }
 
 // offered are the resource types that the organization has.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
 )
@@ -104,7 +105,7 @@ func (x *exchange) language() directory.Language {
 	accept := strings.Join(x.r.Header["Accept-Language"], ",")
 	ctx := x.r.Context() // that of the exchange has ended when its error is told
 	_ = x.s.dir.Read(ctx, func(r directory.Reader) (err error) {
-		l, err = directory.LanguageOf(ctx, r, x.principal.Org, accept)
+		l, err = estate.LanguageOf(ctx, r, x.principal.Org, accept)
 		return err // then it is English
 	})
 	return l

@@ -6,6 +6,7 @@ import (
 
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/lifecycle"
 )
 
 // admitted finds the person behind an access token. Who may not be in any more is
@@ -20,7 +21,7 @@ func (x *exchange) admitted() error {
 		person, err := x.principal.Resolve(x.ctx, r)
 		if err == nil {
 			x.principal.Person = person.ID
-			err = directory.Admit(x.ctx, r, person, x.principal.Issued)
+			err = lifecycle.Admit(x.ctx, r, person, x.principal.Issued)
 		}
 		return err
 	})

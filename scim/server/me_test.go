@@ -10,6 +10,7 @@ import (
 	"github.com/usher-scim/usher/auth/oidc/oidctest"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim/schemas"
 	"github.com/usher-scim/usher/scim/server"
@@ -26,7 +27,7 @@ func (e *env) issuer() (bearer func(sub string) string) {
 		e.Fatal(err)
 	}
 	chain := auth.Chain{Tokens: token.New(e.store, e.store, token.Options{}), Issuers: issuers}
-	e.srv = server.New(directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), schemas.Default, chain, server.Options{})
+	e.srv = server.New(directory.New(e.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves}), schemas.Default, chain, server.Options{})
 	hs := httptest.NewServer(e.srv)
 	e.Cleanup(hs.Close)
 	e.url = hs.URL

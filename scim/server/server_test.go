@@ -19,6 +19,7 @@ import (
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/scim"
@@ -69,7 +70,7 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 	for _, fn := range change {
 		fn(&o)
 	}
-	e.srv = server.New(directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, o)
+	e.srv = server.New(directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves}), schemas.Default, auth.Chain{Tokens: token.New(s, s, token.Options{})}, o)
 	hs := httptest.NewServer(e.srv)
 	t.Cleanup(hs.Close)
 	e.url = hs.URL
@@ -80,10 +81,10 @@ func setup(t testing.TB, change ...func(*server.Options)) *env {
 func (e *env) stock() {
 	e.Helper()
 	add := directory.Command{Action: "test.stock", Plan: func(_ context.Context, _ directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		return nil, errors.Join(directory.Save(d, d.Org, &directory.Application{Head: directory.Head{ID: "crm"}}),
-			directory.Save(d, d.Org, &directory.Assignment{Head: directory.Head{ID: "crm:x"}, App: "crm", User: "x"}),
-			directory.Save(d, d.Org, &directory.Pool{Head: directory.Head{ID: "analytics"}}),
-			directory.Save(d, d.Org, &directory.Integration{Head: directory.Head{ID: "i"}, App: "crm", PeerApp: "books"}))
+		return nil, errors.Join(directory.Save(d, d.Org, &estate.Application{Head: directory.Head{ID: "crm"}}),
+			directory.Save(d, d.Org, &estate.Assignment{Head: directory.Head{ID: "crm:x"}, App: "crm", User: "x"}),
+			directory.Save(d, d.Org, &estate.Pool{Head: directory.Head{ID: "analytics"}}),
+			directory.Save(d, d.Org, &estate.Integration{Head: directory.Head{ID: "i"}, App: "crm", PeerApp: "books"}))
 	}}
 	if _, err := directory.New(e.store, directory.Options{}).Execute(context.Background(), directory.Request{Org: "a", Change: add}); err != nil {
 		e.Fatal(err)

@@ -24,6 +24,8 @@ import (
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/config"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/outbox"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -39,7 +41,7 @@ type App struct {
 	types    *schemas.Registry
 	store    Store
 	service  *directory.Service
-	time     *directory.Clock // what time brings
+	time     *lifecycle.Clock // what time brings
 	tokens   *token.Manager
 	verifier *token.Verifier
 	metrics  *server.Metrics
@@ -98,8 +100,8 @@ func (a *App) buildStore(ctx context.Context) (err error) {
 	if s, ok := a.store.(*mongo.Store); ok {
 		a.log.Info("the data is in MongoDB", "server", s.Server())
 	}
-	a.service = directory.New(a.store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Trail: a.store})
-	a.time = &directory.Clock{Service: a.service}
+	a.service = directory.New(a.store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves, Trail: a.store})
+	a.time = &lifecycle.Clock{Service: a.service}
 	lag := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_lag_seconds", Help: "Age of the oldest event that is not delivered."})
 	waiting := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usher_outbox_waiting_events", Help: "Events that are not delivered."})
 	a.registry.MustRegister(lag, waiting)

@@ -20,6 +20,7 @@ import (
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/chosen"
 	"github.com/usher-scim/usher/directory/store/mongo"
@@ -51,7 +52,7 @@ func over(t *testing.T, s chosen.Store) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves})
+	service := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves})
 	h := httptest.NewServer(server.New(service, schemas.Default, auth.Chain{Tokens: verifier}, server.Options{CursorKey: make([]byte, 32)}))
 	t.Cleanup(h.Close)
 	return &front{t, h.URL + server.Prefix, plain, h.Client()}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/lifecycle"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -24,10 +26,10 @@ func (h *house) later(times ...time.Duration) {
 		h.Fatal(err)
 	}
 	ahead := time.Duration(0)
-	svc := directory.New(store, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves, Clock: func() time.Time { return time.Now().Add(ahead) }})
+	svc := directory.New(store, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves, Clock: func() time.Time { return time.Now().Add(ahead) }})
 	for _, ahead = range times {
 		for range 2 {
-			if err := (&directory.Clock{Service: svc}).Tick(h.Context(), "default"); err != nil {
+			if err := (&lifecycle.Clock{Service: svc}).Tick(h.Context(), "default"); err != nil {
 				h.Error(err)
 			}
 		}

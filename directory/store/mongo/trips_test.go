@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/policy"
 	"github.com/usher-scim/usher/directory/store/mongo"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
@@ -21,7 +22,7 @@ func TestRoundTrips(t *testing.T) {
 	if err := s.AddOrganization(t.Context(), directory.Organization{ID: dialtest.Org}); err != nil {
 		t.Fatal(err)
 	}
-	dir, rt := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: directory.Shelves}), dialtest.Type(t, "User")
+	dir, rt := directory.New(s, directory.Options{Policies: policy.Default(), Shelves: estate.Shelves}), dialtest.Type(t, "User")
 	actor := directory.Actor{Kind: directory.Operator, Rank: directory.OwnerRank}
 	want := func(what string, most int, fn func() error) {
 		t.Helper()
