@@ -224,7 +224,8 @@ func (a handlers) closeAccount(ctx context.Context, in *closeInput) (*operation.
 	c := operation.CallerOf(ctx)
 	self := directory.Actor{Kind: directory.BySelf, User: in.ID, Rank: directory.OwnerRank, Credential: c.Actor.Credential}
 	req := directory.Request{Org: c.Org, Actor: self, RequestID: operation.RequestID(ctx)}
-	p, err := lifecycle.Close(ctx, a.Service, a.Registry, req, a.Typed(ctx, "User"), in.ID, in.Body.Confirm, operation.Previewing(ctx))
+	p, err := lifecycle.Closing{Service: a.Service, All: a.Registry, Request: req, Type: a.Typed(ctx, "User"),
+		ID: in.ID, Typed: in.Body.Confirm, Preview: operation.Previewing(ctx)}.Do(ctx)
 	if operation.Previewing(ctx) && p != nil {
 		return nil, &operation.Previewed{Decision: operation.DecisionOf(p, false, a.Language(ctx))}
 	}

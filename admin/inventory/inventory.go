@@ -43,6 +43,7 @@ func Register(a *operation.API, r Resolver) {
 	h := handlers{a, r}
 	h.groups()
 	h.licences()
+	h.reservations()
 	h.domains()
 	h.applications()
 }

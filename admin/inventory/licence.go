@@ -93,33 +93,44 @@ func (a handlers) licences() {
 		})
 		return nil, err
 	})
+}
+
+// reservations registers the operations on reservations and on what extensions people have.
+func (a handlers) reservations() {
+	const tag = "Licences"
 	operation.Keep(a.API, operation.Nouns[estate.Reservation]{Path: "/reservations", Tag: tag, View: permission.Licences})
 	operation.Add(a.API, operation.Place{ID: "create-reservation", Method: http.MethodPost, Path: "/reservations", Tag: tag, Summary: "Reserve seats", Action: permission.AddPeople, Status: http.StatusCreated}, a.reserve)
-	operation.Add(a.API, operation.Place{ID: "release-reservation", Method: http.MethodDelete, Path: "/reservations/{id}", Tag: tag, Summary: "Give reserved seats back", Action: permission.AddPeople, Status: http.StatusNoContent}, func(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
-		_, err := a.Command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			v, err := directory.Load[estate.Reservation](ctx, r, d.Org, in.ID)
-			if err == nil {
-				err = operation.Matches(in.IfMatch, v.Version)
-			}
-			if err == nil {
-				d.Subject = in.ID
-				directory.Drop(d, d.Org, &v)
-			}
-			return nil, err
-		})
+	operation.Add(a.API, operation.Place{ID: "release-reservation", Method: http.MethodDelete, Path: "/reservations/{id}", Tag: tag, Summary: "Give reserved seats back", Action: permission.AddPeople, Status: http.StatusNoContent}, a.release)
+	operation.Keep(a.API, operation.Nouns[estate.Grant]{Path: "/extension-grants", Tag: tag, View: permission.Licences, Change: permission.Buy, Of: operation.ByUser, Check: grantExtension, Drop: dropGrant})
+}
+
+// release gives what is left of a reservation back.
+func (a handlers) release(ctx context.Context, in *operation.ByVersion) (*operation.Empty, error) {
+	_, err := a.Command(ctx, "seat.release", func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		v, err := directory.Load[estate.Reservation](ctx, r, d.Org, in.ID)
+		if err == nil {
+			err = operation.Matches(in.IfMatch, v.Version)
+		}
+		if err == nil {
+			d.Subject = in.ID
+			directory.Drop(d, d.Org, &v)
+		}
 		return nil, err
 	})
-	operation.Keep(a.API, operation.Nouns[estate.Grant]{Path: "/extension-grants", Tag: tag, View: permission.Licences, Change: permission.Buy, Of: operation.ByUser, Check: grantExtension, Drop: func(ctx context.Context, r directory.Reader, d *directory.Draft, g *estate.Grant) ([]directory.Finding, error) {
-		estate.FreeSeat(d, g.Extension)
-		p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: g.User})
-		if err != nil {
-			return nil, err
-		}
-		d.Rewrite(p, func(next *scim.Resource) {
-			directory.Extensions.Put(next, func(value string) bool { return value == g.Extension })
-		})
-		return nil, nil
-	}})
+	return nil, err
+}
+
+// dropGrant frees the seat of an extension and takes it out of the record of its person.
+func dropGrant(ctx context.Context, r directory.Reader, d *directory.Draft, g *estate.Grant) ([]directory.Finding, error) {
+	estate.FreeSeat(d, g.Extension)
+	p, err := r.Get(ctx, directory.Ref{Org: d.Org, Type: operation.TypeNamed(r, "User"), ID: g.User})
+	if err != nil {
+		return nil, err
+	}
+	d.Rewrite(p, func(next *scim.Resource) {
+		directory.Extensions.Put(next, func(value string) bool { return value == g.Extension })
+	})
+	return nil, nil
 }
 
 func readLicence(ctx context.Context, r directory.Reader, org directory.OrgID, sku string) (*operation.Single[licence], error) {

@@ -19,57 +19,66 @@ const (
 	ExportLife = 24 * time.Hour
 )
 
-// Close ends an account for good, with its membership here and in every other
-// organization, or nothing of it where one of them refuses (T11, S3-19). The change of
-// the request is made here; the plan is that of the membership here.
-func Close(ctx context.Context, s *directory.Service, all directory.Organizations, req directory.Request, rt *scim.ResourceType, id, typed string, preview bool) (*directory.Plan, error) {
-	others, err := elsewhere(ctx, s, all, req.Org, rt, id)
+// Closing ends an account for good, with its membership in the organization of Request and
+// in every other one, or nothing of it where one of them refuses (T11, S3-19).
+type Closing struct {
+	Service *directory.Service
+	All     directory.Organizations
+	Request directory.Request // by whom and where; the change is made here
+	Type    *scim.ResourceType
+	ID      string // of the person
+	Typed   string // what they typed to confirm it
+	Preview bool   // nothing is done, and no refusal recorded
+}
+
+// Do closes the account. The plan is that of the membership in the organization of
+// Request.
+func (k Closing) Do(ctx context.Context) (*directory.Plan, error) {
+	others, err := elsewhere(ctx, k.Service, k.All, directory.Ref{Org: k.Request.Org, Type: k.Type, ID: k.ID})
 	if err != nil {
 		return nil, err
 	}
-	c := closing{typed: typed, others: others}
-	req.Change = c.change(rt, id)
-	p, err := look(ctx, s, req, preview)
+	c := ending{typed: k.Typed, others: others}
+	req := k.Request
+	req.Change = c.change(k.Type, k.ID)
+	p, err := k.look(ctx, req)
 	if err != nil {
 		return p, err
 	}
-	reached := slices.Clone(c.reached)
-	if err := leave(ctx, s, req, rt, others, reached, func(one directory.Request) (*directory.Plan, error) { return look(ctx, s, one, preview) }); err != nil {
+	reached := slices.DeleteFunc(slices.Clone(others), func(o place) bool { return !slices.Contains(c.reached, o.key) })
+	if err := k.leave(reached, func(one directory.Request) (*directory.Plan, error) { return k.look(ctx, one) }); err != nil {
 		return nil, err
 	}
-	if preview {
+	if k.Preview {
 		return p, nil
 	}
-	if err := leave(ctx, s, req, rt, others, reached, func(one directory.Request) (*directory.Plan, error) { return s.Execute(ctx, one) }); err != nil {
+	if err := k.leave(reached, func(one directory.Request) (*directory.Plan, error) { return k.Service.Execute(ctx, one) }); err != nil {
 		return nil, err
 	}
-	return s.Execute(ctx, req)
+	return k.Service.Execute(ctx, req)
 }
 
 // look is a preview that the audit keeps when it ends in a refusal, unless nothing more
 // was wanted.
-func look(ctx context.Context, s *directory.Service, req directory.Request, preview bool) (*directory.Plan, error) {
-	p, err := s.Preview(ctx, req)
+func (k Closing) look(ctx context.Context, req directory.Request) (*directory.Plan, error) {
+	p, err := k.Service.Preview(ctx, req)
 	if err != nil {
 		return p, err
 	}
-	if err = p.Err(); err != nil && !preview && p.Instead != nil {
-		if failed := s.Record(ctx, p); failed != nil {
+	if err = p.Err(); err != nil && !k.Preview && p.Instead != nil {
+		if failed := k.Service.Record(ctx, p); failed != nil {
 			return p, failed
 		}
 	}
 	return p, err
 }
 
-// leave ends the memberships of the accounts that a closing reaches, or looks whether it
+// leave ends the memberships of the accounts that the closing reaches, or looks whether it
 // may: nobody is left before all agree.
-func leave(ctx context.Context, s *directory.Service, req directory.Request, rt *scim.ResourceType, others []place, reached []string, step func(directory.Request) (*directory.Plan, error)) error {
-	for _, one := range others {
-		if !slices.Contains(reached, one.key) {
-			continue
-		}
-		actor := directory.Actor{Kind: req.Actor.Kind, User: one.user, Rank: req.Actor.Rank}
-		_, err := step(directory.Request{Org: one.org, Actor: actor, RequestID: req.RequestID, Change: EraseMembership(rt, one.user)})
+func (k Closing) leave(reached []place, step func(directory.Request) (*directory.Plan, error)) error {
+	for _, one := range reached {
+		actor := directory.Actor{Kind: k.Request.Actor.Kind, User: one.user, Rank: k.Request.Actor.Rank}
+		_, err := step(directory.Request{Org: one.org, Actor: actor, RequestID: k.Request.RequestID, Change: EraseMembership(k.Type, one.user)})
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // gone already
 		}
@@ -93,19 +102,19 @@ type place struct {
 
 // elsewhere finds the memberships of a person's accounts in all other organizations,
 // whether they ever joined there or not, by address: one look-up in an index each.
-func elsewhere(ctx context.Context, s *directory.Service, all directory.Organizations, home directory.OrgID, rt *scim.ResourceType, id string) (found []place, err error) {
-	keys, err := keysOf(ctx, s, directory.Ref{Org: home, Type: rt, ID: id})
+func elsewhere(ctx context.Context, s *directory.Service, all directory.Organizations, person directory.Ref) (found []place, err error) {
+	keys, err := keysOf(ctx, s, person)
 	if err != nil {
 		return nil, err
 	}
 	orgs, err := all.Organizations(ctx)
 	for _, o := range orgs {
-		if err != nil || o.ID == home {
+		if err != nil || o.ID == person.Org {
 			continue
 		}
 		err = s.Read(ctx, func(r directory.Reader) error {
 			for _, key := range keys {
-				people, err := estate.Holders(ctx, r, rt, o.ID, key)
+				people, err := estate.Holders(ctx, r, person.Type, o.ID, key)
 				if err != nil {
 					return err
 				}
@@ -160,17 +169,17 @@ func joinedAccount(ctx context.Context, r directory.Documents, org directory.Org
 // (T11, S3-18 to S3-21). The person types their userName, and has exported their
 // data before. Owners, last admins and those under a hold cannot.
 func CloseAccount(rt *scim.ResourceType, id, typed string) directory.SetState {
-	return (&closing{typed: typed}).change(rt, id)
+	return (&ending{typed: typed}).change(rt, id)
 }
 
-// closing is a CloseAccount that knows of the other organizations.
-type closing struct {
+// ending is a CloseAccount that knows of the other organizations.
+type ending struct {
 	typed   string
 	others  []place  // memberships there
 	reached []string // MailKeys of the accounts that end
 }
 
-func (c *closing) change(rt *scim.ResourceType, id string) directory.SetState {
+func (c *ending) change(rt *scim.ResourceType, id string) directory.SetState {
 	return directory.SetState{Type: rt, ID: id, Verb: "user.close", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		c.reached = nil // a plan may be made again
 		address := directory.PrimaryAddress(d.Before)
@@ -207,7 +216,7 @@ func (c *closing) change(rt *scim.ResourceType, id string) directory.SetState {
 }
 
 // may refuses a closing that is not the person's to make, or not yet.
-func (c *closing) may(ctx context.Context, r directory.Reader, d *directory.Draft, home estate.Home, managed bool) ([]directory.Finding, error) {
+func (c *ending) may(ctx context.Context, r directory.Reader, d *directory.Draft, home estate.Home, managed bool) ([]directory.Finding, error) {
 	standing, err := directory.LoadOr[estate.Standing](ctx, r, d.Org, d.Before.ID)
 	if err != nil {
 		return nil, err
@@ -233,7 +242,7 @@ func (c *closing) may(ctx context.Context, r directory.Reader, d *directory.Draf
 
 // end closes an account. One that is closed, by another organization, never changes
 // again.
-func (c *closing) end(d *directory.Draft, a *estate.Account, address string) error {
+func (c *ending) end(d *directory.Draft, a *estate.Account, address string) error {
 	if a.ID == "" {
 		return nil
 	}
