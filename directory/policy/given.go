@@ -204,6 +204,9 @@ func changeExtensions(ctx context.Context, r directory.Reader, d *directory.Draf
 
 // TakeExtension takes a seat of an extension's licence for a person (S3-28).
 func TakeExtension(ctx context.Context, r directory.Reader, d *directory.Draft, person *scim.Resource, extension string) ([]directory.Finding, error) {
+	if waitlisted(person) {
+		return []directory.Finding{refuse(RuleExtensionGone, directory.State, "The person waits for a seat; give them the extension %s once they are in.", extension)}, nil
+	}
 	if directory.StatusOf(person) == directory.Inactive {
 		return []directory.Finding{refuse(RuleExtensionGone, directory.State, "The person is inactive; activate them first.")}, nil
 	}

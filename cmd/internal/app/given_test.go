@@ -138,3 +138,22 @@ func TestEntitlementsOfTypeExtension(t *testing.T) {
 	}
 	h.wanted(200, "PATCH", "/scim/v2/Users/"+ada, narrow, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"roles","value":[{"value":"boss"}]}]}`)
 }
+
+// S3-28, domain 3.4: who would wait for a seat takes none of an extension either, and is
+// told that it is the seat which is missing.
+func TestExtensionsAndTheWaitlist(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.connection(`,"onSeatExhausted":"waitlist"`)
+	h.api(200, "PUT", "/licences/core", `{"purchased":0}`)
+	h.api(200, "PUT", "/licences/mail", `{"purchased":1}`)
+	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com"%s}`
+	refused := h.prov(409, "POST", "/Users", fmt.Sprintf(body, `,"entitlements":[{"type":"extension","value":"mail"}]`))
+	if got := refused.at("detail"); !strings.Contains(got, "waits for a seat; give them the extension mail once they are in") {
+		t.Errorf("told: %s", got)
+	}
+	ada := h.prov(201, "POST", "/Users", fmt.Sprintf(body, "")).at("id")
+	h.api(200, "PUT", "/licences/core", `{"purchased":1}`)
+	h.soon("there is a seat and nobody comes in", func() bool { return h.standing(ada) == "active" })
+	h.patchUser(200, ada, `{"op":"add","path":"entitlements","value":[{"type":"extension","value":"mail"}]}`)
+}
