@@ -12,6 +12,8 @@ type Case struct {
 	By       Actor     `json:"by"` // who asked for the departure
 	// Frozen tells that the person was suspended before.
 	Frozen bool `json:"frozen,omitempty"`
+	// Dated tells that nobody asked for it but the leaving date, which had come.
+	Dated bool `json:"dated,omitempty"`
 }
 
 // The reasons of a case: a departure was accepted and the person is suspended, or its

@@ -191,6 +191,7 @@ type Draft struct {
 	Writes  []Write
 
 	about   func(rt *scim.ResourceType, id string) error
+	dated   bool      // Case.Dated of the departure that waits
 	view    viewpoint // what the caller sees
 	naming  Naming    // zero where it was not asked for, or there is none
 	renamed bool      // the draft changes it

@@ -71,6 +71,7 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 			err = s.name(ctx, r, req, d)
 			_, said := c.Resource.Bool(schemas.User.Active)
 			d.stopWaiting(said)
+			d.putOff(said)
 			d.leaveFreed()
 		}
 	case Patch:
@@ -85,7 +86,9 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 				d.After = d.After.Clone()
 				d.Invite = takeInvite(d.After)
 			}
-			d.stopWaiting(!d.keepActive() && c.Patch.Names(schemas.User.Active))
+			said := !d.keepActive() && c.Patch.Names(schemas.User.Active)
+			d.stopWaiting(said)
+			d.putOff(said)
 		}
 	case Delete:
 		err = s.begin(ctx, r, req, d, c.Type, c.ID)
@@ -176,6 +179,18 @@ func (d *Draft) stopWaiting(said bool) {
 	}
 }
 
+// putOff takes a departure back that only the leaving date has begun, and that waits, when
+// the date is a later one or none by now (T12): who is to stay is not kept out, nor
+// deactivated once nothing is in the way any more.
+func (d *Draft) putOff(said bool) {
+	if said || !d.dated || d.After == d.Before {
+		return
+	}
+	if at, _ := LeavingDate(d.After); at.IsZero() || at.After(d.Now) {
+		d.After.Set(schemas.User.Active, scim.BoolValue(true))
+	}
+}
+
 // leaveFreed takes the extensions out of a PUT of somebody who was deactivated and stays
 // it: their departure has freed them, and a client that sends its whole record again asks
 // for nothing new (T6). One that may give none is told so.
@@ -209,7 +224,7 @@ func (s *Service) begin(ctx context.Context, r Reader, req Request, d *Draft, rt
 		return err
 	}
 	c, err := LoadOr[Case](ctx, r, req.Org, id)
-	d.Held = c.Frozen
+	d.Held, d.dated = c.Frozen, c.Open && c.Dated
 	return err
 }
 

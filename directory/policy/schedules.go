@@ -86,6 +86,9 @@ func openCase(ctx context.Context, r directory.Reader, d *directory.Draft) error
 	if err != nil {
 		return err
 	}
+	if !c.Open {
+		c.Dated = d.Actor.Kind == directory.BySchedule
+	}
 	c.Open, c.Reason, c.Blockers, c.By, c.Frozen, c.Closed = true, directory.CaseAccepted, d.Blocked, by, d.Was == directory.Suspended, time.Time{}
 	d.Do("case.opened", d.Before.ID, len(d.Blocked))
 	return directory.Save(d, d.Org, &c)

@@ -100,3 +100,48 @@ func TestDateNeedsASecondPerson(t *testing.T) {
 	s.as("bob@example.com", 200, "PUT", "/users/"+ids["cyd"]+"/approval", "")
 	s.soon("the departure is not finished", func() bool { return s.standing(ids["cyd"]) == "inactive" })
 }
+
+// T12: a departure that the leaving date began and that had to wait is taken back when the
+// date turns out to be a later one, or none: the person is in again and stays, whatever
+// becomes of what was in the way. One that was asked for goes on.
+func TestLeavingDateIsPutOff(t *testing.T) {
+	t.Parallel()
+	date := func(value string) string {
+		return `{"op":"replace","path":"` + usherUser + `:terminationDate","value":` + value + `}`
+	}
+	for name, c := range map[string]struct {
+		leave, stay, want string
+	}{
+		"a later date":           {date(`"2026-01-01"`), date(`"2036-01-01"`), "active"},
+		"no date":                {date(`"2026-01-01"`), `{"op":"remove","path":"` + usherUser + `:terminationDate"}`, "active"},
+		"another that has come":  {date(`"2026-01-01"`), date(`"2026-01-02"`), "inactive"},
+		"and said to be out":     {date(`"2026-01-01"`), date(`"2036-01-01"`) + `,{"op":"replace","path":"active","value":false}`, "inactive"},
+		"asked for, not by date": {`{"op":"replace","path":"active","value":false}`, date(`"2036-01-01"`), "inactive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.connection(`,"onBlocked":"accept"`)
+			bob, ada := h.person("bob@example.com"), h.person("ada@example.com")
+			team := h.api(201, "POST", "/teams", `{"name":"Sales","leader":"`+bob+`","rank":1,"members":["`+bob+`","`+ada+`"]}`).at("id")
+			h.patchUser(200, bob, c.leave)
+			h.soon("they are not suspended", func() bool { return h.standing(bob) == "suspended" })
+			after := h.patchUser(200, bob, c.stay)
+			if c.want == "active" {
+				h.same(after, "active", "true")
+				h.same(after, usherUser+"/status", "active")
+				h.same(h.api(200, "GET", "/cases", ""), "items/0/open", "false")
+			}
+			h.api(200, "PATCH", "/teams/"+team, `{"leader":"`+ada+`"}`)
+			if c.want == "active" {
+
+				time.Sleep(5 * time.Second)
+				if got := h.standing(bob); got != "active" {
+					t.Errorf("they are %s", got)
+				}
+				return
+			}
+			h.soon("they do not leave", func() bool { return h.standing(bob) == c.want })
+		})
+	}
+}
