@@ -75,3 +75,25 @@ func TestRetentionEndsForAllThatWasKept(t *testing.T) {
 		t.Error("S1-7: the block is gone")
 	}
 }
+
+// S1-7: whether somebody may come back rests on what becomes of others with the address,
+// so no change of theirs may run beside (Tx.Alone); whose address nobody shares is let in
+// beside all others.
+func TestAReturnWithASharedAddressIsAlone(t *testing.T) {
+	e := turning(t)
+	e.add(`{"userName":"ada","emails":[{"value":"shared@mail.example"}]}`)
+	for body, alone := range map[string]bool{
+		`{"userName":"bob","emails":[{"value":"Shared@mail.example"}]}`: true,
+		`{"userName":"cyd","emails":[{"value":"cyd@mail.example"}]}`:    false,
+	} {
+		id := e.add(body)
+		e.must(directory.Deactivate{Type: user, ID: id})
+		p, err := e.svc.Preview(e.ctx, directory.Request{Org: "a", Actor: e.actor, Change: directory.Activate{Type: user, ID: id}})
+		if err != nil || p.Err() != nil {
+			t.Fatal(body, err, p.Err())
+		}
+		if p.Alone != alone {
+			t.Errorf("%s: alone is %t", body, p.Alone)
+		}
+	}
+}

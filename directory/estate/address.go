@@ -252,6 +252,7 @@ func AddressesOnReturn(ctx context.Context, r directory.Reader, d *directory.Dra
 	if err != nil {
 		return nil, err
 	}
+	d.Alone = d.Alone || !alone // what becomes of the others' decides about this one
 	all, err := directory.All[Address](ctx, r, directory.DocumentQuery{Org: d.Org, Key: "user:" + d.Before.ID})
 	for _, key := range keys {
 		if err != nil {
