@@ -14,6 +14,12 @@ import (
 func parsed(t *testing.T, folder string) (*token.FileSet, []*ast.File) {
 	t.Helper()
 	set := token.NewFileSet()
+	return set, parsedInto(t, set, folder)
+}
+
+// parsedInto are those of one of several packages.
+func parsedInto(t *testing.T, set *token.FileSet, folder string) []*ast.File {
+	t.Helper()
 	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func parsed(t *testing.T, folder string) (*token.FileSet, []*ast.File) {
 	if len(files) == 0 {
 		t.Fatalf("no files in %s", folder)
 	}
-	return set, files
+	return files
 }
 
 // secretive is what names of secrets and their digests hold.

@@ -7,18 +7,21 @@ import (
 	"go/printer"
 	"go/token"
 	"go/types"
+	"io/fs"
+	"iter"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// statements are what a package gives to the database as the text of a statement.
+// statements are what packages give to the database as the text of a statement.
 type statements struct {
 	set    *token.FileSet
 	info   *types.Info
 	takers map[string]int        // which argument of a function is one
-	lists  map[string][]ast.Expr // variables of the package, and what they are made of
+	lists  map[string][]ast.Expr // variables of a package, and what they are made of
 	wrong  []string              // those that are not made of constants alone
 	count  int
 }
@@ -26,38 +29,60 @@ type statements struct {
 // drivers are the functions and methods of the driver that take one.
 var drivers = map[string]int{"Prepare": 0, "PrepareTransient": 0, "Execute": 1, "ExecuteTransient": 1, "ExecuteScript": 1, "ExecScript": 1, "ExecuteFS": 1, "ExecuteScriptFS": 1}
 
-// statementsOf looks at the files of a package. Its own functions take a statement
-// where a parameter is called query.
-func statementsOf(set *token.FileSet, files []*ast.File) *statements {
-	s := &statements{set: set, info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}, takers: maps.Clone(drivers), lists: map[string][]ast.Expr{}}
-	// What is imported is not looked at; constants of the package are known all the same.
-	_, _ = (&types.Config{Error: func(error) {}, Importer: nothing{}}).Check("x", set, files, s.info)
-	for _, f := range files {
-		for _, d := range f.Decls {
-			switch d := d.(type) {
-			case *ast.FuncDecl:
-				if at := slices.Index(parameters(d.Type), "query"); at >= 0 {
-					s.takers[d.Name.Name] = at
-				}
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					if v, ok := spec.(*ast.ValueSpec); ok && len(v.Names) == len(v.Values) {
-						for i, name := range v.Names {
-							s.lists[name.Name] = append(s.lists[name.Name], v.Values[i])
-						}
-					}
-				}
+// statementsOf looks at the files of packages that know each other. Their functions
+// take a statement where a parameter is called query.
+func statementsOf(set *token.FileSet, packages ...[]*ast.File) *statements {
+	s := &statements{set: set, info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}, takers: maps.Clone(drivers)}
+	for d := range declarations(slices.Concat(packages...)) {
+		if fn, ok := d.(*ast.FuncDecl); ok {
+			if at := slices.Index(parameters(fn.Type), "query"); at >= 0 {
+				s.takers[fn.Name.Name] = at
 			}
 		}
 	}
-	for _, f := range files {
-		for _, d := range f.Decls {
+	for _, files := range packages {
+		// What is imported is not looked at; constants of the package are known all the same.
+		_, _ = (&types.Config{Error: func(error) {}, Importer: nothing{}}).Check("x", set, files, s.info)
+		s.lists = variables(files)
+		for d := range declarations(files) {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 				s.function(fn)
 			}
 		}
 	}
 	return s
+}
+
+// declarations are those of files, in order.
+func declarations(files []*ast.File) iter.Seq[ast.Decl] {
+	return func(yield func(ast.Decl) bool) {
+		for _, f := range files {
+			for _, d := range f.Decls {
+				if !yield(d) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// variables are those of a package with a value each.
+func variables(files []*ast.File) map[string][]ast.Expr {
+	all := map[string][]ast.Expr{}
+	for d := range declarations(files) {
+		g, ok := d.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range g.Specs {
+			if v, ok := spec.(*ast.ValueSpec); ok && len(v.Names) == len(v.Values) {
+				for i, name := range v.Names {
+					all[name.Name] = append(all[name.Name], v.Values[i])
+				}
+			}
+		}
+	}
+	return all
 }
 
 // nothing imports no package.
@@ -197,8 +222,24 @@ var ofTheProgram = []string{
 // placeholders.
 func TestK41StatementsAreConstants(t *testing.T) {
 	t.Parallel()
-	set, files := parsed(t, "../../../directory/store/sqlite")
-	s := statementsOf(set, files)
+	set, packages := token.NewFileSet(), [][]*ast.File(nil)
+	err := filepath.WalkDir("../../../directory/store/sqlite", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if some, err := filepath.Glob(filepath.Join(path, "*.go")); err != nil || len(some) == 0 {
+			return err
+		}
+		packages = append(packages, parsedInto(t, set, path))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(packages) < 2 {
+		t.Errorf("only %d packages were looked at", len(packages))
+	}
+	s := statementsOf(set, packages...)
 	slices.Sort(s.wrong)
 	want := slices.Sorted(slices.Values(ofTheProgram))
 	if !slices.Equal(s.wrong, want) {
@@ -229,5 +270,25 @@ func TestStatements(t *testing.T) {
 		if s := statementsOf(set, []*ast.File{f}); (len(s.wrong) > 0) != wrong {
 			t.Errorf("%s: found %q", code, s.wrong)
 		}
+	}
+}
+
+// What one package hands to another that takes statements is looked at too.
+func TestStatementsOfTwoPackages(t *testing.T) {
+	t.Parallel()
+	set := token.NewFileSet()
+	var packages [][]*ast.File
+	for _, code := range []string{
+		"package y\nvar list = []string{name}\nfunc f(name string) { x.Run(1, `SELECT 1`); x.Run(1, `SELECT `+name); x.Run(1, list[0]) }",
+		"package x\nvar list = []string{`SELECT 1`}\nfunc Run(conn int, query string) { conn.Prepare(query) }",
+	} {
+		f, err := parser.ParseFile(set, "x.go", code, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, []*ast.File{f})
+	}
+	if s := statementsOf(set, packages...); s.count != 4 || !slices.Equal(s.wrong, []string{"`SELECT ` + name", "list[0]"}) {
+		t.Errorf("of %d found %q", s.count, s.wrong)
 	}
 }

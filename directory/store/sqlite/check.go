@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // Check looks for damage: SQLite's own check of the file, and whether the counts
@@ -12,7 +14,7 @@ import (
 func (s *Store) Check(ctx context.Context) error {
 	return s.view(ctx, func(conn *sqlite.Conn) error {
 		result := ""
-		if _, err := one(conn, func(stmt *sqlite.Stmt) { result = stmt.ColumnText(0) }, "PRAGMA integrity_check(1)"); err != nil {
+		if _, err := db.One(conn, func(stmt *sqlite.Stmt) { result = stmt.ColumnText(0) }, "PRAGMA integrity_check(1)"); err != nil {
 			return err
 		}
 		if result != "ok" {
@@ -25,7 +27,7 @@ func (s *Store) Check(ctx context.Context) error {
 			"memberships":  "SELECT count(*) FROM edge WHERE grp NOT IN (SELECT row FROM resource) OR member NOT IN (SELECT row FROM resource)",
 			"outbox":       "SELECT count(*) FROM outbox WHERE seq NOT IN (SELECT seq FROM audit)",
 		} {
-			n, err := integer(conn, query)
+			n, err := db.Integer(conn, query)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -26,7 +27,7 @@ type sort struct {
 
 func (s *sorts) load(conn *sqlite.Conn) error {
 	s.have = map[sort]bool{}
-	return each(conn, func(stmt *sqlite.Stmt) error {
+	return db.Each(conn, func(stmt *sqlite.Stmt) error {
 		s.have[sort{stmt.ColumnInt64(0), directory.Kind(stmt.ColumnText(1))}] = true
 		return nil
 	}, "SELECT DISTINCT org, kind FROM document")
@@ -52,7 +53,7 @@ func (s *sorts) note(org int64, kind directory.Kind) {
 const documentColumns = "SELECT d.id, d.version, d.keys, d.data FROM document d "
 
 func readDocument(org directory.OrgID, kind directory.Kind, stmt *sqlite.Stmt) directory.Document {
-	d := directory.Document{Org: org, Kind: kind, ID: stmt.ColumnText(0), Version: scim.Version(stmt.ColumnInt64(1)), Data: blob(stmt, 3)}
+	d := directory.Document{Org: org, Kind: kind, ID: stmt.ColumnText(0), Version: scim.Version(stmt.ColumnInt64(1)), Data: db.Blob(stmt, 3)}
 	d.Keys = splitKeys(stmt.ColumnText(2))
 	return d
 }
@@ -80,7 +81,7 @@ func (r *reader) Document(_ context.Context, org directory.OrgID, kind directory
 	if !ok || !r.store.sorts.has(num, kind) {
 		return d, directory.ErrNotFound
 	}
-	found, err := one(r.conn, func(stmt *sqlite.Stmt) { d = readDocument(org, kind, stmt) },
+	found, err := db.One(r.conn, func(stmt *sqlite.Stmt) { d = readDocument(org, kind, stmt) },
 		documentColumns+"WHERE d.org=? AND d.kind=? AND d.id=?", num, string(kind), id)
 	if err == nil && !found {
 		err = directory.ErrNotFound
@@ -115,13 +116,13 @@ func (r *reader) Documents(_ context.Context, q directory.DocumentQuery) iter.Se
 		var err error
 		switch {
 		case q.Below != "":
-			err = each(r.conn, take, byKey+"AND k.key>=? AND k.key<? ORDER BY k.key, k.id LIMIT ?", num, string(q.Kind), q.From, q.Below, limit)
+			err = db.Each(r.conn, take, byKey+"AND k.key>=? AND k.key<? ORDER BY k.key, k.id LIMIT ?", num, string(q.Kind), q.From, q.Below, limit)
 		case q.Or != "":
-			err = each(r.conn, take, byKey+"AND k.key IN (?, ?) AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.Or, q.After, limit)
+			err = db.Each(r.conn, take, byKey+"AND k.key IN (?, ?) AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.Or, q.After, limit)
 		case q.Key != "":
-			err = each(r.conn, take, byKey+"AND k.key=? AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.After, limit)
+			err = db.Each(r.conn, take, byKey+"AND k.key=? AND k.id>? ORDER BY k.id LIMIT ?", num, string(q.Kind), q.Key, q.After, limit)
 		default:
-			err = each(r.conn, take, documentColumns+"WHERE d.org=? AND d.kind=? AND d.id>? ORDER BY d.id LIMIT ?", num, string(q.Kind), q.After, limit)
+			err = db.Each(r.conn, take, documentColumns+"WHERE d.org=? AND d.kind=? AND d.id>? ORDER BY d.id LIMIT ?", num, string(q.Kind), q.After, limit)
 		}
 		if err != nil {
 			yield(directory.Document{}, err)
@@ -141,7 +142,7 @@ func (r *reader) Tally(_ context.Context, org directory.OrgID, name string) (int
 	if r.batch != nil {
 		return r.batch.total(key)
 	}
-	return integer(r.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, name)
+	return db.Integer(r.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, name)
 }
 
 // Contents lists kinds and totals; those of a transaction under way are not asked
@@ -152,13 +153,13 @@ func (r *reader) Contents(_ context.Context, org directory.OrgID) (c directory.C
 		return c, directory.ErrNotFound
 	}
 	c.Totals = map[string]int64{}
-	if err := each(r.conn, func(stmt *sqlite.Stmt) error {
+	if err := db.Each(r.conn, func(stmt *sqlite.Stmt) error {
 		c.Kinds = append(c.Kinds, directory.Kind(stmt.ColumnText(0)))
 		return nil
 	}, "SELECT DISTINCT kind FROM document WHERE org=? ORDER BY kind", num); err != nil {
 		return c, err
 	}
-	return c, each(r.conn, func(stmt *sqlite.Stmt) error {
+	return c, db.Each(r.conn, func(stmt *sqlite.Stmt) error {
 		c.Totals[stmt.ColumnText(0)] = stmt.ColumnInt64(1)
 		return nil
 	}, "SELECT name, n FROM tally WHERE org=? AND n<>0", num)
@@ -176,7 +177,7 @@ func (b *batch) total(key total) (int64, error) {
 	if n, known := b.totals[key]; known {
 		return n.now, nil
 	}
-	n, err := integer(b.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, key.name)
+	n, err := db.Integer(b.conn, "SELECT n FROM tally WHERE org=? AND name=?", key.org, key.name)
 	if err == nil {
 		b.totals[key] = sum{was: n, now: n}
 	}
@@ -206,7 +207,7 @@ func (b *batch) writeTotals() error {
 		if n.was == n.now {
 			continue
 		}
-		if err := run(b.conn, "INSERT INTO tally (org, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n=excluded.n", key.org, key.name, n.now); err != nil {
+		if err := db.Run(b.conn, "INSERT INTO tally (org, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n=excluded.n", key.org, key.name, n.now); err != nil {
 			return err
 		}
 	}
@@ -223,14 +224,14 @@ func (t *tx) PutDocument(_ context.Context, d, before directory.Document) error 
 	t.wrote = true
 	var err error
 	if before.Version == 0 {
-		err = run(t.conn, "INSERT INTO document (org, kind, id, version, keys, data) VALUES (?, ?, ?, ?, ?, ?)",
+		err = db.Run(t.conn, "INSERT INTO document (org, kind, id, version, keys, data) VALUES (?, ?, ?, ?, ?, ?)",
 			num, string(d.Kind), d.ID, int64(d.Version), joinKeys(d.Keys), string(d.Data))
 		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
 			err = directory.ErrVersion
 		}
 		t.store.sorts.note(num, d.Kind)
 	} else {
-		err = t.exactly(run(t.conn, "UPDATE document SET version=?, keys=?, data=? WHERE org=? AND kind=? AND id=? AND version=?",
+		err = t.exactly(db.Run(t.conn, "UPDATE document SET version=?, keys=?, data=? WHERE org=? AND kind=? AND id=? AND version=?",
 			int64(d.Version), joinKeys(d.Keys), string(d.Data), num, string(d.Kind), d.ID, int64(before.Version)))
 	}
 	if err != nil {
@@ -254,7 +255,7 @@ func (t *tx) DeleteDocument(_ context.Context, before directory.Document) error 
 		return directory.ErrNotFound
 	}
 	t.wrote = true
-	err := t.exactly(run(t.conn, "DELETE FROM document WHERE org=? AND kind=? AND id=? AND version=?", num, string(before.Kind), before.ID, int64(before.Version)))
+	err := t.exactly(db.Run(t.conn, "DELETE FROM document WHERE org=? AND kind=? AND id=? AND version=?", num, string(before.Kind), before.ID, int64(before.Version)))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // gramBlock is the number of rows whose places in a list of trigrams lie in one
@@ -180,7 +182,7 @@ func (p *part) writeTerms(conn *sqlite.Conn, gone map[entry]struct{}) error {
 	if n == 0 {
 		return nil
 	}
-	return run(conn, queries[n], args...)
+	return db.Run(conn, queries[n], args...)
 }
 
 // finish takes rows off pending, unless they have changed again, and moves the
@@ -192,7 +194,7 @@ func (d *drain) finish(conn *sqlite.Conn, t *tail, n int) error {
 		if _, again := t.active.rows[row]; again {
 			continue
 		}
-		if err := run(conn, "DELETE FROM pending WHERE row=?", row); err != nil {
+		if err := db.Run(conn, "DELETE FROM pending WHERE row=?", row); err != nil {
 			return err
 		}
 	}
@@ -200,7 +202,7 @@ func (d *drain) finish(conn *sqlite.Conn, t *tail, n int) error {
 		return nil
 	}
 	d.ended = true
-	return run(conn, "UPDATE mark SET n=? WHERE name='indexed'", d.top)
+	return db.Run(conn, "UPDATE mark SET n=? WHERE name='indexed'", d.top)
 }
 
 // writeGram writes the rows of the first trigram and block; their order within a
@@ -215,14 +217,14 @@ func (p *part) writeGram(conn *sqlite.Conn) error {
 	}
 	p.postings = p.postings[n:]
 	var have []byte
-	if _, err := one(conn, func(s *sqlite.Stmt) { have = blob(s, 0) },
+	if _, err := db.One(conn, func(s *sqlite.Stmt) { have = db.Blob(s, 0) },
 		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", p.org, p.attr, gram, block); err != nil {
 		return err
 	}
 	if len(have) > 0 {
 		rows = merge16(have, rows)
 	}
-	return run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
+	return db.Run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
 }
 
 // merge16 appends to a list of places those that it has not.

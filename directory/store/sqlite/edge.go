@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // Members walks the members of a group in the order they were created.
@@ -15,12 +16,10 @@ func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[direc
 	return func(yield func(directory.Member, error) bool) {
 		row, err := r.groupRow(group)
 		if err == nil && row != 0 {
-			err = each(r.conn, func(s *sqlite.Stmt) error {
-				var id [16]byte
-				s.ColumnBytes(0, id[:])
+			err = db.Each(r.conn, func(s *sqlite.Stmt) error {
 				kind := r.store.names.byNum[s.ColumnInt64(1)]
-				if kind != nil && !yield(directory.Member{ID: formatID(id), Type: kind.rt.Name}, nil) {
-					return errStop
+				if kind != nil && !yield(directory.Member{ID: db.ID(s, 0), Type: kind.rt.Name}, nil) {
+					return db.ErrStop
 				}
 				return nil
 			}, "SELECT id, kind FROM edge WHERE grp=? ORDER BY member", row)
@@ -32,7 +31,7 @@ func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[direc
 }
 
 func (r *reader) groupRow(group directory.Ref) (int64, error) {
-	id, ok := parseID(group.ID)
+	id, ok := db.ParseID(group.ID)
 	if !ok {
 		return 0, directory.ErrNotFound
 	}
@@ -49,11 +48,11 @@ func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (m
 	linked := make(map[string]bool, len(ids))
 	org := r.store.names.org(group.Org)
 	for _, text := range ids {
-		id, ok := parseID(text)
+		id, ok := db.ParseID(text)
 		if !ok {
 			continue
 		}
-		n, err := integer(r.conn, "SELECT 1 FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id)
+		n, err := db.Integer(r.conn, "SELECT 1 FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id)
 		if err != nil {
 			return nil, err
 		}
@@ -74,21 +73,21 @@ func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (m
 			alone = alone[1:]
 			continue
 		}
-		id, ok := parseID(text)
+		id, ok := db.ParseID(text)
 		if !ok {
 			continue
 		}
-		err := each(r.conn, func(s *sqlite.Stmt) error {
+		err := db.Each(r.conn, func(s *sqlite.Stmt) error {
 			var group struct {
 				DisplayName string `json:"displayName"`
 			}
-			if err := json.Unmarshal(blob(s, 1), &group); err != nil {
+			if err := json.Unmarshal(db.Blob(s, 1), &group); err != nil {
 				return err
 			}
 			if found == nil {
 				found = map[string][]directory.Membership{}
 			}
-			found[text] = append(found[text], directory.Membership{Group: formatID([16]byte(blob(s, 0))), Display: group.DisplayName, Direct: true})
+			found[text] = append(found[text], directory.Membership{Group: db.ID(s, 0), Display: group.DisplayName, Direct: true})
 			return nil
 		}, `SELECT g.id, g.body FROM resource m CROSS JOIN edge e ON e.member = m.row CROSS JOIN resource g ON g.row = e.grp
 			WHERE m.org=? AND m.id=? ORDER BY e.grp`, num, id)
@@ -107,21 +106,21 @@ func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta)
 		return err
 	}
 	if d.Clear {
-		if err := run(t.conn, "DELETE FROM edge WHERE grp=?", row); err != nil {
+		if err := db.Run(t.conn, "DELETE FROM edge WHERE grp=?", row); err != nil {
 			return err
 		}
 	}
 	org := t.store.names.org(group.Org)
 	for _, text := range d.Remove {
-		id, _ := parseID(text)
-		if err := run(t.conn, "DELETE FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id); err != nil {
+		id, _ := db.ParseID(text)
+		if err := db.Run(t.conn, "DELETE FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id); err != nil {
 			return err
 		}
 	}
 	for _, m := range d.Add {
-		id, _ := parseID(m.ID)
+		id, _ := db.ParseID(m.ID)
 		joins := func(s *sqlite.Stmt) error { t.store.joined.add(s.ColumnInt64(0)); return nil }
-		if err := each(t.conn, joins, `INSERT OR IGNORE INTO edge (grp, member, kind, id)
+		if err := db.Each(t.conn, joins, `INSERT OR IGNORE INTO edge (grp, member, kind, id)
 			SELECT ?, row, kind, id FROM resource WHERE org=? AND id=? RETURNING member`, row, org, id); err != nil {
 			return err
 		}
@@ -132,13 +131,13 @@ func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta)
 // unlinkAll ends the memberships of a row on both sides; groups that lose it as
 // a member are at a new version.
 func (t *tx) unlinkAll(row int64) error {
-	if err := run(t.conn, "UPDATE resource SET version=version+1 WHERE row IN (SELECT grp FROM edge WHERE member=?)", row); err != nil {
+	if err := db.Run(t.conn, "UPDATE resource SET version=version+1 WHERE row IN (SELECT grp FROM edge WHERE member=?)", row); err != nil {
 		return err
 	}
-	if err := run(t.conn, "DELETE FROM edge WHERE member=?", row); err != nil {
+	if err := db.Run(t.conn, "DELETE FROM edge WHERE member=?", row); err != nil {
 		return err
 	}
-	return run(t.conn, "DELETE FROM edge WHERE grp=?", row)
+	return db.Run(t.conn, "DELETE FROM edge WHERE grp=?", row)
 }
 
 // Alone does nothing: no change runs beside another.
@@ -149,7 +148,7 @@ func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 	t.wrote = true
 	for _, e := range events {
 		data := string(e.AppendJSON(make([]byte, 0, 512)))
-		if err := run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), data); err != nil {
+		if err := db.Run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), data); err != nil {
 			return err
 		}
 	}
@@ -159,11 +158,11 @@ func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 // Record appends events to the audit log. Those before them that still wait enter
 // the outbox, so that the mark can pass over these.
 func (t *tx) Record(ctx context.Context, events ...directory.Event) error {
-	if err := run(t.conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed); err != nil {
+	if err := db.Run(t.conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed); err != nil {
 		return err
 	}
 	if err := t.Emit(ctx, events...); err != nil {
 		return err
 	}
-	return run(t.conn, "UPDATE mark SET n=(SELECT max(seq) FROM audit) WHERE name='relayed'")
+	return db.Run(t.conn, "UPDATE mark SET n=(SELECT max(seq) FROM audit) WHERE name='relayed'")
 }

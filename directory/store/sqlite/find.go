@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -51,7 +52,7 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 			return p, err
 		}
 	}
-	total, err := integer(s.conn, "SELECT sum(n) FROM block WHERE org=? AND kind=?", s.org, s.k.num)
+	total, err := db.Integer(s.conn, "SELECT sum(n) FROM block WHERE org=? AND kind=?", s.org, s.k.num)
 	if err != nil {
 		return p, err
 	}
@@ -75,10 +76,10 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 		}
 	}
 	rows := make([]int64, 0, q.Count)
-	err = each(s.conn, func(stmt *sqlite.Stmt) error {
+	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		if len(rows) == q.Count {
 			p.More = true
-			return errStop
+			return db.ErrStop
 		}
 		row, res := s.record(s.k, stmt)
 		rows = append(rows, row)
@@ -96,10 +97,10 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 // listBefore is the page that ends where another began.
 func (s *search) listBefore(q directory.Query, p directory.Page) (directory.Page, error) {
 	var rows []int64
-	err := each(s.conn, func(stmt *sqlite.Stmt) error {
+	err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		if len(rows) == q.Count {
 			p.Prior = true
-			return errStop
+			return db.ErrStop
 		}
 		row, res := s.record(s.k, stmt)
 		rows = append(rows, row)
@@ -117,11 +118,11 @@ func (s *search) listBefore(q directory.Query, p directory.Page) (directory.Page
 // between the two. Whole blocks are passed over by their counts.
 func (s *search) skip(n int) (from int64, rest int, err error) {
 	rest = n
-	err = each(s.conn, func(stmt *sqlite.Stmt) error {
+	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		have := int(stmt.ColumnInt64(1))
 		if rest < have {
 			from = stmt.ColumnInt64(0)*rowsPerBlock - 1
-			return errStop
+			return db.ErrStop
 		}
 		rest -= have
 		return nil

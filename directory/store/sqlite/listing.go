@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -47,7 +48,7 @@ type relisting struct {
 
 func (s *Store) relist(ctx context.Context, conn *sqlite.Conn) error {
 	r := &relisting{Store: s, conn: conn, have: map[listing]int64{}, lacks: map[int64]*kind{}, upto: math.MaxInt64}
-	err := each(conn, func(stmt *sqlite.Stmt) error {
+	err := db.Each(conn, func(stmt *sqlite.Stmt) error {
 		r.have[listing{stmt.ColumnInt64(0), stmt.ColumnText(1)}] = stmt.ColumnInt64(2)
 		return nil
 	}, "SELECT attr, form, coalesce(upto, ?) FROM listing", allRows)
@@ -98,12 +99,12 @@ var (
 
 func (r *relisting) remove(ctx context.Context, l listing) error {
 	what := ""
-	if _, err := one(r.conn, func(s *sqlite.Stmt) { what = s.ColumnText(0) + " of " + s.ColumnText(1) },
+	if _, err := db.One(r.conn, func(s *sqlite.Stmt) { what = s.ColumnText(0) + " of " + s.ColumnText(1) },
 		"SELECT a.path, k.name FROM attribute a JOIN kind k ON k.num = a.kind WHERE a.num=?", l.attr); err != nil {
 		return err
 	}
 	r.opts.OnBuild("taking " + what + " out of the index")
-	if err := run(r.conn, "UPDATE listing SET upto=0 WHERE attr=? AND form=?", l.attr, l.form); err != nil {
+	if err := db.Run(r.conn, "UPDATE listing SET upto=0 WHERE attr=? AND form=?", l.attr, l.form); err != nil {
 		return err
 	}
 	queries := removeTerms
@@ -116,13 +117,13 @@ func (r *relisting) remove(ctx context.Context, l listing) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := run(r.conn, query, org, l.attr); err != nil {
+				if err := db.Run(r.conn, query, org, l.attr); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return run(r.conn, "DELETE FROM listing WHERE attr=? AND form=?", l.attr, l.form)
+	return db.Run(r.conn, "DELETE FROM listing WHERE attr=? AND form=?", l.attr, l.form)
 }
 
 // begin writes down that the index has all values of what no program before this one
@@ -133,7 +134,7 @@ func (r *relisting) begin() error {
 			if !c.fresh || c.root != scim.ExternalIDs {
 				continue
 			}
-			if err := run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?, ?, NULL)", c.num, c.form); err != nil {
+			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?, ?, NULL)", c.num, c.form); err != nil {
 				return err
 			}
 			r.have[c.listing()] = allRows
@@ -168,7 +169,7 @@ func (r *relisting) survey() (what []string) {
 func (r *relisting) grow(ctx context.Context, what []string) error {
 	records := int64(0)
 	for num := range r.lacks {
-		n, err := integer(r.conn, "SELECT sum(n) FROM block WHERE kind=?", num)
+		n, err := db.Integer(r.conn, "SELECT sum(n) FROM block WHERE kind=?", num)
 		if err != nil {
 			return err
 		}
@@ -178,7 +179,7 @@ func (r *relisting) grow(ctx context.Context, what []string) error {
 		r.opts.OnBuild(fmt.Sprintf("building the index of %s, for %d records", strings.Join(what, ", "), records))
 	}
 	for from := r.upto; records > 0; {
-		first, err := integer(r.conn, "SELECT min(row) FROM resource WHERE row > ?", from)
+		first, err := db.Integer(r.conn, "SELECT min(row) FROM resource WHERE row > ?", from)
 		if err != nil {
 			return err
 		}
@@ -201,14 +202,14 @@ func (r *relisting) transact(ctx context.Context, fn func() error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := run(r.conn, "BEGIN IMMEDIATE"); err != nil {
+	if err := db.Run(r.conn, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	if err = fn(); err == nil {
-		err = run(r.conn, "COMMIT")
+		err = db.Run(r.conn, "COMMIT")
 	}
 	if err != nil && !r.conn.AutocommitEnabled() {
-		_ = run(r.conn, "ROLLBACK") // the first error is the one to tell
+		_ = db.Run(r.conn, "ROLLBACK") // the first error is the one to tell
 	}
 	return err
 }
@@ -244,13 +245,13 @@ func (r *relisting) add(from, to int64) error {
 // addKeys writes unique keys, unless another row has them.
 func (r *relisting) addKeys(p *part) error {
 	for _, e := range p.terms {
-		if err := run(r.conn, "INSERT OR IGNORE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", p.org, -p.attr, e.value, e.row); err != nil {
+		if err := db.Run(r.conn, "INSERT OR IGNORE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", p.org, -p.attr, e.value, e.row); err != nil {
 			return err
 		}
 		if r.conn.Changes() == 1 {
 			continue
 		}
-		holder, err := integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", p.org, -p.attr, e.value)
+		holder, err := db.Integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", p.org, -p.attr, e.value)
 		if err == nil && holder != e.row {
 			err = r.tell(p.list, holder, e.row)
 		}
@@ -266,10 +267,8 @@ func (r *relisting) tell(l list, rows ...int64) error {
 	var kindNum int64
 	ids := make([]string, len(rows))
 	for i, row := range rows {
-		if _, err := one(r.conn, func(s *sqlite.Stmt) {
-			var id [16]byte
-			s.ColumnBytes(0, id[:])
-			ids[i], kindNum = formatID(id), s.ColumnInt64(1)
+		if _, err := db.One(r.conn, func(s *sqlite.Stmt) {
+			ids[i], kindNum = db.ID(s, 0), s.ColumnInt64(1)
 		}, "SELECT id, kind FROM resource WHERE row=?", row); err != nil {
 			return err
 		}
@@ -284,7 +283,7 @@ func (r *relisting) tell(l list, rows ...int64) error {
 func (r *relisting) mark(upto int64) error {
 	for _, k := range r.lacks {
 		for _, c := range slices.Concat(k.unique, k.indexed) {
-			if err := run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?1, ?2, nullif(?3, ?4))", c.num, c.form, upto, allRows); err != nil {
+			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?1, ?2, nullif(?3, ?4))", c.num, c.form, upto, allRows); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -179,23 +180,23 @@ func (s *search) terms(attr int64, n *filter.Leaf) (rows []int64, exact, ok bool
 	const head = "SELECT row FROM term WHERE org=? AND attr=? "
 	switch n.Op {
 	case filter.Equal:
-		err = each(s.conn, take, head+"AND value=?", s.org, attr, n.Key)
+		err = db.Each(s.conn, take, head+"AND value=?", s.org, attr, n.Key)
 	case filter.StartsWith:
 		if end := prefixEnd(n.Key); end != "" {
-			err = each(s.conn, take, head+"AND value>=? AND value<?", s.org, attr, n.Key, end)
+			err = db.Each(s.conn, take, head+"AND value>=? AND value<?", s.org, attr, n.Key, end)
 		} else {
-			err = each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
+			err = db.Each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
 		}
 	case filter.Greater:
-		err = each(s.conn, take, head+"AND value>?", s.org, attr, n.Key)
+		err = db.Each(s.conn, take, head+"AND value>?", s.org, attr, n.Key)
 	case filter.GreaterOrEqual:
-		err = each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
+		err = db.Each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
 	case filter.Less:
-		err = each(s.conn, take, head+"AND value<?", s.org, attr, n.Key)
+		err = db.Each(s.conn, take, head+"AND value<?", s.org, attr, n.Key)
 	case filter.LessOrEqual:
-		err = each(s.conn, take, head+"AND value<=?", s.org, attr, n.Key)
+		err = db.Each(s.conn, take, head+"AND value<=?", s.org, attr, n.Key)
 	case filter.Present:
-		err = each(s.conn, take, head+"AND value>''", s.org, attr)
+		err = db.Each(s.conn, take, head+"AND value>''", s.org, attr)
 	case filter.Contains, filter.EndsWith:
 		rows, err = s.containing(attr, n)
 		return rows, false, err == nil, err
@@ -228,7 +229,7 @@ const mostGrams = 3
 // attribute is looked at.
 func (s *search) containing(attr int64, n *filter.Leaf) (rows []int64, err error) {
 	if len(n.Key) < 3 || n.Attr.CaseExact {
-		err = each(s.conn, func(stmt *sqlite.Stmt) error {
+		err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 			if accepts(n.Op, stmt.ColumnText(1), n.Key) {
 				rows = append(rows, stmt.ColumnInt64(0))
 			}
@@ -239,7 +240,7 @@ func (s *search) containing(attr int64, n *filter.Leaf) (rows []int64, err error
 	type rarity struct{ gram, n int64 }
 	var all []rarity
 	for _, gram := range grams(n.Key) {
-		size, err := integer(s.conn, "SELECT sum(length(rows)) FROM gram WHERE org=? AND attr=? AND gram=?", s.org, attr, gram)
+		size, err := db.Integer(s.conn, "SELECT sum(length(rows)) FROM gram WHERE org=? AND attr=? AND gram=?", s.org, attr, gram)
 		if err != nil || size == 0 {
 			return nil, err
 		}
@@ -264,8 +265,8 @@ func (s *search) containing(attr int64, n *filter.Leaf) (rows []int64, err error
 }
 
 func (s *search) gramRows(attr, gram int64) (rows []int64, err error) {
-	err = each(s.conn, func(stmt *sqlite.Stmt) error {
-		base, list := stmt.ColumnInt64(0)*gramBlock, blob(stmt, 1)
+	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
+		base, list := stmt.ColumnInt64(0)*gramBlock, db.Blob(stmt, 1)
 		for i := 0; i+1 < len(list); i += 2 {
 			rows = append(rows, base+int64(binary.LittleEndian.Uint16(list[i:])))
 		}
@@ -276,7 +277,7 @@ func (s *search) gramRows(attr, gram int64) (rows []int64, err error) {
 
 func (s *search) byID(text string) (candidates, bool, error) {
 	c := candidates{exact: true}
-	id, ok := parseID(text)
+	id, ok := db.ParseID(text)
 	if !ok {
 		return c, true, nil
 	}
@@ -299,11 +300,11 @@ func (s *search) byEdge(n *filter.Leaf) (candidates, bool, error) {
 		return candidates{}, false, nil
 	}
 	c := candidates{exact: true}
-	id, ok := parseID(n.Key)
+	id, ok := db.ParseID(n.Key)
 	if !ok {
 		return c, true, nil
 	}
-	err := each(s.conn, func(stmt *sqlite.Stmt) error {
+	err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		c.rows = append(c.rows, stmt.ColumnInt64(0))
 		return nil
 	}, "SELECT e.grp FROM resource m CROSS JOIN edge e ON e.member = m.row WHERE m.org=? AND m.id=?", s.org, id)
@@ -312,7 +313,7 @@ func (s *search) byEdge(n *filter.Leaf) (candidates, bool, error) {
 
 // all lists every row of the type.
 func (s *search) all() (rows []int64, err error) {
-	err = each(s.conn, func(stmt *sqlite.Stmt) error {
+	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		rows = append(rows, stmt.ColumnInt64(0))
 		return nil
 	}, "SELECT row FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.num)
@@ -368,7 +369,7 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 	}
 	var rows []int64
 	n := 0
-	err := each(s.conn, func(stmt *sqlite.Stmt) error {
+	err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		if n++; n%256 == 0 && ctx.Err() != nil {
 			return tooLong(ctx)
 		}

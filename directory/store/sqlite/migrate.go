@@ -8,6 +8,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 //go:embed migrations/*.sql
@@ -25,7 +27,7 @@ func SchemaVersion() int {
 // migrate brings the tables up to date, one migration a transaction, forward
 // only. A file that is newer than the program is refused.
 func migrate(ctx context.Context, conn *sqlite.Conn) error {
-	have, err := integer(conn, "PRAGMA user_version")
+	have, err := db.Integer(conn, "PRAGMA user_version")
 	if err != nil {
 		return err
 	}

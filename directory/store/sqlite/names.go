@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -52,31 +53,31 @@ func (n *names) load(conn *sqlite.Conn, reg *schemas.Registry) error {
 			return fmt.Errorf("resource type %s: %w", rt.Name, err)
 		}
 	}
-	return each(conn, func(s *sqlite.Stmt) error {
+	return db.Each(conn, func(s *sqlite.Stmt) error {
 		n.setOrg(directory.OrgID(s.ColumnText(1)), s.ColumnInt64(0))
 		return nil
 	}, "SELECT num, id FROM organization")
 }
 
 func (n *names) loadKind(conn *sqlite.Conn, rt *scim.ResourceType) error {
-	if err := run(conn, "INSERT OR IGNORE INTO kind (name) VALUES (?)", rt.Name); err != nil {
+	if err := db.Run(conn, "INSERT OR IGNORE INTO kind (name) VALUES (?)", rt.Name); err != nil {
 		return err
 	}
-	num, err := integer(conn, "SELECT num FROM kind WHERE name=?", rt.Name)
+	num, err := db.Integer(conn, "SELECT num FROM kind WHERE name=?", rt.Name)
 	if err != nil {
 		return err
 	}
 	k := &kind{num: num, rt: rt}
 	n.kinds[rt], n.byNum[num], n.attrs[rt] = k, k, map[*scim.Attribute]int64{}
 	column := func(a *scim.Attribute) (c column, err error) {
-		if err := run(conn, "INSERT OR IGNORE INTO attribute (kind, path) VALUES (?, ?)", num, a.Path()); err != nil {
+		if err := db.Run(conn, "INSERT OR IGNORE INTO attribute (kind, path) VALUES (?, ?)", num, a.Path()); err != nil {
 			return c, err
 		}
 		c.attr, c.root, c.fresh = a, a, conn.Changes() == 1
 		for p := a.Parent(); p != nil && !p.IsExtension(); p = p.Parent() {
 			c.root = p
 		}
-		c.num, err = integer(conn, "SELECT num FROM attribute WHERE kind=? AND path=?", num, a.Path())
+		c.num, err = db.Integer(conn, "SELECT num FROM attribute WHERE kind=? AND path=?", num, a.Path())
 		n.attrs[rt][a] = c.num
 		return c, err
 	}

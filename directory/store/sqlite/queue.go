@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory/outbox"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // Lease hands out due envelopes. One process owns the file and one relay reads
@@ -19,7 +20,7 @@ func (s *Store) Lease(ctx context.Context, n int, _ time.Duration) (batch []outb
 		return nil, err
 	}
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		return each(conn, func(stmt *sqlite.Stmt) error {
+		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			e := outbox.Envelope{Key: strconv.FormatInt(stmt.ColumnInt64(0), 10), Tries: int(stmt.ColumnInt64(1))}
 			if err := json.Unmarshal([]byte(stmt.ColumnText(2)), &e.Event); err != nil {
 				return err
@@ -37,17 +38,17 @@ const relayed = "(SELECT n FROM mark WHERE name='relayed')"
 func (s *Store) admit(ctx context.Context, n int) error {
 	last := int64(0)
 	err := s.view(ctx, func(conn *sqlite.Conn) (err error) {
-		last, err = integer(conn, "SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > "+relayed+" ORDER BY seq LIMIT ?)", n)
+		last, err = db.Integer(conn, "SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > "+relayed+" ORDER BY seq LIMIT ?)", n)
 		return err
 	})
 	if err != nil || last == 0 {
 		return err
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		if err := run(conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed+" AND seq <= ?", last); err != nil {
+		if err := db.Run(conn, "INSERT INTO outbox (seq) SELECT seq FROM audit WHERE seq > "+relayed+" AND seq <= ?", last); err != nil {
 			return err
 		}
-		return run(conn, "UPDATE mark SET n=? WHERE name='relayed'", last)
+		return db.Run(conn, "UPDATE mark SET n=? WHERE name='relayed'", last)
 	})
 }
 
@@ -60,7 +61,7 @@ func (s *Store) Ack(ctx context.Context, keys ...string) error {
 		for _, key := range keys {
 			seq, err := strconv.ParseInt(key, 10, 64)
 			if err == nil {
-				err = run(conn, "DELETE FROM outbox WHERE seq=?", seq)
+				err = db.Run(conn, "DELETE FROM outbox WHERE seq=?", seq)
 			}
 			if err != nil {
 				return err
@@ -77,14 +78,14 @@ func (s *Store) Retry(ctx context.Context, key string, at time.Time) error {
 		return err
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		return run(conn, "UPDATE outbox SET tries=tries+1, due=? WHERE seq=?", at.UnixMilli(), seq)
+		return db.Run(conn, "UPDATE outbox SET tries=tries+1, due=? WHERE seq=?", at.UnixMilli(), seq)
 	})
 }
 
 // Lag is the age of the oldest envelope and the number of them.
 func (s *Store) Lag(ctx context.Context) (oldest time.Duration, n int, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		_, err := one(conn, func(stmt *sqlite.Stmt) {
+		_, err := db.One(conn, func(stmt *sqlite.Stmt) {
 			if n = int(stmt.ColumnInt64(0)); n > 0 {
 				oldest = time.Since(time.UnixMilli(stmt.ColumnInt64(1)))
 			}

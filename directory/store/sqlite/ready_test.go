@@ -23,11 +23,11 @@ func TestR12ReadyWhileEveryReaderIsTaken(t *testing.T) {
 		}
 	}()
 	for range 2 {
-		conn, err := s.readers.take(t.Context(), s.stopped)
+		conn, err := s.readers.Take(t.Context(), s.stopped)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.readers.put(conn)
+		defer s.readers.Put(conn)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // view reads on a connection of its own.
@@ -27,7 +28,7 @@ func (s *Store) change(ctx context.Context, fn func(*sqlite.Conn) error) error {
 
 // documents reads rows whose first column is a JSON document.
 func documents[T any](conn *sqlite.Conn, query string, args ...any) (all []T, err error) {
-	err = each(conn, func(s *sqlite.Stmt) error {
+	err = db.Each(conn, func(s *sqlite.Stmt) error {
 		var v T
 		if err := json.Unmarshal([]byte(s.ColumnText(0)), &v); err != nil {
 			return err
@@ -75,7 +76,7 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 	}
 	num := int64(0)
 	err = s.change(ctx, func(conn *sqlite.Conn) error {
-		err := run(conn, "INSERT INTO organization (id, data) VALUES (?, ?)", string(o.ID), string(data))
+		err := db.Run(conn, "INSERT INTO organization (id, data) VALUES (?, ?)", string(o.ID), string(data))
 		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
 			return directory.ErrExists
 		}
@@ -109,7 +110,7 @@ func (s *Store) PutConnection(ctx context.Context, c directory.Connection) error
 		return err
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		return run(conn, "INSERT OR REPLACE INTO connection (id, org, data) VALUES (?, ?, ?)", string(c.ID), string(c.Org), string(data))
+		return db.Run(conn, "INSERT OR REPLACE INTO connection (id, org, data) VALUES (?, ?, ?)", string(c.ID), string(c.Org), string(data))
 	})
 }
 
@@ -152,7 +153,7 @@ func (s *Store) PutToken(ctx context.Context, t directory.Token) error {
 		return err
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		return run(conn, "INSERT OR REPLACE INTO token (id, connection, created, hash, data) VALUES (?, ?, ?, ?, ?)",
+		return db.Run(conn, "INSERT OR REPLACE INTO token (id, connection, created, hash, data) VALUES (?, ?, ?, ?, ?)",
 			t.ID, string(t.Connection), t.Created.UnixMilli(), t.Hash, string(data))
 	})
 }
@@ -164,7 +165,7 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) erro
 	}
 	return s.change(ctx, func(conn *sqlite.Conn) error {
 		for id, at := range used {
-			if err := run(conn, "UPDATE token SET data=json_set(data, '$.lastUsed', ?) WHERE id=?", at.UTC().Format(time.RFC3339Nano), id); err != nil {
+			if err := db.Run(conn, "UPDATE token SET data=json_set(data, '$.lastUsed', ?) WHERE id=?", at.UTC().Format(time.RFC3339Nano), id); err != nil {
 				return err
 			}
 		}
@@ -175,7 +176,7 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) erro
 // Setting reads a setting of the server.
 func (s *Store) Setting(ctx context.Context, name string) (value []byte, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		found, err := one(conn, func(stmt *sqlite.Stmt) { value = blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
+		found, err := db.One(conn, func(stmt *sqlite.Stmt) { value = db.Blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
 		if err == nil && !found {
 			err = directory.ErrNotFound
 		}
@@ -187,14 +188,14 @@ func (s *Store) Setting(ctx context.Context, name string) (value []byte, err err
 // PutSetting adds or replaces a setting.
 func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error {
 	return s.change(ctx, func(conn *sqlite.Conn) error {
-		return run(conn, "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", name, value)
+		return db.Run(conn, "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", name, value)
 	})
 }
 
 // Settings lists the names of the settings.
 func (s *Store) Settings(ctx context.Context) (names []string, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		return each(conn, func(stmt *sqlite.Stmt) error {
+		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			names = append(names, stmt.ColumnText(0))
 			return nil
 		}, "SELECT name FROM setting ORDER BY name")
@@ -206,10 +207,10 @@ func (s *Store) Settings(ctx context.Context) (names []string, err error) {
 // that is kept.
 func (s *Store) AddSetting(ctx context.Context, name string, value []byte) (kept []byte, err error) {
 	err = s.change(ctx, func(conn *sqlite.Conn) error {
-		if err := run(conn, "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)", name, value); err != nil {
+		if err := db.Run(conn, "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)", name, value); err != nil {
 			return err
 		}
-		_, err := one(conn, func(stmt *sqlite.Stmt) { kept = blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
+		_, err := db.One(conn, func(stmt *sqlite.Stmt) { kept = db.Blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
 		return err
 	})
 	return kept, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // move is one key of a document in place of another.
@@ -52,11 +53,11 @@ func (t *tx) rekey(org int64, kind directory.Kind, id string, before, after []st
 }
 
 func (b *batch) dropKey(org int64, kind directory.Kind, key, id string) error {
-	return run(b.conn, "DELETE FROM document_key WHERE org=? AND kind=? AND key=? AND id=?", org, string(kind), key, id)
+	return db.Run(b.conn, "DELETE FROM document_key WHERE org=? AND kind=? AND key=? AND id=?", org, string(kind), key, id)
 }
 
 func (b *batch) addKey(org int64, kind directory.Kind, key, id string) error {
-	return run(b.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) VALUES (?, ?, ?, ?)", org, string(kind), key, id)
+	return db.Run(b.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) VALUES (?, ?, ?, ?)", org, string(kind), key, id)
 }
 
 // writeMoves brings the table of keys up to date.
@@ -82,15 +83,15 @@ func (b *batch) writeAlike(moves []move) error {
 	m, last := moves[0], moves[len(moves)-1].id
 	if len(moves) >= together {
 		const those = "FROM document_key WHERE org=? AND kind=? AND key=? AND id>=? AND id<=?"
-		n, err := integer(b.conn, "SELECT count(*) "+those, m.org, string(m.kind), m.from, m.id, last)
+		n, err := db.Integer(b.conn, "SELECT count(*) "+those, m.org, string(m.kind), m.from, m.id, last)
 		if err != nil {
 			return err
 		}
 		if int(n) == len(moves) {
-			if err := run(b.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) SELECT org, kind, ?6, id FROM document_key WHERE org=?1 AND kind=?2 AND key=?3 AND id>=?4 AND id<=?5", m.org, string(m.kind), m.from, m.id, last, m.to); err != nil {
+			if err := db.Run(b.conn, "INSERT OR IGNORE INTO document_key (org, kind, key, id) SELECT org, kind, ?6, id FROM document_key WHERE org=?1 AND kind=?2 AND key=?3 AND id>=?4 AND id<=?5", m.org, string(m.kind), m.from, m.id, last, m.to); err != nil {
 				return err
 			}
-			return run(b.conn, "DELETE "+those, m.org, string(m.kind), m.from, m.id, last)
+			return db.Run(b.conn, "DELETE "+those, m.org, string(m.kind), m.from, m.id, last)
 		}
 	}
 	for _, m := range moves {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -42,10 +42,8 @@ func (r *reader) known() int {
 
 // record reads the bare columns.
 func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
-	var id [16]byte
-	s.ColumnBytes(1, id[:])
-	return s.ColumnInt64(0), scim.Stored(k.rt, formatID(id), scim.Version(s.ColumnInt64(2)),
-		time.UnixMilli(s.ColumnInt64(3)).UTC(), time.UnixMilli(s.ColumnInt64(4)).UTC(), blob(s, 5))
+	return s.ColumnInt64(0), scim.Stored(k.rt, db.ID(s, 1), scim.Version(s.ColumnInt64(2)),
+		time.UnixMilli(s.ColumnInt64(3)).UTC(), time.UnixMilli(s.ColumnInt64(4)).UTC(), db.Blob(s, 5))
 }
 
 // record reads all the columns, and remembers what spares a look at the edges.
@@ -63,12 +61,12 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 	if err != nil {
 		return nil, err
 	}
-	id, ok := parseID(ref.ID)
+	id, ok := db.ParseID(ref.ID)
 	if !ok {
 		return nil, directory.ErrNotFound
 	}
 	var found *scim.Resource
-	_, err = one(r.conn, func(s *sqlite.Stmt) {
+	_, err = db.One(r.conn, func(s *sqlite.Stmt) {
 		if s.ColumnInt64(7) == k.num {
 			_, found = r.record(k, s)
 		}
@@ -95,9 +93,9 @@ func (r *reader) owner(k *kind, e entry) (string, error) {
 		return "", err
 	}
 	if row != 0 {
-		var id [16]byte
-		_, err := one(r.conn, func(s *sqlite.Stmt) { s.ColumnBytes(0, id[:]) }, "SELECT id FROM resource WHERE row=?", row)
-		return formatID(id), err
+		id := ""
+		_, err := db.One(r.conn, func(s *sqlite.Stmt) { id = db.ID(s, 0) }, "SELECT id FROM resource WHERE row=?", row)
+		return id, err
 	}
 	for _, row := range r.recent(list{e.org, e.attr}, filter.Equal, e.value) {
 		res, err := r.at(k, e.org, row)
@@ -116,12 +114,12 @@ func (r *reader) owner(k *kind, e entry) (string, error) {
 
 // keyRow looks a unique key up in the table, which may lack those of recent rows.
 func (r *reader) keyRow(e entry) (row int64, err error) {
-	return integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", e.org, -e.attr, e.value)
+	return db.Integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", e.org, -e.attr, e.value)
 }
 
 // at reads a resource by its row; nil when there is none of that type any more.
 func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
-	_, err = one(r.conn, func(s *sqlite.Stmt) {
+	_, err = db.One(r.conn, func(s *sqlite.Stmt) {
 		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.num {
 			_, res = r.record(k, s)
 		}
@@ -134,7 +132,7 @@ func (r *reader) Kinds(_ context.Context, org directory.OrgID, ids []string) (ma
 	found := make(map[string]string, len(ids))
 	num := r.store.names.org(org)
 	for _, text := range ids {
-		id, ok := parseID(text)
+		id, ok := db.ParseID(text)
 		if !ok {
 			continue
 		}
@@ -151,7 +149,7 @@ func (r *reader) Kinds(_ context.Context, org directory.OrgID, ids []string) (ma
 
 // row finds the row and kind of an id; 0 when there is none.
 func (r *reader) row(org int64, id []byte) (row, kind int64, err error) {
-	_, err = one(r.conn, func(s *sqlite.Stmt) { row, kind = s.ColumnInt64(0), s.ColumnInt64(1) },
+	_, err = db.One(r.conn, func(s *sqlite.Stmt) { row, kind = s.ColumnInt64(0), s.ColumnInt64(1) },
 		"SELECT row, kind FROM resource WHERE org=? AND id=?", org, id)
 	return row, kind, err
 }
@@ -170,7 +168,7 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 	if err != nil {
 		return err
 	}
-	id, ok := parseID(after.ID)
+	id, ok := db.ParseID(after.ID)
 	num := t.store.names.org(org)
 	if !ok || num == 0 {
 		return fmt.Errorf("put %s in organization %q: %w", after.ID, org, directory.ErrNotFound)
@@ -192,7 +190,7 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 }
 
 func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, error) {
-	err := run(t.conn, "INSERT INTO resource (org, kind, id, version, created, modified, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	err := db.Run(t.conn, "INSERT INTO resource (org, kind, id, version, created, modified, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		org, k.num, id, int64(r.Version), r.Created.UnixMilli(), r.Modified.UnixMilli(), r.Seal())
 	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
 		return 0, directory.ErrVersion
@@ -204,7 +202,7 @@ func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, err
 
 // update is compare-and-set on the version.
 func (t *tx) update(org int64, id []byte, before, after *scim.Resource) (row int64, err error) {
-	found, err := one(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
+	found, err := db.One(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
 		"UPDATE resource SET version=?, modified=?, body=? WHERE org=? AND id=? AND version=? RETURNING row",
 		int64(after.Version), after.Modified.UnixMilli(), after.Seal(), org, id, int64(before.Version))
 	if err == nil && !found {
@@ -254,7 +252,7 @@ func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error 
 		}
 	}
 	if len(added) > 0 && row <= t.store.tail.floor {
-		if err := run(t.conn, "INSERT OR IGNORE INTO pending (row) VALUES (?)", row); err != nil {
+		if err := db.Run(t.conn, "INSERT OR IGNORE INTO pending (row) VALUES (?)", row); err != nil {
 			return err
 		}
 	}
@@ -270,13 +268,13 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if err != nil {
 		return err
 	}
-	id, ok := parseID(before.ID)
+	id, ok := db.ParseID(before.ID)
 	if !ok {
 		return directory.ErrNotFound
 	}
 	t.wrote = true
 	num, row := t.store.names.org(org), int64(0)
-	found, err := one(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
+	found, err := db.One(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
 		"DELETE FROM resource WHERE org=? AND id=? AND version=? RETURNING row", num, id, int64(before.Version))
 	if err != nil {
 		return err
@@ -288,51 +286,8 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if err := t.index(k, num, row, before, nil); err != nil {
 		return err
 	}
-	if err := run(t.conn, "DELETE FROM pending WHERE row=?", row); err != nil {
+	if err := db.Run(t.conn, "DELETE FROM pending WHERE row=?", row); err != nil {
 		return err
 	}
 	return t.unlinkAll(row)
-}
-
-// parseID reads the canonical form of an id and no other.
-func parseID(s string) ([]byte, bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return nil, false
-	}
-	id := make([]byte, 16)
-	at := 0
-	for i := 0; i < 36; i += 2 {
-		if s[i] == '-' {
-			i++
-		}
-		hi, lo := nibble(s[i]), nibble(s[i+1])
-		if hi > 15 || lo > 15 {
-			return nil, false
-		}
-		id[at] = hi<<4 | lo
-		at++
-	}
-	return id, true
-}
-
-// nibble is the number of a lower-case hexadecimal digit, 16 for other bytes.
-func nibble(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 16
-}
-
-func formatID(id [16]byte) string {
-	var b [36]byte
-	hex.Encode(b[0:8], id[0:4])
-	hex.Encode(b[9:13], id[4:6])
-	hex.Encode(b[14:18], id[6:8])
-	hex.Encode(b[19:23], id[8:10])
-	hex.Encode(b[24:], id[10:])
-	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
 }

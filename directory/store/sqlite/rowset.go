@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // rowset is a set of rows that only grows. The writer adds; anybody may ask.
@@ -83,7 +84,7 @@ func (j *joined) end() {
 // members lists the next rows that are members of any group.
 func members(ctx context.Context, s *Store, after int64) (rows []int64, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		return each(conn, func(stmt *sqlite.Stmt) error {
+		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			rows = append(rows, stmt.ColumnInt64(0))
 			return nil
 		}, `WITH RECURSIVE m (row) AS (SELECT min(member) FROM edge WHERE member > ?1

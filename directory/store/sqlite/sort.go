@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -41,7 +42,7 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 	keys := make(map[int64]string, len(rows))
 	unique := a.Uniqueness != scim.NotUnique
 	if num, ok := s.store.names.attrs[s.k.rt][a]; ok && unique && len(rows) > 64 {
-		err := each(s.conn, func(stmt *sqlite.Stmt) error {
+		err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 			keys[stmt.ColumnInt64(0)] = "\x01" + stmt.ColumnText(1)
 			return nil
 		}, "SELECT row, value FROM uniq WHERE org=? AND attr=?", s.org, num)

@@ -16,13 +16,19 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-var errStop = errors.New("stop")
-
 // ErrInUse says that another process has the store open.
 var ErrInUse = errors.New("the data is in use by another usher process; stop it first, or talk to it instead")
+
+// How much of the file each connection keeps in memory.
+const (
+	writerCacheKiB = 8 << 10
+	readerCacheKiB = 2 << 10
+	probeCacheKiB  = 64
+)
 
 // Options of Open; the zero value works.
 type Options struct {
@@ -63,9 +69,9 @@ type Store struct {
 	path    string
 	opts    Options
 	lock    *os.File
-	readers pool
-	probe   pool // of one connection: whether the store answers must not wait for requests
-	views   epochs
+	readers db.Pool
+	probe   db.Pool // of one connection: whether the store answers must not wait for requests
+	views   db.Epochs
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
 	read    atomic.Int64  // when a view last ended, likewise
@@ -100,7 +106,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
-	writer, err := openConn(s.path, writerCacheKiB)
+	writer, err := db.Open(s.path, writerCacheKiB)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +114,8 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 		writer.Close()
 		return nil, err
 	}
-	if err := errors.Join(s.readers.open(s.path, s.opts.Readers, readerCacheKiB), s.probe.open(s.path, 1, probeCacheKiB)); err != nil {
-		return nil, errors.Join(err, writer.Close(), s.readers.close(), s.probe.close())
+	if err := errors.Join(s.readers.Open(s.path, s.opts.Readers, readerCacheKiB), s.probe.Open(s.path, 1, probeCacheKiB)); err != nil {
+		return nil, errors.Join(err, writer.Close(), s.readers.Close(), s.probe.Close())
 	}
 	return writer, nil
 }
@@ -153,21 +159,21 @@ func (s *Store) release() { s.lock.Close() }
 
 // View calls fn with one snapshot of the store.
 func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error {
-	conn, err := s.readers.take(ctx, s.stopped)
+	conn, err := s.readers.Take(ctx, s.stopped)
 	if err != nil {
 		return err
 	}
-	epoch := s.views.enter()
+	epoch := s.views.Enter()
 	defer func() {
-		s.views.leave(epoch)
+		s.views.Leave(epoch)
 		now := time.Now().UnixNano()
 		s.read.Store(now)
 		if !s.quiet(now) {
-			_ = conn.end() // renew will meet the same error
+			_ = conn.End() // Renew will meet the same error
 		}
-		s.readers.put(conn)
+		s.readers.Put(conn)
 	}()
-	if err := conn.renew(s.commits.Load()); err != nil {
+	if err := conn.Renew(s.commits.Load()); err != nil {
 		return err
 	}
 	return fn(&reader{store: s, conn: conn.Conn})
@@ -189,7 +195,7 @@ func (s *Store) wake() {
 	wasQuiet := s.quiet(now)
 	s.latest.Store(now)
 	if wasQuiet {
-		s.readers.endAll()
+		s.readers.EndAll()
 	}
 }
 
@@ -201,12 +207,12 @@ func (s *Store) Ready(ctx context.Context) error {
 	if closed {
 		return directory.ErrClosed
 	}
-	conn, err := s.probe.take(ctx, s.stopped)
+	conn, err := s.probe.Take(ctx, s.stopped)
 	if err != nil {
 		return err
 	}
-	defer s.probe.put(conn)
-	_, err = integer(conn.Conn, "SELECT n FROM mark WHERE name='indexed'")
+	defer s.probe.Put(conn)
+	_, err = db.Integer(conn.Conn, "SELECT n FROM mark WHERE name='indexed'")
 	return err
 }
 
@@ -223,7 +229,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.joined.end()
 	<-s.stopped
-	err := errors.Join(s.readers.close(), s.probe.close())
+	err := errors.Join(s.readers.Close(), s.probe.Close())
 	s.release()
 	return err
 }
@@ -233,13 +239,13 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("the backup file %s exists already; name a new one", path)
 	}
-	conn, err := openConn(s.path, readerCacheKiB)
+	conn, err := db.Open(s.path, readerCacheKiB)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.SetInterrupt(ctx.Done())
-	if err := run(conn, "VACUUM INTO ?", path); err != nil {
+	if err := db.Run(conn, "VACUUM INTO ?", path); err != nil {
 		return fmt.Errorf("backup to %s: %w", path, err)
 	}
 	return os.Chmod(path, 0o600)

@@ -9,6 +9,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -46,9 +47,9 @@ type entry struct {
 // erase takes it out of the tables.
 func (e entry) erase(conn *sqlite.Conn) error {
 	if e.attr < 0 {
-		return run(conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=? AND row=?", e.org, -e.attr, e.value, e.row)
+		return db.Run(conn, "DELETE FROM uniq WHERE org=? AND attr=? AND value=? AND row=?", e.org, -e.attr, e.value, e.row)
 	}
-	return run(conn, "DELETE FROM term WHERE org=? AND attr=? AND value=? AND row=?", e.org, e.attr, e.value, e.row)
+	return db.Run(conn, "DELETE FROM term WHERE org=? AND attr=? AND value=? AND row=?", e.org, e.attr, e.value, e.row)
 }
 
 // list is a part of the index: the values of one attribute of one organization.
@@ -254,11 +255,11 @@ func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
 // reload makes the tail anew from what is committed.
 func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	t.stale = true
-	floor, err := integer(conn, "SELECT n FROM mark WHERE name='indexed'")
+	floor, err := db.Integer(conn, "SELECT n FROM mark WHERE name='indexed'")
 	if err != nil {
 		return err
 	}
-	last, err := integer(conn, "SELECT max(row) FROM resource")
+	last, err := db.Integer(conn, "SELECT max(row) FROM resource")
 	if err != nil {
 		return err
 	}
@@ -281,13 +282,13 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 // gather lists the entries of the rows of a query, for those types that are given.
 func gather(conn *sqlite.Conn, kinds map[int64]*kind, query string, args ...any) (*generation, error) {
 	g := newGeneration()
-	err := each(conn, func(s *sqlite.Stmt) error {
+	err := db.Each(conn, func(s *sqlite.Stmt) error {
 		k := kinds[s.ColumnInt64(2)]
 		if k == nil {
 			return nil
 		}
 		row, org := s.ColumnInt64(0), s.ColumnInt64(1)
-		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, blob(s, 3))
+		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, db.Blob(s, 3))
 		if err := r.Load(); err != nil {
 			return err
 		}
@@ -398,9 +399,9 @@ func (t *tail) written(s *Store) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.retired = slices.DeleteFunc(t.retired, func(r retired) bool { return s.views.over(r.epoch) })
+	t.retired = slices.DeleteFunc(t.retired, func(r retired) bool { return s.views.Over(r.epoch) })
 	if done {
-		t.retired = append(t.retired, retired{t.frozen, s.views.next()})
+		t.retired = append(t.retired, retired{t.frozen, s.views.Next()})
 		t.frozen, t.drain = nil, nil
 	}
 }
@@ -433,15 +434,15 @@ func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
 
 // pause writes in a transaction of its own.
 func (t *tail) pause(conn *sqlite.Conn) error {
-	if err := run(conn, "BEGIN IMMEDIATE"); err != nil {
+	if err := db.Run(conn, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	err := t.drain.write(conn, t, drainPause)
 	if err == nil {
-		err = run(conn, "COMMIT")
+		err = db.Run(conn, "COMMIT")
 	}
 	if err != nil && !conn.AutocommitEnabled() {
-		_ = run(conn, "ROLLBACK") // the first error is the one to tell
+		_ = db.Run(conn, "ROLLBACK") // the first error is the one to tell
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // Trail reads events in the order in which they were committed.
@@ -36,7 +37,7 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL AND ?6 IS NOT NULL ORDER BY seq LIMIT ?7"
 	args = append(args, string(q.Client), q.Limit)
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		return each(conn, func(stmt *sqlite.Stmt) error {
+		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			e := directory.Entry{Seq: stmt.ColumnInt64(0)}
 			if err := json.Unmarshal([]byte(stmt.ColumnText(1)), &e.Event); err != nil {
 				return err
@@ -53,7 +54,7 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e directory.Event, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		var data string
-		found, err := one(conn, func(stmt *sqlite.Stmt) { data = stmt.ColumnText(0) },
+		found, err := db.One(conn, func(stmt *sqlite.Stmt) { data = stmt.ColumnText(0) },
 			"SELECT data FROM audit WHERE org=? AND json_extract(data, '$.id')=? ORDER BY seq DESC LIMIT 1", s.names.org(org), id)
 		if err == nil && !found {
 			err = directory.ErrNotFound

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // relation is a table or an index, as the file describes it.
@@ -55,7 +57,7 @@ var made = sync.OnceValues(func() ([]relation, error) {
 // relations lists tables and indexes in the order in which they were made. Those that
 // SQLite makes by itself belong to their tables.
 func relations(conn *sqlite.Conn) (all []relation, err error) {
-	err = each(conn, func(s *sqlite.Stmt) error {
+	err = db.Each(conn, func(s *sqlite.Stmt) error {
 		sql := strings.ReplaceAll(s.ColumnText(2), `"`, "")
 		all = append(all, relation{s.ColumnText(0), s.ColumnText(1), strings.Join(strings.Fields(sql), " ")})
 		return nil

@@ -11,6 +11,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // maxBatch bounds the changes of one commit.
@@ -68,7 +69,7 @@ func (s *Store) write(conn *sqlite.Conn) {
 // fold copies the log back into the file in a pause, so that commits seldom have to.
 func (s *Store) fold(conn *sqlite.Conn) {
 	if now := s.commits.Load(); now != s.folded {
-		_ = run(conn, "PRAGMA wal_checkpoint(PASSIVE)") // a commit does what this does not, and tells
+		_ = db.Run(conn, "PRAGMA wal_checkpoint(PASSIVE)") // a commit does what this does not, and tells
 		s.folded = now
 	}
 }
@@ -154,7 +155,7 @@ func (b *batch) begin() {
 		err = b.store.tail.reload(b.conn, &b.store.names)
 	}
 	if err == nil {
-		err = run(b.conn, "BEGIN IMMEDIATE")
+		err = db.Run(b.conn, "BEGIN IMMEDIATE")
 	}
 	if err != nil {
 		b.err = fmt.Errorf("%w: begin: %w", directory.ErrBusy, err)
@@ -191,7 +192,7 @@ func (b *batch) rollback() {
 	clear(b.counts)
 	clear(b.totals)
 	if !b.conn.AutocommitEnabled() {
-		b.err = run(b.conn, "ROLLBACK")
+		b.err = db.Run(b.conn, "ROLLBACK")
 	}
 }
 
@@ -219,7 +220,7 @@ func (b *batch) finish() error {
 	tail := b.store.tail
 	if b.err != nil || !b.wrote {
 		if !b.conn.AutocommitEnabled() {
-			return errors.Join(b.err, run(b.conn, "ROLLBACK"))
+			return errors.Join(b.err, db.Run(b.conn, "ROLLBACK"))
 		}
 		return b.err
 	}
@@ -229,7 +230,7 @@ func (b *batch) finish() error {
 		err = tail.along(b.conn, len(b.waiting))
 	}
 	if err == nil {
-		err = run(b.conn, "COMMIT")
+		err = db.Run(b.conn, "COMMIT")
 	}
 	if err == nil {
 		b.store.commits.Add(1)
@@ -238,7 +239,7 @@ func (b *batch) finish() error {
 	}
 	err = fmt.Errorf("%w: commit: %w", directory.ErrBusy, err)
 	if !b.conn.AutocommitEnabled() {
-		err = errors.Join(err, run(b.conn, "ROLLBACK"))
+		err = errors.Join(err, db.Run(b.conn, "ROLLBACK"))
 	}
 	return errors.Join(err, tail.reload(b.conn, &b.store.names))
 }
@@ -246,7 +247,7 @@ func (b *batch) finish() error {
 // flush brings the table block up to date with the batch.
 func (b *batch) flush() error {
 	for k, n := range b.counts {
-		if err := run(b.conn, `INSERT INTO block (org, kind, block, n) VALUES (?, ?, ?, ?)
+		if err := db.Run(b.conn, `INSERT INTO block (org, kind, block, n) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET n = n + excluded.n`, k.org, k.kind, k.num, n); err != nil {
 			return err
 		}
