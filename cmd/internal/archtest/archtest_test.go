@@ -56,6 +56,7 @@ var rules = []rule{
 	{parts + "/failure", 3, nil, []string{"net/http", module + "config"}, "what errors mean rests on nothing"},
 	{"directory/store/sqlite", 3, []string{"directory/outbox", "directory/store/sqlite/internal"}, []string{"net/http", module + "config"}, "the embedded store is put together from what is below it, and knows no protocol and no settings"},
 	{"directory/store/sqlite/internal", 3, nil, []string{"net/http", module + "config"}, "parts of the embedded store know no other part, unless it is named here"},
+	{"directory/store/sqlite/internal/dictionary", 3, []string{"directory/store/sqlite/internal/db"}, []string{"net/http", module + "config"}, "numbers are read through connections, and know no other part of the store"},
 	{"directory/store/chosen", 4, nil, []string{"net/http", module + "config"}, "it chooses between the stores, for tests"},
 	{"auth", 4, []string{"auth"}, append([]string{module + "config"}, stores...), "credentials are judged through the domain's ports"},
 	{"scim/server", 5, nil, append([]string{module + "config"}, stores...), "the protocol works on the domain, never on storage"},

@@ -71,7 +71,7 @@ func splitKeys(s string) []string {
 // keeper is the number that an organization's documents carry, 0 for those of
 // the server itself; false when there is no such organization.
 func (r *reader) keeper(org directory.OrgID) (int64, bool) {
-	num := r.store.names.org(org)
+	num := r.store.names.Org(org)
 	return num, num != 0 || org == ""
 }
 
@@ -138,7 +138,7 @@ func (r *reader) Documents(_ context.Context, q directory.DocumentQuery) iter.Se
 
 // Tally reads a running total, with what the transaction under way adds to it.
 func (r *reader) Tally(_ context.Context, org directory.OrgID, name string) (int64, error) {
-	key := total{r.store.names.org(org), name}
+	key := total{r.store.names.Org(org), name}
 	if r.batch != nil {
 		return r.batch.total(key)
 	}
@@ -188,7 +188,7 @@ type sum struct{ was, now int64 }
 
 // Count changes a running total.
 func (t *tx) Count(_ context.Context, org directory.OrgID, name string, by, most int64) error {
-	key := total{t.store.names.org(org), name}
+	key := total{t.store.names.Org(org), name}
 	n, err := t.batch.total(key)
 	if err != nil {
 		return err

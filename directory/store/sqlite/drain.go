@@ -37,7 +37,7 @@ type part struct {
 
 const rowBits = 40
 
-func newDrain(g *generation, n *names, indexed, top int64) *drain {
+func newDrain(g *generation, exact map[int64]bool, indexed, top int64) *drain {
 	d := &drain{gone: g.gone, parts: make(chan *part), quit: make(chan struct{}), top: top}
 	for row := range g.rows {
 		if row <= indexed {
@@ -48,7 +48,7 @@ func newDrain(g *generation, n *names, indexed, top int64) *drain {
 		defer close(d.parts)
 		for l, v := range g.values {
 			select {
-			case d.parts <- newPart(l, v, n):
+			case d.parts <- newPart(l, v, exact):
 			case <-d.quit:
 				return
 			}
@@ -59,10 +59,10 @@ func newDrain(g *generation, n *names, indexed, top int64) *drain {
 
 // newPart sorts a list. Values that are compared byte by byte are identifiers,
 // which nobody searches for by a part: they get no trigrams.
-func newPart(l list, v *values, n *names) *part {
+func newPart(l list, v *values, exact map[int64]bool) *part {
 	p := &part{list: l, terms: slices.Clone(v.pairs)}
 	slices.SortFunc(p.terms, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
-	if l.attr < 0 || n.caseExact[l.attr] {
+	if l.attr < 0 || exact[l.attr] {
 		return p
 	}
 	size := 0

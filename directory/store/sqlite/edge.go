@@ -17,8 +17,8 @@ func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[direc
 		row, err := r.groupRow(group)
 		if err == nil && row != 0 {
 			err = db.Each(r.conn, func(s *sqlite.Stmt) error {
-				kind := r.store.names.byNum[s.ColumnInt64(1)]
-				if kind != nil && !yield(directory.Member{ID: db.ID(s, 0), Type: kind.rt.Name}, nil) {
+				kind := r.store.names.Kinds()[s.ColumnInt64(1)]
+				if kind != nil && !yield(directory.Member{ID: db.ID(s, 0), Type: kind.Type.Name}, nil) {
 					return db.ErrStop
 				}
 				return nil
@@ -35,7 +35,7 @@ func (r *reader) groupRow(group directory.Ref) (int64, error) {
 	if !ok {
 		return 0, directory.ErrNotFound
 	}
-	row, _, err := r.row(r.store.names.org(group.Org), id)
+	row, _, err := r.row(r.store.names.Org(group.Org), id)
 	return row, err
 }
 
@@ -46,7 +46,7 @@ func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (m
 		return nil, err
 	}
 	linked := make(map[string]bool, len(ids))
-	org := r.store.names.org(group.Org)
+	org := r.store.names.Org(group.Org)
 	for _, text := range ids {
 		id, ok := db.ParseID(text)
 		if !ok {
@@ -66,7 +66,7 @@ func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (m
 // Groups lists the groups that each id is a direct member of.
 func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
 	var found map[string][]directory.Membership
-	num := r.store.names.org(org)
+	num := r.store.names.Org(org)
 	alone := r.alone
 	for _, text := range ids {
 		if len(alone) > 0 && alone[0] == text { // ids are asked for in the order they were read
@@ -110,7 +110,7 @@ func (t *tx) Link(_ context.Context, group directory.Ref, d directory.EdgeDelta)
 			return err
 		}
 	}
-	org := t.store.names.org(group.Org)
+	org := t.store.names.Org(group.Org)
 	for _, text := range d.Remove {
 		id, _ := db.ParseID(text)
 		if err := db.Run(t.conn, "DELETE FROM edge WHERE grp=? AND member=(SELECT row FROM resource WHERE org=? AND id=?)", row, org, id); err != nil {
@@ -148,7 +148,7 @@ func (t *tx) Emit(_ context.Context, events ...directory.Event) error {
 	t.wrote = true
 	for _, e := range events {
 		data := string(e.AppendJSON(make([]byte, 0, 512)))
-		if err := db.Run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.org(e.Org), e.Time.UnixMilli(), data); err != nil {
+		if err := db.Run(t.conn, "INSERT INTO audit (org, at, data) VALUES (?, ?, ?)", t.store.names.Org(e.Org), e.Time.UnixMilli(), data); err != nil {
 			return err
 		}
 	}

@@ -9,17 +9,18 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
 	"github.com/usher-scim/usher/scim"
 )
 
 // Find answers a query. Without filter and order it walks the list; otherwise it
 // finds the rows that match, orders them, and reads those of the page.
 func (r *reader) Find(ctx context.Context, q directory.Query) (directory.Page, error) {
-	k, err := r.store.names.kind(q.Type)
+	k, err := r.store.names.Kind(q.Type)
 	if err != nil {
 		return directory.Page{}, err
 	}
-	s := &search{reader: r, k: k, org: r.store.names.org(q.Org), orgID: q.Org}
+	s := &search{reader: r, k: k, org: r.store.names.Org(q.Org), orgID: q.Org}
 	if q.Filter == nil && q.SortBy == nil {
 		r.store.opts.OnFind("list")
 		return s.list(q)
@@ -38,7 +39,7 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (directory.Page, e
 // search is one query under way.
 type search struct {
 	*reader
-	k     *kind
+	k     *dictionary.Kind
 	org   int64
 	orgID directory.OrgID
 	// read holds resources that were read to check them, for the page.
@@ -52,7 +53,7 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 			return p, err
 		}
 	}
-	total, err := db.Integer(s.conn, "SELECT sum(n) FROM block WHERE org=? AND kind=?", s.org, s.k.num)
+	total, err := db.Integer(s.conn, "SELECT sum(n) FROM block WHERE org=? AND kind=?", s.org, s.k.Num)
 	if err != nil {
 		return p, err
 	}
@@ -85,7 +86,7 @@ func (s *search) list(q directory.Query) (p directory.Page, err error) {
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil
-	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row>? ORDER BY row LIMIT ? OFFSET ?", s.known(), s.org, s.k.num, from, q.Count+1, skip)
+	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row>? ORDER BY row LIMIT ? OFFSET ?", s.known(), s.org, s.k.Num, from, q.Count+1, skip)
 	if err != nil || len(rows) == 0 {
 		return p, err
 	}
@@ -106,7 +107,7 @@ func (s *search) listBefore(q directory.Query, p directory.Page) (directory.Page
 		rows = append(rows, row)
 		p.Resources = append(p.Resources, res)
 		return nil
-	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row<? ORDER BY row DESC LIMIT ?", s.known(), s.org, s.k.num, positionRow(q.Before), q.Count+1)
+	}, "SELECT "+columns+" FROM resource WHERE org=? AND kind=? AND row<? ORDER BY row DESC LIMIT ?", s.known(), s.org, s.k.Num, positionRow(q.Before), q.Count+1)
 	slices.Reverse(p.Resources)
 	if len(rows) > 0 {
 		p.First, p.Last, p.More = position("", rows[len(rows)-1]), position("", rows[0]), true
@@ -126,7 +127,7 @@ func (s *search) skip(n int) (from int64, rest int, err error) {
 		}
 		rest -= have
 		return nil
-	}, "SELECT block, n FROM block WHERE org=? AND kind=? ORDER BY block", s.org, s.k.num)
+	}, "SELECT block, n FROM block WHERE org=? AND kind=? ORDER BY block", s.org, s.k.Num)
 	return from, rest, err
 }
 

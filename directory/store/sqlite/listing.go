@@ -11,6 +11,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -34,20 +35,38 @@ type listing struct {
 	form string
 }
 
-func (c column) listing() listing { return listing{c.num, c.form} }
+func keysOf(c dictionary.Column) listing { return listing{c.Num, formKeys} }
+
+func termsOf(c dictionary.Column) listing {
+	if c.Attr.CaseExact {
+		return listing{c.Num, formExact}
+	}
+	return listing{c.Num, formFolded}
+}
+
+// listings are those of a type.
+func listings(k *dictionary.Kind) (all []listing) {
+	for _, c := range k.Unique {
+		all = append(all, keysOf(c))
+	}
+	for _, c := range k.Indexed {
+		all = append(all, termsOf(c))
+	}
+	return all
+}
 
 // relisting brings the index in line with the configuration.
 type relisting struct {
 	*Store
 	conn  *sqlite.Conn
-	have  map[listing]int64 // up to which row
-	lacks map[int64]*kind   // what is to be added, by the number of the type
-	upto  int64             // of everything in lacks
+	have  map[listing]int64          // up to which row
+	lacks map[int64]*dictionary.Kind // what is to be added, by the number of the type
+	upto  int64                      // of everything in lacks
 	twice directory.Duplicates
 }
 
 func (s *Store) relist(ctx context.Context, conn *sqlite.Conn) error {
-	r := &relisting{Store: s, conn: conn, have: map[listing]int64{}, lacks: map[int64]*kind{}, upto: math.MaxInt64}
+	r := &relisting{Store: s, conn: conn, have: map[listing]int64{}, lacks: map[int64]*dictionary.Kind{}, upto: math.MaxInt64}
 	err := db.Each(conn, func(stmt *sqlite.Stmt) error {
 		r.have[listing{stmt.ColumnInt64(0), stmt.ColumnText(1)}] = stmt.ColumnInt64(2)
 		return nil
@@ -74,9 +93,9 @@ const allRows = int64(math.MaxInt64)
 // shrink takes out of the index what the configuration does not want any more.
 func (r *relisting) shrink(ctx context.Context) error {
 	wanted := map[listing]bool{}
-	for _, k := range r.names.kinds {
-		for _, c := range slices.Concat(k.unique, k.indexed) {
-			wanted[c.listing()] = true
+	for _, k := range r.names.Kinds() {
+		for _, l := range listings(k) {
+			wanted[l] = true
 		}
 	}
 	for l := range r.have {
@@ -111,7 +130,7 @@ func (r *relisting) remove(ctx context.Context, l listing) error {
 	if l.form == formKeys {
 		queries = removeKeys
 	}
-	for org := range r.names.orgIDs {
+	for org := range r.names.Orgs() {
 		for _, query := range queries {
 			for gone := 1; gone > 0; gone = r.conn.Changes() {
 				if err := ctx.Err(); err != nil {
@@ -129,15 +148,16 @@ func (r *relisting) remove(ctx context.Context, l listing) error {
 // begin writes down that the index has all values of what no program before this one
 // could have kept, so that nobody looks for them in a file of an earlier version.
 func (r *relisting) begin() error {
-	for _, k := range r.names.kinds {
-		for _, c := range k.indexed {
-			if !c.fresh || c.root != scim.ExternalIDs {
+	for _, k := range r.names.Kinds() {
+		for _, c := range k.Indexed {
+			if !c.Fresh || c.Root != scim.ExternalIDs {
 				continue
 			}
-			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?, ?, NULL)", c.num, c.form); err != nil {
+			l := termsOf(c)
+			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?, ?, NULL)", l.attr, l.form); err != nil {
 				return err
 			}
-			r.have[c.listing()] = allRows
+			r.have[l] = allRows
 		}
 	}
 	return nil
@@ -145,19 +165,19 @@ func (r *relisting) begin() error {
 
 // survey finds what the index lacks, and from which row on.
 func (r *relisting) survey() (what []string) {
-	lacking := func(k *kind, all []column) (some []column) {
+	lacking := func(k *dictionary.Kind, all []dictionary.Column, listed func(dictionary.Column) listing) (some []dictionary.Column) {
 		for _, c := range all {
-			if upto := r.have[c.listing()]; upto != allRows {
+			if upto := r.have[listed(c)]; upto != allRows {
 				r.upto = min(r.upto, upto)
 				some = append(some, c)
-				what = append(what, c.attr.Path()+" of "+k.rt.Name)
+				what = append(what, c.Attr.Path()+" of "+k.Type.Name)
 			}
 		}
 		return some
 	}
-	for num, k := range r.names.byNum {
-		part := &kind{num: num, rt: k.rt, unique: lacking(k, k.unique), indexed: lacking(k, k.indexed)}
-		if len(part.unique)+len(part.indexed) > 0 {
+	for num, k := range r.names.Kinds() {
+		part := &dictionary.Kind{Num: num, Type: k.Type, Unique: lacking(k, k.Unique, keysOf), Indexed: lacking(k, k.Indexed, termsOf)}
+		if len(part.Unique)+len(part.Indexed) > 0 {
 			r.lacks[num] = part
 		}
 	}
@@ -221,8 +241,9 @@ func (r *relisting) add(from, to int64) error {
 	if err != nil {
 		return err
 	}
+	exact := caseExact(r.names)
 	for l, v := range g.values {
-		p := newPart(l, v, &r.names)
+		p := newPart(l, v, exact)
 		if l.attr < 0 {
 			err = r.addKeys(p)
 		}
@@ -274,16 +295,16 @@ func (r *relisting) tell(l list, rows ...int64) error {
 		}
 	}
 	k := r.lacks[kindNum]
-	i := slices.IndexFunc(k.unique, func(c column) bool { return c.num == -l.attr })
-	r.twice.Add(r.names.orgIDs[l.org], k.rt, k.unique[i].attr, ids[0], ids[1])
+	i := slices.IndexFunc(k.Unique, func(c dictionary.Column) bool { return c.Num == -l.attr })
+	r.twice.Add(r.names.Orgs()[l.org], k.Type, k.Unique[i].Attr, ids[0], ids[1])
 	return nil
 }
 
 // mark writes down up to which row the index has what it lacked.
 func (r *relisting) mark(upto int64) error {
 	for _, k := range r.lacks {
-		for _, c := range slices.Concat(k.unique, k.indexed) {
-			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?1, ?2, nullif(?3, ?4))", c.num, c.form, upto, allRows); err != nil {
+		for _, l := range listings(k) {
+			if err := db.Run(r.conn, "INSERT OR REPLACE INTO listing (attr, form, upto) VALUES (?1, ?2, nullif(?3, ?4))", l.attr, l.form, upto, allRows); err != nil {
 				return err
 			}
 		}

@@ -129,7 +129,7 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 	if n.Op == filter.Equal && edgeEnd(n.Attr) {
 		return s.byEdge(n)
 	}
-	attr, known := s.store.names.attrs[s.k.rt][n.Attr]
+	attr, known := s.store.names.Attribute(s.k.Type, n.Attr)
 	if !known {
 		return candidates{}, false, nil
 	}
@@ -282,7 +282,7 @@ func (s *search) byID(text string) (candidates, bool, error) {
 		return c, true, nil
 	}
 	row, kind, err := s.row(s.org, id)
-	if kind == s.k.num {
+	if kind == s.k.Num {
 		c.rows = []int64{row}
 	}
 	return c, true, err
@@ -316,7 +316,7 @@ func (s *search) all() (rows []int64, err error) {
 	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 		rows = append(rows, stmt.ColumnInt64(0))
 		return nil
-	}, "SELECT row FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.num)
+	}, "SELECT row FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.Num)
 	return rows, err
 }
 
@@ -382,7 +382,7 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 			s.keep(row, res)
 		}
 		return nil
-	}, "SELECT "+bare+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.num)
+	}, "SELECT "+bare+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.Num)
 	return rows, err
 }
 

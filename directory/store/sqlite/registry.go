@@ -84,7 +84,7 @@ func (s *Store) AddOrganization(ctx context.Context, o directory.Organization) e
 		return err
 	})
 	if err == nil {
-		s.names.setOrg(o.ID, num)
+		s.names.SetOrg(o.ID, num)
 	}
 	return err
 }

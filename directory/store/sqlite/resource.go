@@ -11,6 +11,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -41,13 +42,13 @@ func (r *reader) known() int {
 }
 
 // record reads the bare columns.
-func record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
-	return s.ColumnInt64(0), scim.Stored(k.rt, db.ID(s, 1), scim.Version(s.ColumnInt64(2)),
+func record(k *dictionary.Kind, s *sqlite.Stmt) (int64, *scim.Resource) {
+	return s.ColumnInt64(0), scim.Stored(k.Type, db.ID(s, 1), scim.Version(s.ColumnInt64(2)),
 		time.UnixMilli(s.ColumnInt64(3)).UTC(), time.UnixMilli(s.ColumnInt64(4)).UTC(), db.Blob(s, 5))
 }
 
 // record reads all the columns, and remembers what spares a look at the edges.
-func (r *reader) record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
+func (r *reader) record(k *dictionary.Kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 	row, res := record(k, s)
 	if is := s.ColumnInt64(6); is == 0 || is < 0 && !r.store.joined.has(row) {
 		r.alone = append(r.alone, res.ID)
@@ -55,9 +56,18 @@ func (r *reader) record(k *kind, s *sqlite.Stmt) (int64, *scim.Resource) {
 	return row, res
 }
 
+// Type is the resource type of that name.
+func (r *reader) Type(name string) (*scim.ResourceType, error) {
+	rt, ok := r.store.opts.Registry.Type(name)
+	if !ok {
+		return nil, fmt.Errorf("the store was opened without the resource type %s", name)
+	}
+	return rt, nil
+}
+
 // Get reads one resource.
 func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, error) {
-	k, err := r.store.names.kind(ref.Type)
+	k, err := r.store.names.Kind(ref.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +77,10 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 	}
 	var found *scim.Resource
 	_, err = db.One(r.conn, func(s *sqlite.Stmt) {
-		if s.ColumnInt64(7) == k.num {
+		if s.ColumnInt64(7) == k.Num {
 			_, found = r.record(k, s)
 		}
-	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.known(), r.store.names.org(ref.Org), id)
+	}, "SELECT "+columns+", kind FROM resource WHERE org=? AND id=?", r.known(), r.store.names.Org(ref.Org), id)
 	if err == nil && found == nil {
 		err = directory.ErrNotFound
 	}
@@ -79,15 +89,16 @@ func (r *reader) Get(_ context.Context, ref directory.Ref) (*scim.Resource, erro
 
 // Owner finds who holds a unique value.
 func (r *reader) Owner(_ context.Context, u directory.UniqueKey) (string, error) {
-	k, err := r.store.names.kind(u.Type)
+	k, err := r.store.names.Kind(u.Type)
 	if err != nil {
 		return "", err
 	}
-	return r.owner(k, entry{org: r.store.names.org(u.Org), attr: -r.store.names.attrs[u.Type][u.Attr], value: u.Key})
+	attr, _ := r.store.names.Attribute(u.Type, u.Attr)
+	return r.owner(k, entry{org: r.store.names.Org(u.Org), attr: -attr, value: u.Key})
 }
 
 // owner is the id of the resource that holds a unique key.
-func (r *reader) owner(k *kind, e entry) (string, error) {
+func (r *reader) owner(k *dictionary.Kind, e entry) (string, error) {
 	row, err := r.keyRow(e)
 	if err != nil {
 		return "", err
@@ -118,9 +129,9 @@ func (r *reader) keyRow(e entry) (row int64, err error) {
 }
 
 // at reads a resource by its row; nil when there is none of that type any more.
-func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
+func (r *reader) at(k *dictionary.Kind, org, row int64) (res *scim.Resource, err error) {
 	_, err = db.One(r.conn, func(s *sqlite.Stmt) {
-		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.num {
+		if s.ColumnInt64(7) == org && s.ColumnInt64(8) == k.Num {
 			_, res = r.record(k, s)
 		}
 	}, "SELECT "+columns+", org, kind FROM resource WHERE row=?", r.known(), row)
@@ -130,7 +141,7 @@ func (r *reader) at(k *kind, org, row int64) (res *scim.Resource, err error) {
 // Kinds tells the types of those ids that exist.
 func (r *reader) Kinds(_ context.Context, org directory.OrgID, ids []string) (map[string]string, error) {
 	found := make(map[string]string, len(ids))
-	num := r.store.names.org(org)
+	num := r.store.names.Org(org)
 	for _, text := range ids {
 		id, ok := db.ParseID(text)
 		if !ok {
@@ -140,8 +151,8 @@ func (r *reader) Kinds(_ context.Context, org directory.OrgID, ids []string) (ma
 		if err != nil {
 			return nil, err
 		}
-		if k := r.store.names.byNum[kindNum]; k != nil {
-			found[text] = k.rt.Name
+		if k := r.store.names.Kinds()[kindNum]; k != nil {
+			found[text] = k.Type.Name
 		}
 	}
 	return found, nil
@@ -164,12 +175,12 @@ const rowsPerBlock = 1024
 
 // Put writes a resource.
 func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Resource) error {
-	k, err := t.store.names.kind(after.Type)
+	k, err := t.store.names.Kind(after.Type)
 	if err != nil {
 		return err
 	}
 	id, ok := db.ParseID(after.ID)
-	num := t.store.names.org(org)
+	num := t.store.names.Org(org)
 	if !ok || num == 0 {
 		return fmt.Errorf("put %s in organization %q: %w", after.ID, org, directory.ErrNotFound)
 	}
@@ -189,14 +200,14 @@ func (t *tx) Put(_ context.Context, org directory.OrgID, before, after *scim.Res
 	return t.index(k, num, row, before, after)
 }
 
-func (t *tx) insert(k *kind, org int64, id []byte, r *scim.Resource) (int64, error) {
+func (t *tx) insert(k *dictionary.Kind, org int64, id []byte, r *scim.Resource) (int64, error) {
 	err := db.Run(t.conn, "INSERT INTO resource (org, kind, id, version, created, modified, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		org, k.num, id, int64(r.Version), r.Created.UnixMilli(), r.Modified.UnixMilli(), r.Seal())
+		org, k.Num, id, int64(r.Version), r.Created.UnixMilli(), r.Modified.UnixMilli(), r.Seal())
 	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
 		return 0, directory.ErrVersion
 	}
 	row := t.conn.LastInsertRowID()
-	t.batch.counts[block{org, k.num, row / rowsPerBlock}]++
+	t.batch.counts[block{org, k.Num, row / rowsPerBlock}]++
 	return row, err
 }
 
@@ -213,18 +224,18 @@ func (t *tx) update(org int64, id []byte, before, after *scim.Resource) (row int
 
 // judge refuses a unique key that another resource holds. What the rules have
 // just found free is not looked up again.
-func (t *tx) judge(k *kind, org int64, before, after *scim.Resource) error {
+func (t *tx) judge(k *dictionary.Kind, org int64, before, after *scim.Resource) error {
 	free := t.batch.free
 	t.batch.free = nil
-	for _, c := range k.unique {
-		is := uniqueKey(after, c.attr)
-		e := entry{org: org, attr: -c.num, value: is}
-		if is == "" || is == uniqueKey(before, c.attr) || slices.Contains(free, e) {
+	for _, c := range k.Unique {
+		is := uniqueKey(after, c.Attr)
+		e := entry{org: org, attr: -c.Num, value: is}
+		if is == "" || is == uniqueKey(before, c.Attr) || slices.Contains(free, e) {
 			continue
 		}
 		owner, err := t.owner(k, e)
 		if err == nil && owner != after.ID {
-			return &directory.UniqueError{Path: c.attr.Path(), Detail: "The " + c.attr.Path() + " is already in use; choose a different value."}
+			return &directory.UniqueError{Path: c.Attr.Path(), Detail: "The " + c.Attr.Path() + " is already in use; choose a different value."}
 		}
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
@@ -242,7 +253,7 @@ func uniqueKey(r *scim.Resource, a *scim.Attribute) string {
 
 // index takes removed values out of the tables at once and leaves the added ones
 // to the tail.
-func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error {
+func (t *tx) index(k *dictionary.Kind, org, row int64, before, after *scim.Resource) error {
 	added, removed := difference(k, org, row, before, after)
 	if row <= t.store.tail.clean {
 		for _, e := range removed {
@@ -264,7 +275,7 @@ func (t *tx) index(k *kind, org, row int64, before, after *scim.Resource) error 
 
 // Delete removes a resource, its keys and its memberships.
 func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resource) error {
-	k, err := t.store.names.kind(before.Type)
+	k, err := t.store.names.Kind(before.Type)
 	if err != nil {
 		return err
 	}
@@ -273,7 +284,7 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 		return directory.ErrNotFound
 	}
 	t.wrote = true
-	num, row := t.store.names.org(org), int64(0)
+	num, row := t.store.names.Org(org), int64(0)
 	found, err := db.One(t.conn, func(s *sqlite.Stmt) { row = s.ColumnInt64(0) },
 		"DELETE FROM resource WHERE org=? AND id=? AND version=? RETURNING row", num, id, int64(before.Version))
 	if err != nil {
@@ -282,7 +293,7 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	if !found {
 		return directory.ErrVersion
 	}
-	t.batch.counts[block{num, k.num, row / rowsPerBlock}]--
+	t.batch.counts[block{num, k.Num, row / rowsPerBlock}]--
 	if err := t.index(k, num, row, before, nil); err != nil {
 		return err
 	}

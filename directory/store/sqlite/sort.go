@@ -41,7 +41,7 @@ func (s *search) order(ctx context.Context, q directory.Query, rows []int64) ([]
 func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) (map[int64]string, error) {
 	keys := make(map[int64]string, len(rows))
 	unique := a.Uniqueness != scim.NotUnique
-	if num, ok := s.store.names.attrs[s.k.rt][a]; ok && unique && len(rows) > 64 {
+	if num, ok := s.store.names.Attribute(s.k.Type, a); ok && unique && len(rows) > 64 {
 		err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
 			keys[stmt.ColumnInt64(0)] = "\x01" + stmt.ColumnText(1)
 			return nil

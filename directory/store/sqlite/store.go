@@ -17,6 +17,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -77,7 +78,7 @@ type Store struct {
 	read    atomic.Int64  // when a view last ended, likewise
 	changed time.Time     // when the last changes were committed; the writer's
 	folded  uint64        // commits when the log was last folded back in a pause; the writer's
-	names   names
+	names   *dictionary.Names
 	sorts   sorts
 	joined  joined
 	tail    *tail
@@ -128,7 +129,7 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 	if err = whole(writer); err != nil {
 		return err
 	}
-	if err = s.names.load(writer, s.opts.Registry); err != nil {
+	if s.names, err = dictionary.Load(writer, s.opts.Registry); err != nil {
 		return err
 	}
 	if err = s.relist(ctx, writer); err != nil {
@@ -137,7 +138,7 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 	if err = s.sorts.load(writer); err != nil {
 		return err
 	}
-	s.tail, err = loadTail(writer, &s.names)
+	s.tail, err = loadTail(writer, s.names)
 	return err
 }
 

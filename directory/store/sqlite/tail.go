@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -197,12 +198,13 @@ type tail struct {
 	frozen  *generation // being written to the index
 	retired []retired
 
-	names *names
-	most  int    // rows in memory at which writing begins
-	floor int64  // a change to a row above it needs no note in pending
-	clean int64  // the tables know nothing of rows above it
-	drain *drain // of frozen
-	stale bool   // a commit failed, and so did reload after it
+	kinds map[int64]*dictionary.Kind
+	exact map[int64]bool // see caseExact
+	most  int            // rows in memory at which writing begins
+	floor int64          // a change to a row above it needs no note in pending
+	clean int64          // the tables know nothing of rows above it
+	drain *drain         // of frozen
+	stale bool           // a commit failed, and so did reload after it
 }
 
 // retired is a generation that the index holds but that snapshots from before
@@ -247,13 +249,13 @@ func (t *tail) add(changes []indexed) {
 }
 
 // loadTail makes the tail from the rows that are not in the index.
-func loadTail(conn *sqlite.Conn, n *names) (*tail, error) {
-	t := &tail{active: newGeneration(), names: n, most: tailRows}
-	return t, t.reload(conn, n)
+func loadTail(conn *sqlite.Conn, n *dictionary.Names) (*tail, error) {
+	t := &tail{active: newGeneration(), kinds: n.Kinds(), exact: caseExact(n), most: tailRows}
+	return t, t.reload(conn)
 }
 
 // reload makes the tail anew from what is committed.
-func (t *tail) reload(conn *sqlite.Conn, n *names) error {
+func (t *tail) reload(conn *sqlite.Conn) error {
 	t.stale = true
 	floor, err := db.Integer(conn, "SELECT n FROM mark WHERE name='indexed'")
 	if err != nil {
@@ -263,7 +265,7 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	if err != nil {
 		return err
 	}
-	g, err := gather(conn, n.byNum, `SELECT row, org, kind, body FROM resource WHERE row > ?
+	g, err := gather(conn, t.kinds, `SELECT row, org, kind, body FROM resource WHERE row > ?
 		UNION ALL SELECT r.row, r.org, r.kind, r.body FROM pending p JOIN resource r ON r.row = p.row WHERE p.row <= ?`, floor, floor)
 	if err != nil {
 		return err
@@ -279,8 +281,19 @@ func (t *tail) reload(conn *sqlite.Conn, n *names) error {
 	return nil
 }
 
+// caseExact tells of each indexed attribute whether letter case counts.
+func caseExact(n *dictionary.Names) map[int64]bool {
+	exact := map[int64]bool{}
+	for _, k := range n.Kinds() {
+		for _, c := range k.Indexed {
+			exact[c.Num] = c.Attr.CaseExact
+		}
+	}
+	return exact
+}
+
 // gather lists the entries of the rows of a query, for those types that are given.
-func gather(conn *sqlite.Conn, kinds map[int64]*kind, query string, args ...any) (*generation, error) {
+func gather(conn *sqlite.Conn, kinds map[int64]*dictionary.Kind, query string, args ...any) (*generation, error) {
 	g := newGeneration()
 	err := db.Each(conn, func(s *sqlite.Stmt) error {
 		k := kinds[s.ColumnInt64(2)]
@@ -288,7 +301,7 @@ func gather(conn *sqlite.Conn, kinds map[int64]*kind, query string, args ...any)
 			return nil
 		}
 		row, org := s.ColumnInt64(0), s.ColumnInt64(1)
-		r := scim.Stored(k.rt, "", 1, time.Time{}, time.Time{}, db.Blob(s, 3))
+		r := scim.Stored(k.Type, "", 1, time.Time{}, time.Time{}, db.Blob(s, 3))
 		if err := r.Load(); err != nil {
 			return err
 		}
@@ -308,22 +321,22 @@ func (t *tail) stop() {
 }
 
 // difference lists the entries that a change of a resource adds and removes.
-func difference(k *kind, org, row int64, before, after *scim.Resource) (added, removed []entry) {
-	differs := func(c column) bool {
+func difference(k *dictionary.Kind, org, row int64, before, after *scim.Resource) (added, removed []entry) {
+	differs := func(c dictionary.Column) bool {
 		if before == nil || after == nil {
 			return true
 		}
-		was, _ := before.Get(c.root)
-		is, _ := after.Get(c.root)
+		was, _ := before.Get(c.Root)
+		is, _ := after.Get(c.Root)
 		return !was.Equal(is)
 	}
 	var was, is []entry
-	for _, c := range k.unique {
+	for _, c := range k.Unique {
 		if differs(c) {
 			was, is = appendKey(was, c, org, row, before), appendKey(is, c, org, row, after)
 		}
 	}
-	for _, c := range k.indexed {
+	for _, c := range k.Indexed {
 		if differs(c) {
 			was, is = appendTerms(was, c, org, row, before), appendTerms(is, c, org, row, after)
 		}
@@ -332,33 +345,33 @@ func difference(k *kind, org, row int64, before, after *scim.Resource) (added, r
 }
 
 // appendKeys lists the unique keys of a resource.
-func appendKeys(all []entry, k *kind, org, row int64, r *scim.Resource) []entry {
-	for _, c := range k.unique {
+func appendKeys(all []entry, k *dictionary.Kind, org, row int64, r *scim.Resource) []entry {
+	for _, c := range k.Unique {
 		all = appendKey(all, c, org, row, r)
 	}
 	return all
 }
 
-func appendKey(all []entry, c column, org, row int64, r *scim.Resource) []entry {
-	if key := uniqueKey(r, c.attr); key != "" {
-		all = append(all, entry{org, -c.num, key, row})
+func appendKey(all []entry, c dictionary.Column, org, row int64, r *scim.Resource) []entry {
+	if key := uniqueKey(r, c.Attr); key != "" {
+		all = append(all, entry{org, -c.Num, key, row})
 	}
 	return all
 }
 
 // appendTerms lists the values of a resource that are searched for, folded as
 // filters fold their literals.
-func appendTerms(all []entry, c column, org, row int64, r *scim.Resource) []entry {
+func appendTerms(all []entry, c dictionary.Column, org, row int64, r *scim.Resource) []entry {
 	if r == nil {
 		return all
 	}
 	mark := len(all)
-	r.Each(c.attr, func(_ int, v scim.Value) {
+	r.Each(c.Attr, func(_ int, v scim.Value) {
 		text := v.Text()
-		if !c.attr.CaseExact {
+		if !c.Attr.CaseExact {
 			text = scim.Fold(text)
 		}
-		e := entry{org, c.num, text, row}
+		e := entry{org, c.Num, text, row}
 		if !slices.Contains(all[mark:], e) {
 			all = append(all, e)
 		}
@@ -409,7 +422,7 @@ func (t *tail) written(s *Store) {
 // idle is called when no change has come for a while. It writes a part, and says
 // how long to wait before the next.
 func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
-	if t.stale && t.reload(conn, t.names) != nil {
+	if t.stale && t.reload(conn) != nil {
 		return drainIdle
 	}
 	t.written(s)
@@ -424,7 +437,7 @@ func (t *tail) idle(conn *sqlite.Conn, s *Store) time.Duration {
 	}
 	s.wake()
 	if err := t.pause(conn); err != nil {
-		_ = t.reload(conn, t.names) // as after any commit that failed; it is tried again
+		_ = t.reload(conn) // as after any commit that failed; it is tried again
 		return drainIdle
 	}
 	s.commits.Add(1)
@@ -458,5 +471,5 @@ func (t *tail) freeze() {
 	}
 	t.clean = max(t.clean, t.floor)
 	t.frozen, t.active = g, newGeneration()
-	t.drain = newDrain(g, t.names, indexed, t.floor)
+	t.drain = newDrain(g, t.exact, indexed, t.floor)
 }

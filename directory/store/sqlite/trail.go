@@ -13,7 +13,7 @@ import (
 // Trail reads events in the order in which they were committed.
 func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []directory.Entry, err error) {
 	query := "SELECT seq, data FROM audit WHERE org=?1 AND seq>?2"
-	args := []any{s.names.org(q.Org), q.After}
+	args := []any{s.names.Org(q.Org), q.After}
 	if q.Resource != "" {
 		query += " AND json_extract(data, '$.resource')=?3"
 		args = append(args, q.Resource)
@@ -55,7 +55,7 @@ func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e di
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		var data string
 		found, err := db.One(conn, func(stmt *sqlite.Stmt) { data = stmt.ColumnText(0) },
-			"SELECT data FROM audit WHERE org=? AND json_extract(data, '$.id')=? ORDER BY seq DESC LIMIT 1", s.names.org(org), id)
+			"SELECT data FROM audit WHERE org=? AND json_extract(data, '$.id')=? ORDER BY seq DESC LIMIT 1", s.names.Org(org), id)
 		if err == nil && !found {
 			err = directory.ErrNotFound
 		}

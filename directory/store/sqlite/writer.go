@@ -152,7 +152,7 @@ type block struct{ org, kind, num int64 }
 func (b *batch) begin() {
 	var err error
 	if b.store.tail.stale {
-		err = b.store.tail.reload(b.conn, &b.store.names)
+		err = b.store.tail.reload(b.conn)
 	}
 	if err == nil {
 		err = db.Run(b.conn, "BEGIN IMMEDIATE")
@@ -241,7 +241,7 @@ func (b *batch) finish() error {
 	if !b.conn.AutocommitEnabled() {
 		err = errors.Join(err, db.Run(b.conn, "ROLLBACK"))
 	}
-	return errors.Join(err, tail.reload(b.conn, &b.store.names))
+	return errors.Join(err, tail.reload(b.conn))
 }
 
 // flush brings the table block up to date with the batch.
