@@ -37,7 +37,7 @@ func (m *model) open() {
 	}
 	m.store = s
 	m.update(func(tx *tx) error {
-		tx.store.tail.most = 4
+		tx.store.index.Most = 4
 		return nil
 	})
 }
@@ -176,7 +176,7 @@ func TestK65IndexAtEveryStage(t *testing.T) {
 			m.close()
 			m.open()
 		case m.rnd.IntN(10) == 0:
-			time.Sleep(2 * drainPace)
+			time.Sleep(2 * indexPace)
 		default:
 			m.remove(r)
 		}
@@ -260,11 +260,11 @@ func TestIndexWaitsForReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for !indexedAll(s) {
+	for s.index.Behind() {
 		s.read.Store(time.Now().Add(time.Hour).UnixNano()) // as if reads never ended
-		time.Sleep(drainPace / 4)
+		time.Sleep(indexPace / 4)
 	}
-	if took := time.Since(began); took < drainWait {
+	if took := time.Since(began); took < readersFirst {
 		t.Errorf("the index was written %v after the change, beside readers", took)
 	}
 }

@@ -31,18 +31,11 @@ func opened(t *testing.T) *Store {
 	return s
 }
 
-// indexedAll reports whether everything is in the tables of the index.
-func indexedAll(s *Store) bool {
-	s.tail.mu.RLock()
-	defer s.tail.mu.RUnlock()
-	return s.tail.frozen == nil && len(s.tail.active.rows) == 0
-}
-
-// drained waits until everything is.
+// drained waits until everything is in the tables of the index.
 func drained(t *testing.T, s *Store) {
 	t.Helper()
-	for !indexedAll(s) {
-		time.Sleep(drainPace / 4)
+	for s.index.Behind() {
+		time.Sleep(indexPace / 4)
 	}
 }
 

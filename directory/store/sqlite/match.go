@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/index"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -46,7 +46,7 @@ func (s *search) match(ctx context.Context, q directory.Query) ([]int64, error) 
 // candidates are rows that may fulfil a node; every row that does is among them.
 type candidates struct {
 	rows     []int64
-	doubtful []int64 // from the tail: to be checked even if exact
+	doubtful []int64 // from memory: to be checked even if exact
 	exact    bool    // each of rows is known to fulfil the node
 }
 
@@ -134,145 +134,35 @@ func (s *search) leaf(n *filter.Leaf) (candidates, bool, error) {
 		return candidates{}, false, nil
 	}
 	if n.Op == filter.Equal && n.Attr.Uniqueness != scim.NotUnique {
-		return s.byKey(entry{org: s.org, attr: -attr, value: n.Key})
+		return s.byKey(index.Key{Org: s.org, Attr: attr, Value: n.Key})
 	}
 	if !n.Attr.Indexed || !n.Attr.Type.Textual() || n.Op == filter.NotEqual {
 		return candidates{}, false, nil
 	}
-	rows, exact, ok, err := s.terms(attr, n)
+	l := index.List{Org: s.org, Attr: attr}
+	rows, exact, ok, err := index.Find(s.conn, l, n)
 	if !ok || err != nil {
 		return candidates{}, false, err
 	}
-	return candidates{rows, s.recent(list{s.org, attr}, n.Op, n.Key), exact}, true, nil
+	return candidates{rows, s.recent(l, n.Op, n.Key), exact}, true, nil
 }
 
 // byKey finds the row with a unique key.
-func (s *search) byKey(e entry) (candidates, bool, error) {
-	row, err := s.keyRow(e)
+func (s *search) byKey(k index.Key) (candidates, bool, error) {
+	row, err := index.Holder(s.conn, k)
 	if row != 0 {
 		return candidates{rows: []int64{row}, exact: true}, true, err
 	}
-	return candidates{doubtful: s.recent(list{e.org, e.attr}, filter.Equal, e.value), exact: true}, true, err
+	return candidates{doubtful: s.recent(k.List(), filter.Equal, k.Value), exact: true}, true, err
 }
 
 // recent lists rows that may have such a value without being in the tables yet.
-func (r *reader) recent(l list, op filter.Op, key string) []int64 {
-	rows := r.store.tail.find(l, op, key)
-	if r.batch == nil {
-		return rows
-	}
-	for _, c := range r.batch.indexed {
-		for _, e := range c.added {
-			if e.org == l.org && e.attr == l.attr && accepts(op, e.value, key) {
-				rows = append(rows, e.row)
-			}
-		}
+func (r *reader) recent(l index.List, op filter.Op, key string) []int64 {
+	rows := r.store.index.Recent(l, op, key)
+	if r.batch != nil {
+		rows = r.batch.indexed.Recent(rows, l, op, key)
 	}
 	return rows
-}
-
-// terms reads the written part of the index.
-func (s *search) terms(attr int64, n *filter.Leaf) (rows []int64, exact, ok bool, err error) {
-	take := func(stmt *sqlite.Stmt) error {
-		rows = append(rows, stmt.ColumnInt64(0))
-		return nil
-	}
-	const head = "SELECT row FROM term WHERE org=? AND attr=? "
-	switch n.Op {
-	case filter.Equal:
-		err = db.Each(s.conn, take, head+"AND value=?", s.org, attr, n.Key)
-	case filter.StartsWith:
-		if end := prefixEnd(n.Key); end != "" {
-			err = db.Each(s.conn, take, head+"AND value>=? AND value<?", s.org, attr, n.Key, end)
-		} else {
-			err = db.Each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
-		}
-	case filter.Greater:
-		err = db.Each(s.conn, take, head+"AND value>?", s.org, attr, n.Key)
-	case filter.GreaterOrEqual:
-		err = db.Each(s.conn, take, head+"AND value>=?", s.org, attr, n.Key)
-	case filter.Less:
-		err = db.Each(s.conn, take, head+"AND value<?", s.org, attr, n.Key)
-	case filter.LessOrEqual:
-		err = db.Each(s.conn, take, head+"AND value<=?", s.org, attr, n.Key)
-	case filter.Present:
-		err = db.Each(s.conn, take, head+"AND value>''", s.org, attr)
-	case filter.Contains, filter.EndsWith:
-		rows, err = s.containing(attr, n)
-		return rows, false, err == nil, err
-	default:
-		return nil, false, false, nil
-	}
-	return rows, true, true, err
-}
-
-// prefixEnd is the least text above all that begin with the prefix; "" when
-// there is none.
-func prefixEnd(prefix string) string {
-	end := []byte(prefix)
-	for len(end) > 0 {
-		if last := len(end) - 1; end[last] < 0xff {
-			end[last]++
-			return string(end)
-		}
-		end = end[:len(end)-1]
-	}
-	return ""
-}
-
-// mostGrams is how many trigrams of a text are looked up: the rarest ones leave
-// few enough rows.
-const mostGrams = 3
-
-// containing finds rows with values in which all trigrams of the text occur.
-// Shorter texts have none, nor have identifiers: then every value of the
-// attribute is looked at.
-func (s *search) containing(attr int64, n *filter.Leaf) (rows []int64, err error) {
-	if len(n.Key) < 3 || n.Attr.CaseExact {
-		err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
-			if accepts(n.Op, stmt.ColumnText(1), n.Key) {
-				rows = append(rows, stmt.ColumnInt64(0))
-			}
-			return nil
-		}, "SELECT row, value FROM term WHERE org=? AND attr=?", s.org, attr)
-		return rows, err
-	}
-	type rarity struct{ gram, n int64 }
-	var all []rarity
-	for _, gram := range grams(n.Key) {
-		size, err := db.Integer(s.conn, "SELECT sum(length(rows)) FROM gram WHERE org=? AND attr=? AND gram=?", s.org, attr, gram)
-		if err != nil || size == 0 {
-			return nil, err
-		}
-		all = append(all, rarity{gram, size})
-	}
-	slices.SortFunc(all, func(a, b rarity) int { return compareRows(a.n, b.n) })
-	for i, g := range all[:min(len(all), mostGrams)] {
-		have, err := s.gramRows(attr, g.gram)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			rows = sortedSet(have)
-		} else {
-			rows = intersect(rows, sortedSet(have))
-		}
-		if len(rows) < 16 {
-			break
-		}
-	}
-	return rows, nil
-}
-
-func (s *search) gramRows(attr, gram int64) (rows []int64, err error) {
-	err = db.Each(s.conn, func(stmt *sqlite.Stmt) error {
-		base, list := stmt.ColumnInt64(0)*gramBlock, db.Blob(stmt, 1)
-		for i := 0; i+1 < len(list); i += 2 {
-			rows = append(rows, base+int64(binary.LittleEndian.Uint16(list[i:])))
-		}
-		return nil
-	}, "SELECT block, rows FROM gram WHERE org=? AND attr=? AND gram=?", s.org, attr, gram)
-	return rows, err
 }
 
 func (s *search) byID(text string) (candidates, bool, error) {
@@ -415,12 +305,5 @@ func without(rows, others []int64) []int64 {
 	return slices.DeleteFunc(rows, func(row int64) bool {
 		_, found := slices.BinarySearch(others, row)
 		return found
-	})
-}
-
-func intersect(a, b []int64) []int64 {
-	return slices.DeleteFunc(a, func(row int64) bool {
-		_, found := slices.BinarySearch(b, row)
-		return !found
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/index"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/filter"
 )
@@ -94,12 +95,12 @@ func (r *reader) Owner(_ context.Context, u directory.UniqueKey) (string, error)
 		return "", err
 	}
 	attr, _ := r.store.names.Attribute(u.Type, u.Attr)
-	return r.owner(k, entry{org: r.store.names.Org(u.Org), attr: -attr, value: u.Key})
+	return r.owner(k, index.Key{Org: r.store.names.Org(u.Org), Attr: attr, Value: u.Key})
 }
 
 // owner is the id of the resource that holds a unique key.
-func (r *reader) owner(k *dictionary.Kind, e entry) (string, error) {
-	row, err := r.keyRow(e)
+func (r *reader) owner(k *dictionary.Kind, key index.Key) (string, error) {
+	row, err := index.Holder(r.conn, key)
 	if err != nil {
 		return "", err
 	}
@@ -108,24 +109,20 @@ func (r *reader) owner(k *dictionary.Kind, e entry) (string, error) {
 		_, err := db.One(r.conn, func(s *sqlite.Stmt) { id = db.ID(s, 0) }, "SELECT id FROM resource WHERE row=?", row)
 		return id, err
 	}
-	for _, row := range r.recent(list{e.org, e.attr}, filter.Equal, e.value) {
-		res, err := r.at(k, e.org, row)
+	for _, row := range r.recent(key.List(), filter.Equal, key.Value) {
+		res, err := r.at(k, key.Org, row)
 		if err != nil {
 			return "", err
 		}
-		if res != nil && slices.Contains(appendKeys(nil, k, e.org, row, res), entry{e.org, e.attr, e.value, row}) {
+		has := func(c dictionary.Column) bool { return index.KeyOf(key.Org, c, res) == key }
+		if res != nil && slices.ContainsFunc(k.Unique, has) {
 			return res.ID, nil
 		}
 	}
 	if r.batch != nil {
-		r.batch.free = append(r.batch.free, e)
+		r.batch.free = append(r.batch.free, key)
 	}
 	return "", directory.ErrNotFound
-}
-
-// keyRow looks a unique key up in the table, which may lack those of recent rows.
-func (r *reader) keyRow(e entry) (row int64, err error) {
-	return db.Integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", e.org, -e.attr, e.value)
 }
 
 // at reads a resource by its row; nil when there is none of that type any more.
@@ -228,12 +225,11 @@ func (t *tx) judge(k *dictionary.Kind, org int64, before, after *scim.Resource) 
 	free := t.batch.free
 	t.batch.free = nil
 	for _, c := range k.Unique {
-		is := uniqueKey(after, c.Attr)
-		e := entry{org: org, attr: -c.Num, value: is}
-		if is == "" || is == uniqueKey(before, c.Attr) || slices.Contains(free, e) {
+		is := index.KeyOf(org, c, after)
+		if is.Value == "" || is == index.KeyOf(org, c, before) || slices.Contains(free, is) {
 			continue
 		}
-		owner, err := t.owner(k, e)
+		owner, err := t.owner(k, is)
 		if err == nil && owner != after.ID {
 			return &directory.UniqueError{Path: c.Attr.Path(), Detail: "The " + c.Attr.Path() + " is already in use; choose a different value."}
 		}
@@ -244,33 +240,10 @@ func (t *tx) judge(k *dictionary.Kind, org int64, before, after *scim.Resource) 
 	return nil
 }
 
-func uniqueKey(r *scim.Resource, a *scim.Attribute) string {
-	if r == nil {
-		return ""
-	}
-	return scim.Key(r.Text(a))
-}
-
-// index takes removed values out of the tables at once and leaves the added ones
-// to the tail.
-func (t *tx) index(k *dictionary.Kind, org, row int64, before, after *scim.Resource) error {
-	added, removed := difference(k, org, row, before, after)
-	if row <= t.store.tail.clean {
-		for _, e := range removed {
-			if err := e.erase(t.conn); err != nil {
-				return err
-			}
-		}
-	}
-	if len(added) > 0 && row <= t.store.tail.floor {
-		if err := db.Run(t.conn, "INSERT OR IGNORE INTO pending (row) VALUES (?)", row); err != nil {
-			return err
-		}
-	}
-	if len(added)+len(removed) > 0 {
-		t.batch.indexed = append(t.batch.indexed, indexed{added, removed})
-	}
-	return nil
+// index has the index follow a change.
+func (t *tx) index(k *dictionary.Kind, org, row int64, before, after *scim.Resource) (err error) {
+	t.batch.indexed, err = t.store.index.Change(t.conn, t.batch.indexed, index.Row{Kind: k, Org: org, Num: row}, before, after)
+	return err
 }
 
 // Delete removes a resource, its keys and its memberships.
@@ -295,9 +268,6 @@ func (t *tx) Delete(_ context.Context, org directory.OrgID, before *scim.Resourc
 	}
 	t.batch.counts[block{num, k.Num, row / rowsPerBlock}]--
 	if err := t.index(k, num, row, before, nil); err != nil {
-		return err
-	}
-	if err := db.Run(t.conn, "DELETE FROM pending WHERE row=?", row); err != nil {
 		return err
 	}
 	return t.unlinkAll(row)

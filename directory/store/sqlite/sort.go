@@ -4,10 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"zombiezen.com/go/sqlite"
-
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/index"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -42,10 +40,7 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 	keys := make(map[int64]string, len(rows))
 	unique := a.Uniqueness != scim.NotUnique
 	if num, ok := s.store.names.Attribute(s.k.Type, a); ok && unique && len(rows) > 64 {
-		err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
-			keys[stmt.ColumnInt64(0)] = "\x01" + stmt.ColumnText(1)
-			return nil
-		}, "SELECT row, value FROM uniq WHERE org=? AND attr=?", s.org, num)
+		err := index.Keys(s.conn, s.org, num, func(row int64, value string) { keys[row] = "\x01" + value })
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/dictionary"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/index"
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
@@ -81,7 +82,7 @@ type Store struct {
 	names   *dictionary.Names
 	sorts   sorts
 	joined  joined
-	tail    *tail
+	index   *index.Index
 
 	queue   chan *update
 	stopped chan struct{} // closed when the writer has ended
@@ -132,14 +133,10 @@ func (s *Store) prepare(ctx context.Context, writer *sqlite.Conn) (err error) {
 	if s.names, err = dictionary.Load(writer, s.opts.Registry); err != nil {
 		return err
 	}
-	if err = s.relist(ctx, writer); err != nil {
+	if s.index, err = index.Open(ctx, writer, s.names, &s.views, s.opts.OnBuild); err != nil {
 		return err
 	}
-	if err = s.sorts.load(writer); err != nil {
-		return err
-	}
-	s.tail, err = loadTail(writer, s.names)
-	return err
+	return s.sorts.load(writer)
 }
 
 // acquire takes the lock that keeps a second process out.
@@ -187,7 +184,7 @@ const quietAfter = 20 * time.Millisecond
 func (s *Store) quiet(now int64) bool { return now-s.latest.Load() > int64(quietAfter) }
 
 // reading reports whether something was read a moment ago.
-func (s *Store) reading() bool { return time.Now().UnixNano()-s.read.Load() < int64(drainIdle) }
+func (s *Store) reading() bool { return time.Now().UnixNano()-s.read.Load() < int64(idlePause) }
 
 // wake is called by the writer before it writes: after a pause it closes the
 // snapshots that were left open.

@@ -12,10 +12,22 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/index"
 )
 
 // maxBatch bounds the changes of one commit.
 const maxBatch = 256
+
+const (
+	// idlePause is the pause in changes after which the index is written anyway: a
+	// part every indexPace, so that no change waits long and readers keep most of the
+	// processors.
+	idlePause = 150 * time.Millisecond
+	indexPace = 20 * time.Millisecond
+	// For readersFirst after the last change it waits for a pause of the readers too,
+	// whose reads are dearer beside it.
+	readersFirst = 5 * time.Second
+)
 
 // update is one change waiting for the writer.
 type update struct {
@@ -47,10 +59,10 @@ func (s *Store) Update(ctx context.Context, fn func(directory.Tx) error) error {
 func (s *Store) write(conn *sqlite.Conn) {
 	defer close(s.stopped)
 	defer conn.Close()
-	defer s.tail.stop()
-	idle := time.NewTimer(drainIdle)
+	defer s.index.Close()
+	idle := time.NewTimer(idlePause)
 	for {
-		pause := drainIdle
+		pause := idlePause
 		select {
 		case u, ok := <-s.queue:
 			if !ok {
@@ -58,12 +70,31 @@ func (s *Store) write(conn *sqlite.Conn) {
 			}
 			s.commit(conn, u)
 		case <-idle.C:
-			if pause = s.tail.idle(conn, s); pause == drainIdle {
+			if pause = s.idle(conn); pause == idlePause {
 				s.fold(conn)
 			}
 		}
 		idle.Reset(pause)
 	}
+}
+
+// idle is called when no change has come for a while. It writes a part of the index,
+// and says how long to wait before the next.
+func (s *Store) idle(conn *sqlite.Conn) time.Duration {
+	if s.index.Renew(conn) != nil {
+		return idlePause
+	}
+	s.index.Written()
+	if s.reading() && time.Since(s.changed) < readersFirst || !s.index.Behind() {
+		return idlePause
+	}
+	s.wake()
+	if s.index.Write(conn) != nil {
+		return idlePause // it is tried again
+	}
+	s.commits.Add(1)
+	s.index.Written()
+	return indexPace
 }
 
 // fold copies the log back into the file in a pause, so that commits seldom have to.
@@ -136,24 +167,18 @@ type batch struct {
 	refused []refusal
 	wrote   bool
 	err     error // the transaction could not begin
-	indexed []indexed
+	indexed index.Changes
 	counts  map[block]int64 // not yet in the table
 	totals  map[total]sum   // running totals that were looked at
-	free    []entry         // unique keys that the change under way found free
+	free    []index.Key     // unique keys that the change under way found free
 	moves   []move          // keys of documents that the change under way has moved, but for the table
 }
-
-// indexed is what the change of one resource does to the index.
-type indexed struct{ added, removed []entry }
 
 // block is a row of the table block.
 type block struct{ org, kind, num int64 }
 
 func (b *batch) begin() {
-	var err error
-	if b.store.tail.stale {
-		err = b.store.tail.reload(b.conn)
-	}
+	err := b.store.index.Renew(b.conn)
 	if err == nil {
 		err = db.Run(b.conn, "BEGIN IMMEDIATE")
 	}
@@ -217,7 +242,6 @@ func (t *tx) run(u *update) (err error) {
 // finish commits, taking a part of the search index along. On failure nothing
 // of the batch remains, and the index in memory is made anew.
 func (b *batch) finish() error {
-	tail := b.store.tail
 	if b.err != nil || !b.wrote {
 		if !b.conn.AutocommitEnabled() {
 			return errors.Join(b.err, db.Run(b.conn, "ROLLBACK"))
@@ -225,23 +249,22 @@ func (b *batch) finish() error {
 		return b.err
 	}
 	err := b.flush()
-	tail.add(b.indexed)
 	if err == nil {
-		err = tail.along(b.conn, len(b.waiting))
+		err = b.store.index.Along(b.conn, len(b.waiting), b.indexed)
 	}
 	if err == nil {
 		err = db.Run(b.conn, "COMMIT")
 	}
 	if err == nil {
 		b.store.commits.Add(1)
-		tail.written(b.store)
+		b.store.index.Written()
 		return nil
 	}
 	err = fmt.Errorf("%w: commit: %w", directory.ErrBusy, err)
 	if !b.conn.AutocommitEnabled() {
 		err = errors.Join(err, db.Run(b.conn, "ROLLBACK"))
 	}
-	return errors.Join(err, tail.reload(b.conn))
+	return errors.Join(err, b.store.index.Reload(b.conn))
 }
 
 // flush brings the table block up to date with the batch.

@@ -1,4 +1,4 @@
-package sqlite
+package index
 
 import (
 	"context"
@@ -57,16 +57,18 @@ func listings(k *dictionary.Kind) (all []listing) {
 
 // relisting brings the index in line with the configuration.
 type relisting struct {
-	*Store
-	conn  *sqlite.Conn
-	have  map[listing]int64          // up to which row
-	lacks map[int64]*dictionary.Kind // what is to be added, by the number of the type
-	upto  int64                      // of everything in lacks
-	twice directory.Duplicates
+	conn     *sqlite.Conn
+	names    *dictionary.Names
+	exact    map[int64]bool // see caseExact
+	building func(string)
+	have     map[listing]int64          // up to which row
+	lacks    map[int64]*dictionary.Kind // what is to be added, by the number of the type
+	upto     int64                      // of everything in lacks
+	twice    directory.Duplicates
 }
 
-func (s *Store) relist(ctx context.Context, conn *sqlite.Conn) error {
-	r := &relisting{Store: s, conn: conn, have: map[listing]int64{}, lacks: map[int64]*dictionary.Kind{}, upto: math.MaxInt64}
+func relist(ctx context.Context, conn *sqlite.Conn, n *dictionary.Names, exact map[int64]bool, building func(string)) error {
+	r := &relisting{conn: conn, names: n, exact: exact, building: building, have: map[listing]int64{}, lacks: map[int64]*dictionary.Kind{}, upto: math.MaxInt64}
 	err := db.Each(conn, func(stmt *sqlite.Stmt) error {
 		r.have[listing{stmt.ColumnInt64(0), stmt.ColumnText(1)}] = stmt.ColumnInt64(2)
 		return nil
@@ -122,7 +124,7 @@ func (r *relisting) remove(ctx context.Context, l listing) error {
 		"SELECT a.path, k.name FROM attribute a JOIN kind k ON k.num = a.kind WHERE a.num=?", l.attr); err != nil {
 		return err
 	}
-	r.opts.OnBuild("taking " + what + " out of the index")
+	r.building("taking " + what + " out of the index")
 	if err := db.Run(r.conn, "UPDATE listing SET upto=0 WHERE attr=? AND form=?", l.attr, l.form); err != nil {
 		return err
 	}
@@ -196,7 +198,7 @@ func (r *relisting) grow(ctx context.Context, what []string) error {
 		records += n
 	}
 	if records > 0 {
-		r.opts.OnBuild(fmt.Sprintf("building the index of %s, for %d records", strings.Join(what, ", "), records))
+		r.building(fmt.Sprintf("building the index of %s, for %d records", strings.Join(what, ", "), records))
 	}
 	for from := r.upto; records > 0; {
 		first, err := db.Integer(r.conn, "SELECT min(row) FROM resource WHERE row > ?", from)
@@ -241,13 +243,12 @@ func (r *relisting) add(from, to int64) error {
 	if err != nil {
 		return err
 	}
-	exact := caseExact(r.names)
 	for l, v := range g.values {
-		p := newPart(l, v, exact)
-		if l.attr < 0 {
+		p := newPart(l, v, r.exact)
+		if l.Attr < 0 {
 			err = r.addKeys(p)
 		}
-		for l.attr > 0 && err == nil && len(p.terms) > 0 {
+		for l.Attr > 0 && err == nil && len(p.terms) > 0 {
 			err = p.writeTerms(r.conn, nil)
 		}
 		for err == nil && len(p.postings) > 0 {
@@ -266,15 +267,15 @@ func (r *relisting) add(from, to int64) error {
 // addKeys writes unique keys, unless another row has them.
 func (r *relisting) addKeys(p *part) error {
 	for _, e := range p.terms {
-		if err := db.Run(r.conn, "INSERT OR IGNORE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", p.org, -p.attr, e.value, e.row); err != nil {
+		if err := db.Run(r.conn, "INSERT OR IGNORE INTO uniq (org, attr, value, row) VALUES (?, ?, ?, ?)", p.Org, -p.Attr, e.value, e.row); err != nil {
 			return err
 		}
 		if r.conn.Changes() == 1 {
 			continue
 		}
-		holder, err := db.Integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", p.org, -p.attr, e.value)
+		holder, err := db.Integer(r.conn, "SELECT row FROM uniq WHERE org=? AND attr=? AND value=?", p.Org, -p.Attr, e.value)
 		if err == nil && holder != e.row {
-			err = r.tell(p.list, holder, e.row)
+			err = r.tell(p.List, holder, e.row)
 		}
 		if err != nil {
 			return err
@@ -284,7 +285,7 @@ func (r *relisting) addKeys(p *part) error {
 }
 
 // tell notes that two rows have the same key.
-func (r *relisting) tell(l list, rows ...int64) error {
+func (r *relisting) tell(l List, rows ...int64) error {
 	var kindNum int64
 	ids := make([]string, len(rows))
 	for i, row := range rows {
@@ -295,8 +296,8 @@ func (r *relisting) tell(l list, rows ...int64) error {
 		}
 	}
 	k := r.lacks[kindNum]
-	i := slices.IndexFunc(k.Unique, func(c dictionary.Column) bool { return c.Num == -l.attr })
-	r.twice.Add(r.names.Orgs()[l.org], k.Type, k.Unique[i].Attr, ids[0], ids[1])
+	i := slices.IndexFunc(k.Unique, func(c dictionary.Column) bool { return c.Num == -l.Attr })
+	r.twice.Add(r.names.Orgs()[l.Org], k.Type, k.Unique[i].Attr, ids[0], ids[1])
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package sqlite
+package index
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ type drain struct {
 // part is one list, sorted. A posting has a trigram in its upper bits and a row
 // in the lower 40.
 type part struct {
-	list
+	List
 	terms    []pair
 	postings []uint64
 }
@@ -59,10 +59,10 @@ func newDrain(g *generation, exact map[int64]bool, indexed, top int64) *drain {
 
 // newPart sorts a list. Values that are compared byte by byte are identifiers,
 // which nobody searches for by a part: they get no trigrams.
-func newPart(l list, v *values, exact map[int64]bool) *part {
-	p := &part{list: l, terms: slices.Clone(v.pairs)}
+func newPart(l List, v *values, exact map[int64]bool) *part {
+	p := &part{List: l, terms: slices.Clone(v.pairs)}
 	slices.SortFunc(p.terms, func(a, b pair) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.row, b.row)) })
-	if l.attr < 0 || exact[l.attr] {
+	if l.Attr < 0 || exact[l.Attr] {
 		return p
 	}
 	size := 0
@@ -119,7 +119,7 @@ func grams(text string) []int64 {
 }
 
 // write does up to n of the steps that are left, in the transaction under way.
-func (d *drain) write(conn *sqlite.Conn, t *tail, n int) error {
+func (d *drain) write(conn *sqlite.Conn, x *Index, n int) error {
 	for ; n > 0 && !d.ended; n-- {
 		if d.now == nil {
 			select {
@@ -128,7 +128,7 @@ func (d *drain) write(conn *sqlite.Conn, t *tail, n int) error {
 				return nil // it is still being sorted
 			}
 			if d.now == nil {
-				return d.finish(conn, t, n)
+				return d.finish(conn, x, n)
 			}
 		}
 		if err := d.step(conn); err != nil {
@@ -167,14 +167,14 @@ func inserts(head string) (all [atOnce + 1]string) {
 }
 
 func (p *part) writeTerms(conn *sqlite.Conn, gone map[entry]struct{}) error {
-	list, queries := p.list, &insertTerms
-	if list.attr < 0 {
-		list.attr, queries = -list.attr, &insertKeys
+	list, queries := p.List, &insertTerms
+	if list.Attr < 0 {
+		list.Attr, queries = -list.Attr, &insertKeys
 	}
-	args := append(make([]any, 0, 2+2*atOnce), list.org, list.attr)
+	args := append(make([]any, 0, 2+2*atOnce), list.Org, list.Attr)
 	for ; len(p.terms) > 0 && len(args) < cap(args); p.terms = p.terms[1:] {
 		e := p.terms[0]
-		if _, is := gone[entry{p.org, p.attr, e.value, e.row}]; !is {
+		if _, is := gone[entry{p.Org, p.Attr, e.value, e.row}]; !is {
 			args = append(args, e.value, e.row)
 		}
 	}
@@ -187,11 +187,11 @@ func (p *part) writeTerms(conn *sqlite.Conn, gone map[entry]struct{}) error {
 
 // finish takes rows off pending, unless they have changed again, and moves the
 // mark with the last.
-func (d *drain) finish(conn *sqlite.Conn, t *tail, n int) error {
+func (d *drain) finish(conn *sqlite.Conn, x *Index, n int) error {
 	for ; n > 0 && len(d.done) > 0; n-- {
 		row := d.done[0]
 		d.done = d.done[1:]
-		if _, again := t.active.rows[row]; again {
+		if _, again := x.active.rows[row]; again {
 			continue
 		}
 		if err := db.Run(conn, "DELETE FROM pending WHERE row=?", row); err != nil {
@@ -218,13 +218,13 @@ func (p *part) writeGram(conn *sqlite.Conn) error {
 	p.postings = p.postings[n:]
 	var have []byte
 	if _, err := db.One(conn, func(s *sqlite.Stmt) { have = db.Blob(s, 0) },
-		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", p.org, p.attr, gram, block); err != nil {
+		"SELECT rows FROM gram WHERE org=? AND attr=? AND gram=? AND block=?", p.Org, p.Attr, gram, block); err != nil {
 		return err
 	}
 	if len(have) > 0 {
 		rows = merge16(have, rows)
 	}
-	return db.Run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.org, p.attr, gram, block, rows)
+	return db.Run(conn, "INSERT OR REPLACE INTO gram (org, attr, gram, block, rows) VALUES (?, ?, ?, ?, ?)", p.Org, p.Attr, gram, block, rows)
 }
 
 // merge16 appends to a list of places those that it has not.
