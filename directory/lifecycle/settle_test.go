@@ -1,4 +1,4 @@
-package directory_test
+package lifecycle_test
 
 import (
 	"testing"
