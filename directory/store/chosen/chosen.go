@@ -53,7 +53,7 @@ func Open(t testing.TB) Store {
 
 func open(t testing.TB) (Store, error) {
 	if Mongo() {
-		return mongo.Open(context.Background(), mongotest.URI(t), mongo.Options{Monitor: mongotest.Separated(t)})
+		return mongo.Open(context.Background(), mongotest.URI(t), mongo.Options{Monitor: mongotest.Separated(t), Timeout: mongotest.Patience})
 	}
 	return sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "usher.db"), sqlite.Options{})
 }

@@ -30,6 +30,10 @@ const (
 	Guarded                // a replica set of one node, with TLS and passwords
 )
 
+// Patience is how long a test that is not about time waits for its server, which a busy
+// machine may keep from its work for longer than a store in service would wait.
+const Patience = time.Minute
+
 // setName is the name of the replica sets.
 const setName = "rs0"
 

@@ -20,6 +20,9 @@ import (
 // Open opens a store on a database.
 func Open(t *testing.T, uri string, o mongo.Options) *mongo.Store {
 	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = mongotest.Patience
+	}
 	s, err := mongo.Open(t.Context(), uri, o)
 	if err != nil {
 		t.Fatal(err)
