@@ -315,11 +315,16 @@ func (w *wish) answer() directory.Change {
 	}}
 }
 
-// account is one that a person has at b already, before anybody knows them.
+// account is one that a person has at b already, before anybody knows them. Later its
+// operator may let it leave its home, without which nobody is converted (T9).
 func (w *wish) account() directory.Change {
-	name := w.name
+	name, leaves := w.name, w.coin()
 	return directory.Command{Action: "test.account", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		a, err := estate.AccountOf(ctx, r, name)
+		if err == nil && leaves && a.State == estate.Open {
+			a.Home = ""
+			return nil, directory.Save(d, "", &a)
+		}
 		if !errors.Is(err, directory.ErrNotFound) {
 			return nil, err
 		}
