@@ -165,6 +165,25 @@ func TestTokensOfPeopleGiveNoScopes(t *testing.T) {
 	}
 }
 
+// K17, K59 (docs/idp/entra.md): a connection that people sign in with needs no scope of
+// SCIM. So an application of their issuer that gets itself a token for the same audience
+// may read and change nobody.
+func TestConnectionOfPeopleNeedsNoScope(t *testing.T) {
+	t.Parallel()
+	s := newSignIn(t)
+	s.control(t, "PUT", "/connections/console", `{"organization":"default","scopes":["audit.own"],"dialect":"tolerant"}`, &struct{}{})
+	s.owns("default", "corp.example")
+	ada := s.member("ada", "", 0)
+	s.member("boss", "admin", 800)
+	s.same(s.wanted(200, "GET", "/scim/v2/Me", s.as("ada@corp.example"), ""), "id", ada)
+	s.ask(200, s.as("boss@corp.example"), "GET", "/users/"+ada, "")
+	s.ask(200, s.as("boss@corp.example"), "POST", "/users/"+ada+"/suspend", "")
+	s.ask(403, s.machine(), "GET", "/users/"+ada, "")
+	for _, way := range [][2]string{{"GET", "/Users"}, {"GET", "/Users/" + ada}, {"GET", "/Groups"}, {"DELETE", "/Users/" + ada}} {
+		s.wanted(403, way[0], "/scim/v2"+way[1], s.machine(), "")
+	}
+}
+
 // K30, K52, domain 3.6: people change their own account through /Me without a scope, and
 // nothing of what they are here, of what they sign in with, or of Usher's own.
 func TestMeIsOnesOwnAccount(t *testing.T) {
