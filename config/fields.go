@@ -43,7 +43,7 @@ var topFields = []field[Config]{
 	},
 	{
 		key: "listen", at: func(c *Config) any { return &c.Listen },
-		doc: "Address and port that serve SCIM and the console.",
+		doc: "Address and port that serve SCIM and the admin API.",
 	},
 	{
 		key: "ops_listen", at: func(c *Config) any { return &c.OpsListen },

@@ -16,7 +16,7 @@ func serveCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run the server",
-		Long:    "Run the server until SIGTERM or SIGINT. With nothing configured it creates ./usher-data, the organization default, and a token that it prints the first time.",
+		Long:    "Run the server until SIGTERM or SIGINT. With nothing configured it creates ./usher-data, the organization default, and a provisioning and an administrator token, which it prints the first time.",
 		Example: "  usher serve\n  usher serve --data /var/lib/usher --listen 0.0.0.0:8443 --config /etc/usher.yaml\n  usher serve --bootstrap-token-file /run/secrets/usher",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -69,6 +69,9 @@ func connectionPut(o *options, use string) *cobra.Command {
 	var given directory.Connection
 	cmd := &cobra.Command{Use: use + " ID", Short: map[string]string{"create": "Make a connection", "set": "Change a connection"}[use], Args: oneArg("the id"),
 		Example: "  usher connection " + use + " okta --org default --rate 50 --burst 200"}
+	if use == "set" {
+		cmd.Long = "Change a connection. What no flag names stays as it is; the defaults below are those of a new connection."
+	}
 	f := cmd.Flags()
 	f.StringVar((*string)(&given.Org), "org", "default", "organization")
 	f.StringVar(&given.Name, "name", "", "name for people")
