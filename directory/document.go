@@ -143,6 +143,8 @@ func All[T any, P Noun[T]](ctx context.Context, r Documents, q DocumentQuery) (l
 	return list, nil
 }
 
+// DecodeDocument reads a document as a noun, with the id, version and keys that it is
+// kept with.
 func DecodeDocument[T any, P Noun[T]](d Document, v *T) error {
 	if err := json.Unmarshal(d.Data, v); err != nil {
 		return fmt.Errorf("document %s/%s: %w", d.Kind, d.ID, err)

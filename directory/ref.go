@@ -78,7 +78,7 @@ const (
 	Auditor Role = "auditor"
 )
 
-// Ranks that follow from a role. A member's own rank is kept in Standing and
+// Ranks that follow from a role. A member's own rank is kept in estate.Standing and
 // lies between.
 const (
 	OwnerRank  = 1000

@@ -94,7 +94,7 @@ func (v viewpoint) asked(n *filter.Leaf) filter.Node {
 	return filter.Or{own, filter.And{n, filter.Not{Node: &filter.Element{Attr: scim.ExternalIDs, Inner: mine}}}}
 }
 
-// valueLeaf compares one of ExternalIDs as a leaf compares ExternalID.
+// valueLeaf compares one of scim.ExternalIDs as a leaf compares scim.ExternalID.
 func valueLeaf(n *filter.Leaf) *filter.Leaf {
 	one := *n
 	one.Attr = scim.ExternalIDValue

@@ -176,21 +176,21 @@ func (a api) tokens(r *http.Request) (any, error) {
 	return a.Registry.Tokens(r.Context(), directory.ConnectionID(r.URL.Query().Get("connection")))
 }
 
-// NewToken asks for a token; Secret answers with it.
-type (
-	NewToken struct {
-		Connection directory.ConnectionID `json:"connection"`
-		// Admin asks for an administrator token of Org.
-		Admin  bool            `json:"admin,omitempty"`
-		Org    directory.OrgID `json:"organization,omitempty"`
-		Scopes []string        `json:"scopes,omitempty"`
-		TTL    string          `json:"ttl,omitempty"`
-	}
-	Secret struct {
-		Plain string          `json:"secret"`
-		Token directory.Token `json:"token"`
-	}
-)
+// NewToken asks for a token.
+type NewToken struct {
+	Connection directory.ConnectionID `json:"connection"`
+	// Admin asks for an administrator token of Org.
+	Admin  bool            `json:"admin,omitempty"`
+	Org    directory.OrgID `json:"organization,omitempty"`
+	Scopes []string        `json:"scopes,omitempty"` // none: all that the connection may
+	TTL    string          `json:"ttl,omitempty"`    // such as 8760h; empty: until it is revoked
+}
+
+// Secret is a token that was made, with its plain text, which is told this once.
+type Secret struct {
+	Plain string          `json:"secret"`
+	Token directory.Token `json:"token"`
+}
 
 func (a api) createToken(r *http.Request) (any, error) {
 	req, err := read[NewToken](r)

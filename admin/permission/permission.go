@@ -60,6 +60,7 @@ const (
 
 var whoNames = [...]string{"nobody", "owner", "admin", "auditor", "member", "client"}
 
+// String is the name of the column.
 func (w Who) String() string { return whoNames[w] }
 
 // RoleOf is the column of a member with a role, or with none.

@@ -55,6 +55,8 @@ func DeadUntil(ctx context.Context, r directory.Documents, person *scim.Resource
 	return a.DeadUntil(person), nil
 }
 
+// DeadUntil is the moment up to which credentials of a person are dead whose account
+// this is, or is not there.
 func (a *Account) DeadUntil(person *scim.Resource) time.Time {
 	if after := directory.ValidAfter(person); after.After(a.ValidAfter) {
 		return after

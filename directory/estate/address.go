@@ -14,7 +14,8 @@ import (
 )
 
 // Address is what became of an address at its person's deactivation: blocked, or
-// free to come back with a purchase (S1-6, S1-7). Its id is the MailKey.
+// free to come back with a purchase (S1-6, S1-7). Its id is the address's
+// directory.MailKey.
 //
 // As long as the person's record is there and holds the address as its MailKey has
 // it, the record itself says so, and no Address is kept: a deactivation then costs
@@ -48,8 +49,9 @@ func (a *Address) Keys() []string {
 // return; where there are none, nobody needs to look for them.
 const gone = "people.gone"
 
-// FindAddress finds what became of an address, in whatever spelling; ErrNotFound
-// when nothing did. Of several people who had it, a block comes first.
+// FindAddress finds what became of an address, in whatever spelling;
+// directory.ErrNotFound when nothing did. Of several people who had it, a block comes
+// first.
 func FindAddress(ctx context.Context, r directory.Reader, rt *scim.ResourceType, org directory.OrgID, address string) (Address, error) {
 	all, err := FindAddresses(ctx, r, rt, org, address, "")
 	if err != nil || len(all) == 0 {

@@ -10,7 +10,7 @@ import (
 
 // Barred is a block that goes on after its address was erased (S1-8, S3-21): whoever
 // comes with the address is kept out as before, and who lifts blocks lifts it by the
-// address. It holds no address; its id is the SHA-256 of the MailKey.
+// address. It holds no address; its id is the SHA-256 of the address's directory.MailKey.
 type Barred struct {
 	directory.Head
 	By string `json:"by,omitempty"` // Actor.Name of who blocked it
@@ -22,7 +22,8 @@ func (*Barred) Kind() directory.Kind { return "barred" }
 // Keys are none: it is found by its id.
 func (*Barred) Keys() []string { return nil }
 
-// KeptAddress is what is kept of an address by its MailKey; ErrNotFound when nothing is.
+// KeptAddress is what is kept of an address by its directory.MailKey;
+// directory.ErrNotFound when nothing is.
 func KeptAddress(ctx context.Context, r directory.Documents, org directory.OrgID, key string) (Address, error) {
 	kept, err := directory.Load[Address](ctx, r, org, key)
 	if !errors.Is(err, directory.ErrNotFound) {

@@ -17,8 +17,9 @@ type Profile struct {
 	Brake Brake `json:"brake"`
 	// TwoPeople asks for a second person's approval before an administrator or an
 	// auditor is deactivated (G9), and before an administrator other than the owner lifts
-	// a block, sets or lifts a legal hold, or changes Safeguards (3.6).
-	TwoPeople bool `json:"twoPeople,omitempty" doc:"Whether a second person must allow that somebody with a role is deactivated, and that an administrator other than the owner lifts a blocked address, sets or lifts a legal hold, or changes brake or this."`
+	// a block, sets or lifts a legal hold, changes Safeguards, or makes somebody the owner
+	// where there is none (3.6).
+	TwoPeople bool `json:"twoPeople,omitempty" doc:"Whether a second person must allow that somebody with a role is deactivated, and that an administrator other than the owner lifts a blocked address, sets or lifts a legal hold, changes brake or this, or makes somebody the owner where there is none."`
 	// UndoMinutes is how long a deactivation can be undone; 0: not at all.
 	UndoMinutes int `json:"undoMinutes"`
 	// SelfClose lets members at home close their own account (C4).
@@ -105,7 +106,7 @@ const (
 type Account struct {
 	directory.Head
 	Email string `json:"email,omitempty"`
-	// EmailKey is the SHA-256 of the address's MailKey; it outlives the address, so
+	// EmailKey is the SHA-256 of the address's directory.MailKey; it outlives the address, so
 	// that a closed account stays closed.
 	EmailKey string          `json:"emailKey,omitempty"`
 	Home     directory.OrgID `json:"homeOrganization,omitempty"`
@@ -129,7 +130,7 @@ func (a *Account) Keys() []string {
 	return []string{"email:" + a.EmailKey}
 }
 
-// AccountOf finds the account of an address; ErrNotFound when there is none.
+// AccountOf finds the account of an address; directory.ErrNotFound when there is none.
 func AccountOf(ctx context.Context, r directory.Documents, address string) (Account, error) {
 	if address == "" {
 		return Account{}, directory.ErrNotFound
@@ -189,7 +190,7 @@ type Tombstone struct {
 	directory.Head
 	Record []byte `json:"record"`
 	Name   string `json:"name"`
-	// AddressKeys are the SHA-256 of the MailKeys, so that who is erased later is found
+	// AddressKeys are the SHA-256 of the MailKeys of the addresses, so that who is erased later is found
 	// here too.
 	AddressKeys []string  `json:"addressKeys,omitempty"`
 	LegalHold   bool      `json:"legalHold,omitempty"`

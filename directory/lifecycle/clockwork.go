@@ -15,7 +15,7 @@ import (
 	"github.com/usher-scim/usher/scim/schemas"
 )
 
-// Clock does what time brings. Its zero value but for the Service works.
+// Clock does what time brings. It needs a Service and nothing else.
 type Clock struct {
 	*directory.Service
 	Batch int      // how much of one kind is read at a time; default 100

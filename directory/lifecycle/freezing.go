@@ -44,8 +44,8 @@ func AskFreeze(ctx context.Context, r directory.Reader, d *directory.Draft, pers
 	return a, nil, directory.Save(d, d.Org, &a)
 }
 
-// ApproveFreeze freezes a person whose leader has asked for it: a Suspend by who
-// approves, with all its rules, in which the request ends.
+// ApproveFreeze freezes a person whose leader has asked for it: a suspension by
+// who approves, with all its rules, in which the request ends.
 func ApproveFreeze(rt *scim.ResourceType, user string) directory.SetState {
 	return directory.SetState{Type: rt, ID: user, Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		a, err := directory.Load[estate.Approval](ctx, r, d.Org, FreezeID(user))

@@ -18,7 +18,7 @@ type Step struct {
 	Name string // by which later steps speak of what this one creates; "": they do not
 }
 
-// Forecaster is what of a Service is asked before changes are made.
+// Forecaster is what of a directory.Service is asked before changes are made.
 type Forecaster interface {
 	Read(ctx context.Context, fn func(directory.Reader) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)

@@ -15,7 +15,7 @@ import (
 )
 
 // match finds the rows that fulfil the filter, in the order of creation. The
-// predicate Match says what a filter means; the index only narrows down which
+// predicate filter.Match says what a filter means; the index only narrows down which
 // resources it is asked about, or answers in its place where it is exact.
 func (s *search) match(ctx context.Context, q directory.Query) ([]int64, error) {
 	if q.Filter == nil {

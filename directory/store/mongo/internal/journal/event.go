@@ -34,6 +34,7 @@ type Event struct {
 	Lease    string   `bson:"lease,omitempty"`
 }
 
+// EventOf makes an event as it is kept, due for the relay at once.
 func EventOf(e directory.Event) (Event, error) {
 	data, err := json.Marshal(e)
 	due := int64(0)
