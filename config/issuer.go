@@ -43,7 +43,7 @@ var issuerFields = []field[Issuer]{
 	},
 	{
 		key: "audience", at: func(i *Issuer) any { return &i.Audience }, sample: "[https://scim.example.com]",
-		doc: "The aud claim must hold one of these.",
+		doc: "Whom a token may be for: every value of its aud claim must be one of these.",
 	},
 	{
 		key: "subjects", at: func(i *Issuer) any { return &i.Subjects }, sample: "[provisioning-client]",

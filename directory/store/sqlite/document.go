@@ -240,7 +240,7 @@ func (t *tx) PutDocument(_ context.Context, d, before directory.Document) error 
 	return t.rekey(num, d.Kind, d.ID, before.Keys, d.Keys)
 }
 
-// exactly turns a statement that met no row into ErrVersion.
+// exactly turns a statement that met no row into directory.ErrVersion.
 func (t *tx) exactly(err error) error {
 	if err == nil && t.conn.Changes() != 1 {
 		return directory.ErrVersion

@@ -78,8 +78,9 @@ func (p *Pool) add(conn *Reader) {
 	p.Put(conn)
 }
 
-// Take hands out a connection, when there is one. It fails with ErrBusy when the
-// context ends before that, and with ErrClosed when stopped is closed.
+// Take hands out a connection, when there is one. It fails with
+// directory.ErrBusy when the context ends before that, and with directory.ErrClosed when
+// stopped is closed.
 func (p *Pool) Take(ctx context.Context, stopped <-chan struct{}) (*Reader, error) {
 	select {
 	case <-p.free:
