@@ -105,7 +105,7 @@ func (a handlers) enoughSeats(ctx context.Context, ids []string) error {
 			if err != nil {
 				return err
 			}
-			if !directory.HoldsSeat(p) && (!directory.IsExternal(p) || seats.Takes()) {
+			if !directory.HoldsSeat(p) && (!directory.IsExternal(p) || seats.Externals) {
 				need++
 			}
 		}

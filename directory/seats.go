@@ -12,8 +12,5 @@ type Seats struct {
 	Externals bool `json:"-"`
 }
 
-// Takes reports whether external people take seats of this licence as well.
-func (s Seats) Takes() bool { return s.Externals }
-
 // SeatText is the text of S2-18.
 const SeatText = "You are trying to activate more users than the allowed license limit of '%d' users"

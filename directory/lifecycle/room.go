@@ -187,5 +187,5 @@ func (w *walk) sits(was seated, on, set bool) bool {
 	if !set {
 		return was.held
 	}
-	return on && (!directory.IsExternal(was.person) || w.seats.Takes())
+	return on && (!directory.IsExternal(was.person) || w.seats.Externals)
 }

@@ -70,7 +70,7 @@ func (c Sale) welcome(ctx context.Context, r directory.Reader, d *directory.Draf
 		return "", err
 	}
 	behind, err := estate.QueueAhead(ctx, r, d, d.Before.ID)
-	if err != nil || !behind && (!seats.Limited || seats.Free > 0) || directory.IsExternal(d.Before) && !seats.Takes() {
+	if err != nil || !behind && (!seats.Limited || seats.Free > 0) || directory.IsExternal(d.Before) && !seats.Externals {
 		return "reactivated", err
 	}
 	if d.Before.Text(schemas.Usher.SeatState) == directory.SeatWaitlisted {

@@ -57,7 +57,7 @@ func takes(ctx context.Context, r directory.Reader, d *directory.Draft, person *
 		return true, nil
 	}
 	seats, err := estate.SeatsOf(ctx, r, d.Org, estate.CoreSKU, d.Now)
-	return seats.Takes(), err
+	return seats.Externals, err
 }
 
 // seat takes a seat, waits for one, or refuses with the text of S2-18.
