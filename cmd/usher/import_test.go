@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -184,4 +185,67 @@ func FuzzCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// readAll reads the rows of a CSV file, as "line N: what is wrong", or the value.
+func readAll(file string, read func(io.Reader, func(row) bool) error) (rows []string, err error) {
+	err = read(strings.NewReader(file), func(r row) bool {
+		said := string(r.value)
+		if r.err != nil {
+			said = r.err.Error()
+		}
+		rows = append(rows, fmt.Sprintf("line %d: %s", r.line, said))
+		return true
+	})
+	return rows, err
+}
+
+// A file that is not what it should be is refused with what to do, before a row of it
+// is done; a text that is not UTF-8 is never imported as something else (K44).
+func TestCSVOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	rt, _ := schemas.Default.Type("User")
+	ada := `line 2: {"name.givenName":"Ada","userName":"ada"}`
+	for _, c := range []struct{ name, file, row, err string }{
+		{"mark and quotes", "\ufeff\"userName\",\"name.givenName\"\r\n\"ada\",\"Ada\"\r\n", ada, ""},
+		{"mark", "\ufeffuserName,name.givenName\nada,Ada\n", ada, ""},
+		{"Latin-1", "userName,title\njose,Jos\xe9\n", "line 2: column title: The text is not UTF-8; save the file as CSV in UTF-8.", ""},
+		{"UTF-16", "\xff\xfeu\x00s\x00", "", "the file is written in UTF-16; save it as CSV in UTF-8"},
+		{"big-endian UTF-16", "\xfe\xff\x00u\x00s", "", "the file is written in UTF-16; save it as CSV in UTF-8"},
+		{"empty", "", "", "the file is empty; its first line names the attributes, such as userName,title"},
+		{"mark alone", "\ufeff", "", "the file is empty; its first line names the attributes, such as userName,title"},
+		{"semicolons", "userName;title\na;b\n", "", "the columns are not separated by commas; save the file as CSV with commas"},
+		{"twice", "userName,title,userName\na,b,c\n", "", `columns 1 and 3 are both "userName"; keep one`},
+		{"twice in another case", "userName,USERNAME\na,b\n", "", `columns 1 and 2 are both "USERNAME"; keep one`},
+		{"twice in another form", "title,urn:ietf:params:scim:schemas:core:2.0:User:title\na,b\n", "", `columns 1 and 2 are both "urn:ietf:params:scim:schemas:core:2.0:User:title"; keep one`},
+		{"twice an element", "\"emails[type eq \"\"work\"\"].value\",\"emails[type eq \"\"work\"\"].value\"\na,b\n", "", `columns 1 and 2 are both "emails[type eq \"work\"].value"; keep one`},
+		{"two elements", "\"emails[type eq \"\"work\"\"].value\",\"emails[type eq \"\"home\"\"].value\"\na,b\n", `line 2: {"emails[type eq \"home\"].value":"b","emails[type eq \"work\"].value":"a"}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rows, err := readAll(c.file, func(in io.Reader, send func(row) bool) error { return readCSV(in, rt, send) })
+			if got := strings.Join(rows, "|"); got != c.row {
+				t.Errorf("got %q, want %q", got, c.row)
+			}
+			if (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+				t.Errorf("got the error %v, want %q", err, c.err)
+			}
+		})
+	}
+}
+
+// A line that is too long is a mistake of that row; the rest goes on.
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	long := `{"title":"` + strings.Repeat("x", longestLine) + `"}`
+	for _, c := range []struct{ file, want string }{
+		{"\ufeff{\"a\":1}\r\n\n" + long + "\n{\"b\":2}", "line 1: {\"a\":1}|line 3: The line is longer than 16 MiB; each line holds one user or group.|line 4: {\"b\":2}"},
+		{long, "line 1: The line is longer than 16 MiB; each line holds one user or group."},
+		{"\n{\"a\":1}", "line 2: {\"a\":1}"},
+	} {
+		rows, err := readAll(c.file, readLines)
+		if got := strings.Join(rows, "|"); err != nil || got != c.want {
+			t.Errorf("got %.200q, %v", got, err)
+		}
+	}
 }

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
@@ -84,70 +79,4 @@ func detail(err error) error {
 		return errors.New(e.Detail)
 	}
 	return err
-}
-
-// readLines sends each line of JSON.
-func readLines(file io.Reader, send func(row) bool) error {
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 16<<20)
-	for line, n := 1, 1; lines.Scan(); line++ {
-		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-		if text == "" {
-			continue
-		}
-		r := row{number: n, line: line, value: []byte(text)}
-		if !json.Valid(r.value) || text[0] != '{' {
-			r.err = &rowError{"", errors.New("This is not a JSON object; each line holds one user or group.")}
-		}
-		if !send(r) {
-			return nil
-		}
-		n++
-	}
-	return lines.Err()
-}
-
-// readCSV sends each row under the header.
-func readCSV(file io.Reader, rt *scim.ResourceType, send func(row) bool) error {
-	in := csv.NewReader(file)
-	header, err := in.Read()
-	if err != nil {
-		return fmt.Errorf("the file has no header of attribute paths: %w", err)
-	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	if err := checkColumns(rt, header); err != nil {
-		return err
-	}
-	for n := 1; ; n++ {
-		cells, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		var parse *csv.ParseError
-		if err != nil && !errors.As(err, &parse) {
-			return err
-		}
-		r := row{number: n}
-		if parse != nil {
-			r.line, r.err = parse.StartLine, &rowError{"", fmt.Errorf("The row does not have the form of CSV: %w.", parse.Err)}
-		} else {
-			r.line, _ = in.FieldPos(0)
-			r.cells = filled(header, cells)
-			r.value, r.err = json.Marshal(r.cells)
-		}
-		if !send(r) {
-			return nil
-		}
-	}
-}
-
-// filled are the cells that say something.
-func filled(header, cells []string) map[string]string {
-	value := map[string]string{}
-	for i, cell := range cells {
-		if cell != "" {
-			value[header[i]] = unescapeFormula(cell)
-		}
-	}
-	return value
 }
