@@ -75,11 +75,12 @@ type importer struct {
 
 	mu    sync.Mutex
 	count map[string]int
-	done  map[int]string   // rows that are finished beyond the last in sequence, with what is to be said of them
-	last  int              // all rows up to this one are finished
-	fresh bool             // there was nothing when the import began
-	seen  map[string]bool  // externalIds of the file so far, where nothing else can be in the way
-	names map[string]named // in a dry run, the unique values of the file so far
+	done  map[int]string           // rows that are finished beyond the last in sequence, with what is to be said of them
+	last  int                      // all rows up to this one are finished
+	fresh bool                     // there was nothing when the import began
+	seen  map[string]bool          // externalIds of the file so far, where nothing else can be in the way
+	names map[string]named         // in a dry run, the unique values of the file so far
+	under map[string]chan struct{} // by identifying value, the last row under way that has it, open until it is done
 }
 
 // run reads the file and imports it.
@@ -89,7 +90,7 @@ func (im *importer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer file.Close()
-	im.count, im.done, im.names = map[string]int{}, map[int]string{}, map[string]named{}
+	im.count, im.done, im.names, im.under = map[string]int{}, map[int]string{}, map[string]named{}, map[string]chan struct{}{}
 	var have struct {
 		Total int `json:"totalResults"`
 	}
@@ -245,16 +246,18 @@ func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows
 	for range workers {
 		all.Go(func() {
 			for r := range rows {
-				if ctx.Err() != nil {
-					continue
-				}
-				what, err := im.one(ctx, r)
-				if gone := (unreachable{}); errors.As(err, &gone) {
-					stop(gone)
-				}
-				if err == nil || ctx.Err() == nil {
-					im.finish(r, what, err)
-				}
+				im.inTurn(r, func() {
+					if ctx.Err() != nil {
+						return
+					}
+					what, err := im.one(ctx, r)
+					if gone := (unreachable{}); errors.As(err, &gone) {
+						stop(gone)
+					}
+					if err == nil || ctx.Err() == nil {
+						im.finish(r, what, err)
+					}
+				})
 			}
 		})
 	}
@@ -263,13 +266,16 @@ func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows
 
 // one imports one row: created, updated or skipped.
 func (im *importer) one(ctx context.Context, r row) (string, error) {
-	res, edges, err := r.decode(im.rt)
-	if err != nil {
-		return "", err
+	res, edges := r.res, r.edges
+	if r.err != nil {
+		return "", r.err
 	}
-	id, err := im.existing(ctx, res)
+	earlier := (im.fresh || im.dry) && im.met(res.Text(scim.ExternalID))
+	id, err := im.existing(ctx, res, earlier)
 	if im.dry && err == nil {
-		err = im.twice(r, res)
+		if err = im.twice(r, res); id == "" && earlier {
+			id = "that of an earlier row"
+		}
 	}
 	switch {
 	case err != nil:
@@ -322,8 +328,8 @@ func withMembers(res *scim.Resource, edges []patch.EdgeOp) []byte {
 // existing finds the one resource of the same externalId or name, if there is one.
 // Where there was nothing when the import began, only an earlier row of the file
 // can be in the way, and then names are left to the server to refuse.
-func (im *importer) existing(ctx context.Context, res *scim.Resource) (string, error) {
-	if im.fresh && !im.met(res.Text(scim.ExternalID)) {
+func (im *importer) existing(ctx context.Context, res *scim.Resource, earlier bool) (string, error) {
+	if im.fresh && !earlier {
 		return "", nil
 	}
 	parts, names := []string(nil), "id"
@@ -354,7 +360,7 @@ func (im *importer) read(ctx context.Context, file io.Reader, rows chan<- row) e
 			return true
 		}
 		select {
-		case rows <- r:
+		case rows <- im.queue(r):
 			return true
 		case <-ctx.Done():
 			return false

@@ -60,6 +60,54 @@ func (im *importer) met(externalID string) bool {
 	return before
 }
 
+// queue decodes a row and lines it up behind the earlier ones that have one of its
+// identifying values: those may be about the same resource, and the last row wins.
+func (im *importer) queue(r row) row {
+	r.over = make(chan struct{})
+	if r.res, r.edges, r.err = r.decode(im.rt); r.err != nil {
+		return r
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	for _, key := range im.keys(r) {
+		if before := im.under[key]; before != nil {
+			r.after = append(r.after, before)
+		}
+		im.under[key] = r.over
+	}
+	return r
+}
+
+// inTurn does a row when those are done that it is lined up behind. Rows are taken in
+// the order of the file, so these are under way, and the first waits for nobody.
+func (im *importer) inTurn(r row, do func()) {
+	for _, before := range r.after {
+		<-before
+	}
+	do()
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	for _, key := range im.keys(r) {
+		if im.under[key] == r.over {
+			delete(im.under, key)
+		}
+	}
+	close(r.over)
+}
+
+// keys are the identifying values of a row that is queued.
+func (im *importer) keys(r row) (keys []string) {
+	if r.err != nil {
+		return nil
+	}
+	for _, a := range im.identifying() {
+		if text := r.res.Text(a); text != "" {
+			keys = append(keys, a.Path()+" "+scim.Key(text))
+		}
+	}
+	return keys
+}
+
 // named is where in the file a unique value was met.
 type named struct {
 	line       int

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		return nil
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "stop": stop, "scim": request, "created": created, "status": status, "examples": examples, "firsttoken": firstToken,
-		"issuer": issuer, "issue": issue, "lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines,
+		"issuer": issuer, "issue": issue, "lasttoken": lastToken, "leaked": leaked, "formulas": formulas, "conform": conform, "samelines": sameLines, "threetimes": threeTimes,
 	}})
 }
 
@@ -108,6 +108,16 @@ func created(ts *testscript.TestScript, _ bool, _ []string) {
 	var answer struct{ ID string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &answer))
 	ts.Setenv("ID", answer.ID)
+}
+
+// threeTimes writes a CSV file with three rows, one after the other, about each of a
+// hundred people.
+func threeTimes(ts *testscript.TestScript, _ bool, args []string) {
+	text := "externalId,userName,title\n"
+	for i := range 100 {
+		text += fmt.Sprintf("e%d,p%d,first\ne%d,p%d,next\ne%d,p%d-now,last\n", i, i, i, i, i, i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 func freePort(ts *testscript.TestScript) string {

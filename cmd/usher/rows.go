@@ -15,6 +15,11 @@ type row struct {
 	value  []byte            // the attributes, as the value of an "add" without path
 	cells  map[string]string // by column; nil for JSON lines
 	err    error
+
+	res   *scim.Resource // what it describes, once it is queued
+	edges []patch.EdgeOp
+	after []<-chan struct{} // closed when the earlier rows are done that are about the same resource
+	over  chan struct{}     // to close when this one is
 }
 
 // rowError is a mistake in a row.
