@@ -231,20 +231,3 @@ func (s *Store) Close() error {
 	s.release()
 	return err
 }
-
-// Backup writes a consistent copy of the store to a new file while it is in use.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("the backup file %s exists already; name a new one", path)
-	}
-	conn, err := db.Open(s.path, readerCacheKiB)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	conn.SetInterrupt(ctx.Done())
-	if err := db.Run(conn, "VACUUM INTO ?", path); err != nil {
-		return fmt.Errorf("backup to %s: %w", path, err)
-	}
-	return os.Chmod(path, 0o600)
-}
