@@ -38,6 +38,11 @@ With --check all records are looked through for damage afterwards, which takes a
 			if err != nil {
 				return err
 			}
+			if check { // a mistyped folder would be made, and found to be without damage
+				if err := app.Exists(cfg); err != nil {
+					return err
+				}
+			}
 			if err := app.Migrate(cmd.Context(), cfg, check, func(doing string) { fmt.Fprintln(cmd.ErrOrStderr(), doing) }); err != nil {
 				return err
 			}
