@@ -206,6 +206,9 @@ func (a api) createToken(r *http.Request) (any, error) {
 	if opts.TTL, err = duration(req.TTL); err != nil {
 		return nil, err
 	}
+	if opts.TTL == 0 && req.TTL != "" { // who asks for none does not want it for ever
+		return nil, token.ErrLifetime
+	}
 	plain, t, err := a.Tokens.Create(r.Context(), req.Connection, opts)
 	return Secret{plain, t}, err
 }

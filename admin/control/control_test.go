@@ -88,6 +88,7 @@ func TestMistakesAreProblems(t *testing.T) {
 		{"reserved", "PUT", "/connections/operator", `{"organization":"acme","scopes":["*"]}`, 400},
 		{"connection", "POST", "/tokens", `{"connection":"nosuch"}`, 404},
 		{"lifetime", "POST", "/tokens", `{"connection":"okta","ttl":"soon"}`, 400},
+		{"no lifetime", "POST", "/tokens", `{"connection":"okta","ttl":"0s"}`, 409},
 		{"negative lifetime", "POST", "/tokens", `{"connection":"okta","ttl":"-1h"}`, 409},
 		{"rotate unknown", "POST", "/tokens/nosuch/rotate", "", 404},
 		{"overlap", "POST", "/tokens/nosuch/rotate?overlap=soon", "", 400},

@@ -60,8 +60,8 @@ type CreateOptions struct {
 	TTL time.Duration
 }
 
-// ErrLifetime is a TTL below zero.
-var ErrLifetime = errors.New("the lifetime of a token cannot be negative")
+// ErrLifetime is a TTL that no token can have.
+var ErrLifetime = errors.New("the lifetime of a token cannot be negative or nothing; leave it out for a token that lives until it is revoked")
 
 // Create makes a token for a connection and returns its plain text, which is
 // never to be had again. It fails with directory.ErrNotFound when there is no

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -93,6 +94,9 @@ func connectionPut(o *options, use string) *cobra.Command {
 		if err := given.Dialect.UnmarshalText([]byte(dialect)); err != nil {
 			return usageError{err}
 		}
+		if f.Changed("scope") && len(given.Scopes) == 0 { // a connection without any has all
+			return usageError{errors.New("--scope is empty; name what the credentials may do, such as users:read, or * for everything")}
+		}
 		with := o.with
 		if use == "create" {
 			with = o.making
@@ -172,6 +176,9 @@ func tokenCreate(o *options) *cobra.Command {
 	var req control.NewToken
 	cmd := &cobra.Command{Use: "create", Short: "Make a token; it alone is printed, this once", Args: noArgs, Example: "  usher token create --connection okta --ttl 8760h\n  usher token create --admin --org acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := meant(cmd.Flags().Changed, req); err != nil {
+				return err
+			}
 			req.Connection = directory.ConnectionID(conn)
 			var made control.Secret
 			err := o.making(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/tokens", req, &made) })
@@ -188,6 +195,22 @@ func tokenCreate(o *options) *cobra.Command {
 	cmd.Flags().StringSliceVar(&req.Scopes, "scope", nil, "narrow what it may do (default: all that the connection may)")
 	cmd.Flags().StringVar(&req.TTL, "ttl", "", "how long it lives, such as 8760h (default: until revoked)")
 	return cmd
+}
+
+// meant refuses flags of a new token that say nothing, or that contradict each other:
+// it would be a token of somebody else, or for more or longer than was wanted.
+func meant(given func(flag string) bool, req control.NewToken) error {
+	switch {
+	case req.Admin && given("connection"):
+		return usageError{errors.New("an administrator token is one of an organization; leave out --connection, or --admin")}
+	case !req.Admin && given("org"):
+		return usageError{errors.New("--org goes with --admin; a provisioning token is one of a connection, which --connection names")}
+	case given("ttl") && req.TTL == "":
+		return usageError{errors.New("--ttl is empty; write a duration such as 8760h, or leave it out for a token that lives until it is revoked")}
+	case given("scope") && len(req.Scopes) == 0:
+		return usageError{errors.New("--scope is empty; name what the token may do, or leave it out for all that its connection may")}
+	}
+	return nil
 }
 
 func tokenList(o *options) *cobra.Command {
