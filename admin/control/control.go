@@ -66,6 +66,7 @@ func Handler(s Services) http.Handler {
 	mux.Handle(operation.Prefix+"/", s.API)
 	mux.HandleFunc("POST /domains/assert", handle(a.assertDomain))
 	mux.HandleFunc("PUT /accounts", handle(a.putAccount))
+	mux.HandleFunc("PATCH /accounts", handle(a.patchAccount))
 	mux.HandleFunc("/", handle(func(*http.Request) (any, error) { return nil, directory.ErrNotFound }))
 	return mux
 }
@@ -304,30 +305,4 @@ func (a api) assertDomain(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return d, inventory.ReclassifyAll(r.Context(), a.Service, req.Org, actor, name)
-}
-
-// putAccount makes an account or changes its home or state.
-func (a api) putAccount(r *http.Request) (any, error) {
-	req, err := read[estate.Account](r)
-	if err != nil {
-		return nil, err
-	}
-	if req.Email == "" || req.State != estate.Open && req.State != estate.Spam {
-		return nil, operation.BadRequest("An account needs an email, and the state open or spam; only its owner closes it.")
-	}
-	_, err = a.Service.Execute(r.Context(), directory.Request{Org: "default", Actor: directory.Actor{Kind: directory.Operator, Connection: Operator}, Change: directory.Command{Action: "account.update", Plan: func(ctx context.Context, rd directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-		have, err := estate.AccountOf(ctx, rd, req.Email)
-		switch {
-		case errors.Is(err, directory.ErrNotFound):
-			have = estate.Account{Head: directory.Head{ID: d.NewID("account")}, Email: req.Email}
-		case err != nil:
-			return nil, err
-		case have.State == estate.Closed:
-			return nil, operation.BadRequest("The account is closed for good.")
-		}
-		have.Become(req.State, d.Now)
-		have.Home, d.Subject = req.Home, have.ID
-		return nil, directory.Save(d, "", &have)
-	}}})
-	return req, err
 }

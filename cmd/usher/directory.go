@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -163,12 +164,20 @@ func domainCommand(o *options) *cobra.Command {
 
 func accountCommand(o *options) *cobra.Command {
 	var home, state string
-	set := &cobra.Command{Use: "set EMAIL", Short: "Say where an account has its home, or that it is spam", Args: oneArg("the address"), Example: "  usher account set ada@partner.example --home partner",
+	set := &cobra.Command{Use: "set EMAIL", Short: "Say where an account has its home, or that it is spam", Args: oneArg("the address"), Example: "  usher account set ada@partner.example --home partner\n  usher account set mallory@spam.example --state spam",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			account := estate.Account{Email: args[0], Home: directory.OrgID(home), State: estate.AccountState(state)}
-			return o.with(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "PUT", "/accounts", account, nil) })
+			change := map[string]string{"email": args[0]}
+			for flag, name := range map[string]string{"home": "homeOrganization", "state": "state"} {
+				if f := cmd.Flags().Lookup(flag); f.Changed {
+					change[name] = f.Value.String()
+				}
+			}
+			if len(change) == 1 {
+				return usageError{errors.New("nothing is to be set; give --home, --state or both")}
+			}
+			return o.with(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "PATCH", "/accounts", change, nil) })
 		}}
-	set.Flags().StringVar(&home, "home", "", "organization that the account belongs to")
-	set.Flags().StringVar(&state, "state", string(estate.Open), "open or spam")
+	set.Flags().StringVar(&home, "home", "", "organization that the account belongs to (default: stays as it is)")
+	set.Flags().StringVar(&state, "state", "", "open or spam (default: stays as it is; open for a new account)")
 	return group("account", "Accounts of people, across organizations", set)
 }
