@@ -17,6 +17,10 @@ type Token struct {
 	Expires    time.Time    `json:"expires,omitzero"`
 	LastUsed   time.Time    `json:"lastUsed,omitzero"`
 	Revoked    time.Time    `json:"revoked,omitzero"`
+	// Replaced is when another token took its place, from when on it lives for an
+	// overlap only; Lifetime is what it had before, 0 for until revoked.
+	Replaced time.Time     `json:"replaced,omitzero"`
+	Lifetime time.Duration `json:"lifetime,omitempty"`
 }
 
 // Live reports whether the token may be used at the given time.

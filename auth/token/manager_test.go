@@ -117,6 +117,29 @@ func TestRotateOverlap(t *testing.T) {
 }
 
 // A rotation that breaks off leaves the old token as it was and no new one.
+// Who lost the new token revokes it and replaces the old one again; what comes of that
+// lives as long as the old one was to live, and not for an overlap.
+func TestRotateAgainKeepsTheLifetime(t *testing.T) {
+	t.Parallel()
+	for _, ttl := range []time.Duration{0, 90 * 24 * time.Hour} {
+		f := setup(t)
+		_, old := f.create(t, "a", token.CreateOptions{TTL: ttl})
+		for range 3 {
+			f.clock.advance(time.Minute)
+			_, tok, err := f.Rotate(t.Context(), old.ID, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := f.clock.now().Add(ttl); ttl == 0 && !tok.Expires.IsZero() || ttl != 0 && !tok.Expires.Equal(want) {
+				t.Errorf("a token in place of one for %s expires %s", ttl, tok.Expires)
+			}
+			if err := f.Revoke(t.Context(), tok.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestRotateIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	for failAt := 1; failAt <= 2; failAt++ {

@@ -52,6 +52,9 @@ func (m *Manager) Rotate(ctx context.Context, id string, overlap time.Duration) 
 	if err != nil {
 		return "", directory.Token{}, err
 	}
+	if old.Replaced.IsZero() {
+		old.Replaced, old.Lifetime = now, lifetime(old)
+	}
 	if end := now.Add(within(overlap)); old.Expires.IsZero() || end.Before(old.Expires) {
 		old.Expires = end
 	}
@@ -81,8 +84,12 @@ func within(overlap time.Duration) time.Duration {
 	return max(overlap, 0)
 }
 
+// lifetime is how long a token was made to live, whatever an overlap left of that.
 func lifetime(t directory.Token) time.Duration {
-	if t.Expires.IsZero() {
+	switch {
+	case !t.Replaced.IsZero():
+		return t.Lifetime
+	case t.Expires.IsZero():
 		return 0
 	}
 	return t.Expires.Sub(t.Created)
