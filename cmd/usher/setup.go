@@ -180,11 +180,7 @@ func tokenCreate(o *options) *cobra.Command {
 				return err
 			}
 			req.Connection = directory.ConnectionID(conn)
-			var made control.Secret
-			err := o.making(cmd.Context(), func(c *client) error { return c.call(cmd.Context(), "POST", "/tokens", req, &made) })
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
-			}
+			err := o.making(cmd.Context(), func(c *client) error { return c.handOut(cmd, "/tokens", req) })
 			return about(err, "connection", conn)
 		}}
 	cmd.Flags().StringVar(&conn, "connection", "default", "connection it belongs to")
@@ -195,6 +191,23 @@ func tokenCreate(o *options) *cobra.Command {
 	cmd.Flags().StringSliceVar(&req.Scopes, "scope", nil, "narrow what it may do (default: all that the connection may)")
 	cmd.Flags().StringVar(&req.TTL, "ttl", "", "how long it lives, such as 8760h (default: until revoked)")
 	return cmd
+}
+
+// handOut makes a token and prints it. One that cannot be printed nobody will ever know,
+// so it does not live on.
+func (c *client) handOut(cmd *cobra.Command, path string, req any) error {
+	var made control.Secret
+	if err := c.call(cmd.Context(), "POST", path, req, &made); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
+	if err == nil {
+		return nil
+	}
+	if err := c.call(cmd.Context(), "DELETE", "/tokens/"+made.Token.ID, nil, nil); err != nil {
+		return fmt.Errorf("the new token %s could not be written; revoke it: %w", made.Token.ID, err)
+	}
+	return fmt.Errorf("the new token could not be written and is revoked again: %w", err)
 }
 
 // meant refuses flags of a new token that say nothing, or that contradict each other:
@@ -253,13 +266,9 @@ func tokenRotate(o *options) *cobra.Command {
 	overlap := ""
 	cmd := &cobra.Command{Use: "rotate ID", Short: "Make a token in place of another, which lives on for a while", Args: oneArg("the id of the token"), Example: "  usher token rotate ID --overlap 24h",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var made control.Secret
 			err := o.with(cmd.Context(), func(c *client) error {
-				return c.call(cmd.Context(), "POST", "/tokens/"+url.PathEscape(args[0])+"/rotate?overlap="+url.QueryEscape(overlap), nil, &made)
+				return c.handOut(cmd, "/tokens/"+url.PathEscape(args[0])+"/rotate?overlap="+url.QueryEscape(overlap), nil)
 			})
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), made.Plain)
-			}
 			return about(err, "token", args[0])
 		}}
 	cmd.Flags().StringVar(&overlap, "overlap", "24h", "how long the old token still works")
