@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -82,7 +83,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	id := uuid.NewString()
 	h.Set("X-Request-Id", id)
-	r = r.WithContext(context.WithValue(context.WithValue(r.Context(), requestKey{}, id), acceptKey{}, r.Header.Get("Accept-Language")))
+	x := &record{ResponseWriter: w, began: time.Now()}
+	w = x
+	r = r.WithContext(context.WithValue(context.WithValue(context.WithValue(r.Context(), requestKey{}, id), acceptKey{}, r.Header.Get("Accept-Language")), recordKey{}, x))
+	defer func() { a.log(r, x) }()
 	defer func() {
 		if p := recover(); p != nil {
 			a.Logger.Error("panic", "request_id", id, "panic", p)
@@ -93,7 +97,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, ProblemOf(BadRequest("The path of the address holds an encoded slash or control character, which no id has."), id))
 		return
 	}
-	if _, pattern := a.mux.Handler(r); pattern == "" {
+	if _, x.route = a.mux.Handler(r); x.route == "" {
 		a.missing(w, r, id)
 		return
 	}

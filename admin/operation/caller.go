@@ -63,13 +63,15 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	r, w := humago.Unwrap(ctx)
 	c, err := a.caller(r)
+	x := recordOf(r.Context())
+	x.caller = c
 	if err == nil && !permission.Allowed(need, c.Role) {
 		err = Forbidden(need, c.Role)
 	}
 	if err == nil && c.Actor.User != "" && permission.Fresh(need) && time.Since(c.since) > freshFor {
 		err = signInAgain()
 	}
-	if err != nil {
+	if x.cause = err; err != nil {
 		p := ProblemOf(err, RequestID(r.Context()))
 		if p.Code == PermissionDenied {
 			a.denied(context.WithoutCancel(r.Context()), c, ctx.Operation().OperationID)

@@ -98,6 +98,7 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	before, err := a.begin(r.Context(), p.Org, m)
 	switch {
 	case err != nil:
+		recordOf(r.Context()).cause = err
 		writeProblem(w, ProblemOf(err, id))
 	case before != nil:
 		replay(w, before, m.Fingerprint, id)

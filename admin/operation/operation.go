@@ -55,9 +55,7 @@ func (a *API) failed(ctx context.Context, operation string, err error) error {
 		return seen
 	}
 	p := a.ProblemFor(ctx, err)
-	if p.Status == http.StatusInternalServerError {
-		a.Logger.Error("request failed", "request_id", RequestID(ctx), "error", err.Error())
-	}
+	recordOf(ctx).cause = err
 	switch {
 	case Previewing(ctx) && p.refuses():
 		return &Previewed{p.decision()}

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"net"
@@ -241,5 +242,43 @@ func TestLogWriter(t *testing.T) {
 	}
 	if got := to.text(); got != "one\ntwo\n" {
 		t.Errorf("in the end %q was written", got)
+	}
+}
+
+// Every request to the admin API has its line in the log, as those of SCIM have: with
+// the id that the client was given, why a credential was refused, and no person (K72).
+func TestAdminRequestsAreLogged(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada := h.person("canary@corp.example")
+	for _, c := range []struct {
+		status               int
+		token, path          string
+		route, cause, holder string
+	}{
+		{200, adminSecret, "/users/" + ada, "/api/v1/users/{id}", "", "admin"},
+		{404, adminSecret, "/users/nobody", "/api/v1/users/{id}", "", "admin"},
+		{404, adminSecret, "/canary", "other", "", ""},
+		{401, "usher_canary", "/users", "/api/v1/users", "the credential is not shaped as a token", ""},
+		{403, secret, "/users", "/api/v1/users", "", "default"},
+	} {
+		answer := h.wanted(c.status, "GET", "/api/v1"+c.path, c.token, "")
+		var line struct {
+			Msg, Route, Request, Cause, Connection string
+			Status                                 int
+		}
+		for text := range strings.Lines(h.logs.text()) {
+			if strings.Contains(text, answer.header.Get("X-Request-Id")) {
+				if err := json.Unmarshal([]byte(text), &line); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if line.Msg != "request" || line.Status != c.status || line.Route != c.route || line.Cause != c.cause || line.Connection != c.holder {
+			t.Errorf("GET %s is logged as %+v", c.path, line)
+		}
+	}
+	if logs := h.logs.text(); strings.Contains(logs, "canary") || strings.Contains(logs, ada) {
+		t.Errorf("a person or a secret is in the log: %s", logs)
 	}
 }
