@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -101,18 +102,33 @@ func (c *copying) takesDomains(ctx context.Context) (taken []string, err error) 
 }
 
 // untouched fails when the audit of the target tells of changes that the source knows
-// nothing of: they, and what they made, would be gone.
+// nothing of: they, and what they made, would be gone. Both are read once, side by side,
+// since the target has the events of the source in about their order.
 func (c *copying) untouched(ctx context.Context) error {
+	next, stop := iter.Pull2(entries(ctx, c.from, directory.TrailQuery{Org: c.org}))
+	defer stop()
+	ahead := map[string]bool{} // in the source, and not met in the target so far
+	known := func(id string) (bool, error) {
+		for !ahead[id] {
+			entry, err, more := next()
+			if err != nil || !more {
+				return false, err
+			}
+			ahead[entry.Event.ID] = true
+		}
+		delete(ahead, id)
+		return true, nil
+	}
 	for entry, err := range entries(ctx, c.to, directory.TrailQuery{Org: c.org}) {
 		if err != nil {
 			return err
 		}
-		_, err := c.from.Event(ctx, c.org, entry.Event.ID)
-		if errors.Is(err, directory.ErrNotFound) {
-			return fmt.Errorf("somebody has worked on the organization %s in the target (%s at %s), and the copy would undo it; nothing was copied; copy into an empty store", c.org, entry.Event.Action, entry.Event.Time.UTC().Format("2006-01-02 15:04:05"))
-		}
+		is, err := known(entry.Event.ID)
 		if err != nil {
 			return err
+		}
+		if !is {
+			return fmt.Errorf("somebody has worked on the organization %s in the target (%s at %s), and the copy would undo it; nothing was copied; copy into an empty store", c.org, entry.Event.Action, entry.Event.Time.UTC().Format("2006-01-02 15:04:05"))
 		}
 	}
 	return nil

@@ -413,6 +413,43 @@ func TestCopyDoesNotUndoWork(t *testing.T) {
 	}
 }
 
+// counting counts how often a trail is asked.
+type counting struct {
+	store
+	asked *int
+}
+
+// Event counts.
+func (c counting) Event(ctx context.Context, org directory.OrgID, id string) (directory.Event, error) {
+	*c.asked++
+	return c.store.Event(ctx, org, id)
+}
+
+// Trail counts.
+func (c counting) Trail(ctx context.Context, q directory.TrailQuery) ([]directory.Entry, error) {
+	*c.asked++
+	return c.store.Trail(ctx, q)
+}
+
+// That nobody has worked on the target is found by reading both logs once: to look for
+// each event of one in the other took hours, with the server stopped.
+func TestCopyAgainReadsTheAuditOnce(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	s.people(300)
+	to := open(t)
+	s.copyTo(to)
+	s.create("User", `{"userName":"last@acme.example"}`)
+	asked := 0
+	s.store = counting{s.store, &asked}
+	if r := s.copyTo(counting{to, &asked}); r.Resources != 1 {
+		t.Errorf("%d resources were copied", r.Resources)
+	}
+	if asked > 60 {
+		t.Errorf("the audit of 301 changes was asked for %d times", asked)
+	}
+}
+
 // What is done of an organization rises to the total that was counted, and no higher.
 func TestCopyKnowsHowMuchThereIs(t *testing.T) {
 	t.Parallel()
