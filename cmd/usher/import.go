@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +68,7 @@ type importer struct {
 	org, path           string
 	dry, update, resume bool
 	reserve             bool
+	reserved            string // the reservation of an import that was interrupted
 	errorsFile          string
 	out, errs           io.Writer
 	terminal            bool
@@ -99,7 +99,7 @@ func (im *importer) run(ctx context.Context) (err error) {
 	}
 	im.fresh, im.seen = have.Total == 0, map[string]bool{}
 	if im.resume {
-		if im.last, err = readState(im.state()); err != nil {
+		if im.last, im.reserved, err = readState(im.state()); err != nil {
 			return err
 		}
 		if im.last == 0 {
@@ -137,40 +137,6 @@ func (im *importer) run(ctx context.Context) (err error) {
 	return firstError(err, im.summary(ctx))
 }
 
-// reserveSeats reserves a seat for every row that is still to be imported, and
-// returns what gives back those that were not needed.
-func (im *importer) reserveSeats(ctx context.Context, file *os.File) (release func() error, err error) {
-	nothing := func() error { return nil }
-	if !im.reserve || im.dry {
-		return nothing, nil
-	}
-	rows := 0
-	count := func(r row) bool {
-		if r.number > im.last {
-			rows++
-		}
-		return true
-	}
-	if err := im.rows(file, count); err != nil {
-		return nil, err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil || rows == 0 {
-		return nothing, err
-	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	ask := map[string]any{"seats": rows, "minutes": 24 * 60, "purpose": "import of " + im.path}
-	if err := im.client.api(ctx, im.org, http.MethodPost, "/reservations", ask, &made); err != nil {
-		return nil, fmt.Errorf("%d seats cannot be reserved: %w", rows, err)
-	}
-	im.client.reservation = made.ID
-	return func() error {
-		im.client.reservation = ""
-		return im.client.api(context.WithoutCancel(ctx), im.org, http.MethodDelete, "/reservations/"+made.ID, nil, nil)
-	}, nil
-}
-
 // rows calls fn with every row of the file.
 func (im *importer) rows(file io.Reader, fn func(row) bool) error {
 	if strings.HasSuffix(strings.ToLower(im.path), ".csv") {
@@ -204,36 +170,6 @@ func (im *importer) summary(ctx context.Context) error {
 		return fmt.Errorf("%d rows were not imported; see the lines above", im.count["failed"])
 	}
 	return nil
-}
-
-// state is the file that keeps the place to resume at.
-func (im *importer) state() string { return im.path + ".usher-import" }
-
-func readState(path string) (int, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return 0, fmt.Errorf("the file %s does not hold a number of rows; delete it to import from the first row", path)
-	}
-	return n, nil
-}
-
-// keep notes the place to resume at, or forgets it when there is none. It only
-// costs time when that fails.
-func (im *importer) keep(complete bool) {
-	switch {
-	case im.dry, im.last == 0:
-	case complete:
-		_ = os.Remove(im.state())
-	default:
-		_ = os.WriteFile(im.state(), []byte(strconv.Itoa(im.last)), 0o600)
-	}
 }
 
 // work imports rows until there are no more, or the server is gone.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/usher-scim/usher/scim/schemas"
 )
@@ -51,12 +52,17 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // importOf imports n users into a provider and returns what was said.
 func importOf(t *testing.T, p *provider, path string, resume bool) (out, errs string, err error) {
 	t.Helper()
+	return importTo(t, p, &importer{path: path, resume: resume})
+}
+
+func importTo(t *testing.T, p http.Handler, im *importer) (out, errs string, err error) {
+	t.Helper()
 	server := httptest.NewServer(p)
 	defer server.Close()
 	c := &client{types: schemas.Default}
 	c.http.Transport = redirect{server.Listener.Addr().String()}
 	var o, e bytes.Buffer
-	im := &importer{client: c, rt: schemas.Default.Types[0], path: path, resume: resume, out: &o, errs: &e}
+	im.client, im.rt, im.out, im.errs = c, schemas.Default.Types[0], &o, &e
 	err = im.run(t.Context())
 	return o.String(), e.String(), err
 }
@@ -99,7 +105,7 @@ func TestImportGoesOnAfterTheServerWentAway(t *testing.T) {
 	if gone := (unreachable{}); !errors.As(err, &gone) || !strings.Contains(err.Error(), "--resume") || errs != "" {
 		t.Fatalf("error %v, said %q", err, errs)
 	}
-	last, err := readState(path + ".usher-import")
+	last, _, err := readState(path + ".usher-import")
 	if err != nil || last == 0 || last > 250 {
 		t.Errorf("the next run would begin after row %d (%v)", last, err)
 	}
@@ -111,6 +117,61 @@ func TestImportGoesOnAfterTheServerWentAway(t *testing.T) {
 	slices.Sort(p.users)
 	if got := len(slices.Compact(slices.Clone(p.users))); got != n || len(p.users) != n {
 		t.Errorf("%d users, %d of them different, want %d; the second run said %s", len(p.users), got, n, out)
+	}
+	if _, err := os.Stat(path + ".usher-import"); err == nil {
+		t.Error("the place to resume at is kept after the end")
+	}
+}
+
+// licensed is a provider with reservations of seats, which go with it.
+type licensed struct {
+	provider
+	asked   []string // requests about reservations
+	without int      // people who were created without a reserved seat
+}
+
+// ServeHTTP knows one reservation.
+func (p *licensed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	lost := p.fail != nil && p.posts > 250
+	reservation := strings.Contains(r.URL.Path, "/reservations")
+	if reservation && !lost {
+		p.asked = append(p.asked, r.Method)
+	}
+	if r.Method == http.MethodPost && !reservation && r.Header.Get("Usher-Reservation") != "r1" {
+		p.without++
+	}
+	p.mu.Unlock()
+	switch {
+	case reservation && lost:
+		panic(http.ErrAbortHandler)
+	case reservation:
+		fmt.Fprintf(w, `{"id":"r1","expiresAt":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))
+	default:
+		p.provider.ServeHTTP(w, r)
+	}
+}
+
+// The seats that were reserved when the server went away are those that the next run
+// takes: the licence has no others.
+func TestImportTakesItsReservationUpAgain(t *testing.T) {
+	t.Parallel()
+	path := people(t, 500)
+	p := &licensed{provider: provider{fail: func(posts int, _ http.ResponseWriter) bool {
+		if posts > 250 {
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	}}}
+	if _, _, err := importTo(t, p, &importer{path: path, reserve: true}); err == nil || !strings.Contains(err.Error(), "--resume") {
+		t.Fatalf("error %v", err)
+	}
+	p.fail = nil
+	if _, _, err := importTo(t, p, &importer{path: path, resume: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.asked, " "); got != "POST GET DELETE" || p.without != 0 {
+		t.Errorf("reservations were asked for with %s, and %d people went without", got, p.without)
 	}
 	if _, err := os.Stat(path + ".usher-import"); err == nil {
 		t.Error("the place to resume at is kept after the end")
