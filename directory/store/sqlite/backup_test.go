@@ -78,3 +78,30 @@ func TestBackupIsWholeOrNotThere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file that was cut off while it was copied back, or is another, is told for what it is.
+func TestDamagedFileIsTold(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s, err := sqlite.Open(t.Context(), filepath.Join(folder, "usher.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(folder, "backup.db")
+	if err := errors.Join(s.Backup(t.Context(), backup), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"cut": whole[:20_000], "another": []byte("this is no database\n")} {
+		path := filepath.Join(folder, name+".db")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := sqlite.Open(t.Context(), path, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "restore a backup") {
+			t.Errorf("%s: got %v, %v", name, s, err)
+		}
+	}
+}

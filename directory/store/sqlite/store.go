@@ -100,6 +100,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	writer, err := s.open(ctx)
 	if err != nil {
 		s.release()
+		if code := sqlite.ErrCode(err).ToPrimary(); code == sqlite.ResultCorrupt || code == sqlite.ResultNotADB {
+			err = fmt.Errorf("the data file %s is damaged, or not one of Usher's; restore a backup: %w", path, err)
+		}
 		return nil, err
 	}
 	go s.write(writer)
