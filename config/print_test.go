@@ -66,7 +66,7 @@ func TestKeysAreDistinct(t *testing.T) {
 	before := strings.Split(config.Default().String(), "\n")
 	for _, k := range config.Keys() {
 		value := map[string]string{
-			"data": "elsewhere", "listen": ":1", "ops_listen": ":1", "base_url": "https://x.example",
+			"data": "elsewhere", "dns_server": "192.0.2.53:53", "listen": ":1", "ops_listen": ":1", "base_url": "https://x.example",
 			"log.level": "debug", "log.format": "text", "limits.body_bytes": "2MiB", "limits.bulk_body_bytes": "5MiB",
 			"limits.page_size": "101", "limits.max_page_size": "201",
 			"limits.header_bytes": "2KiB", "limits.read_header_timeout": "6s", "limits.read_timeout": "31s",

@@ -83,6 +83,11 @@ func (v *validator) addresses() {
 			v.add(a.key, complaint)
 		}
 	}
+	if dns := v.cfg.DNSServer; dns != "" {
+		if host, port, err := net.SplitHostPort(dns); err != nil || host == "" || checkAddress(dns) != "" || port == "0" {
+			v.add("dns_server", "is not an address with a port; write one such as 192.0.2.53:53")
+		}
+	}
 	if v.bad["listen"] || v.bad["ops_listen"] {
 		return
 	}

@@ -38,6 +38,13 @@ var validations = []struct {
 	{"one port for both", func(c *config.Config) { c.Listen, c.OpsListen = ":9090", "10.0.0.1:9090" }, []string{
 		"default: ops_listen takes the same port as the other listener; give listen and ops_listen different ports.",
 	}},
+	{"DNS without a port", func(c *config.Config) { c.DNSServer = "192.0.2.53" }, []string{
+		"default: dns_server is not an address with a port; write one such as 192.0.2.53:53.",
+	}},
+	{"DNS nowhere", func(c *config.Config) { c.DNSServer = ":53" }, []string{
+		"default: dns_server is not an address with a port; write one such as 192.0.2.53:53.",
+	}},
+	{"DNS", func(c *config.Config) { c.DNSServer = "[2001:db8::53]:53" }, nil},
 	{"any free port for both", func(c *config.Config) { c.Listen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0" }, nil},
 	{"half of TLS", func(c *config.Config) { c.TLS.CertFile = "c" }, []string{
 		"default: tls.cert_file is set without tls.key_file; set both, or neither for plain HTTP.",
