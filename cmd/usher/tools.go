@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-scim/usher/auth/token"
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/config"
 )
@@ -80,6 +82,7 @@ func checkConfigCommand(o *options) *cobra.Command {
 			if _, err := app.Types(cfg); errors.As(err, &more) {
 				problems = append(problems, more...)
 			}
+			problems = append(problems, adoptable(cfg, problems)...)
 			if problems != nil {
 				return problems
 			}
@@ -89,6 +92,20 @@ func checkConfigCommand(o *options) *cobra.Command {
 	cmd.Flags().BoolVar(&explain, "explain", false, "list every key with its default, environment variable and meaning")
 	cmd.Flags().BoolVar(&example, "example", false, "print a configuration file with every key")
 	return cmd
+}
+
+// adoptable finds the tokens of the operator's choosing that a server would not take
+// over, where nothing else is wrong with them.
+func adoptable(cfg config.Config, known config.Problems) (problems config.Problems) {
+	for key, secret := range map[string]config.Secret{"bootstrap_token_file": cfg.BootstrapToken, "bootstrap_admin_token_file": cfg.BootstrapAdminToken} {
+		if !secret.IsSet() || slices.ContainsFunc(known, func(p config.Problem) bool { return p.Key == key }) {
+			continue
+		}
+		if _, _, err := token.Adopt(secret.Reveal()); err != nil {
+			problems = append(problems, config.Problem{Key: key, Source: secret.File(), Message: key + " cannot be used: " + err.Error() + "."})
+		}
+	}
+	return problems
 }
 
 func versionCommand() *cobra.Command {
