@@ -30,7 +30,8 @@ func exportCommand(o *options) *cobra.Command {
 	var org, kind, format, connection string
 	var cols []string
 	cmd := &cobra.Command{Use: "export", Short: "Write users or groups to standard output", Args: noArgs,
-		Long: `Write all resources of a type to standard output, as JSON lines or CSV. A CSV cell that a spreadsheet would take for a formula
+		Long: `Write all resources of a type to standard output, as JSON lines, which hold everything, or CSV, of which a cell holds one value:
+the first that its column selects. A CSV cell that a spreadsheet would take for a formula
 begins with a quote; import takes it off again. The externalId of each is that of the organization's main connection; with
 --connection, the one that this connection has given.`,
 		Example: "  usher export --type users > people.jsonl\n  usher export --type users --format csv > people.csv\n  usher export --format csv --column userName --column 'emails[type eq \"work\"].value'",
@@ -120,7 +121,15 @@ func exportable(rt *scim.ResourceType, cols []string) error {
 			return fmt.Errorf("the column %q chooses an element by something else than [type eq \"…\"]", col)
 		}
 	}
-	return checkColumns(rt, cols)
+	if err := checkColumns(rt, cols); err != nil {
+		return err
+	}
+	for _, col := range cols {
+		if a, _ := rt.Resolve(plainPath(col)); a.Type == scim.Complex { // every cell would be empty
+			return fmt.Errorf("the column %q has several parts and fits in no cell; name one of them, such as %s", col, a.Sub[0].Path())
+		}
+	}
+	return nil
 }
 
 // rowWriter writes one resource after the other; nil ends the output.

@@ -26,7 +26,7 @@ func importCommand(o *options) *cobra.Command {
 	var kind, connection string
 	cmd := &cobra.Command{Use: "import FILE", Short: "Create users or groups from a CSV or JSON lines file", Args: oneArg("the file to read"),
 		Long: `Create users or groups from a file in UTF-8: CSV with commas and a header of attribute paths (userName, name.givenName, emails[type eq "work"].value …),
-or one SCIM resource as JSON a line. Each row is a request of its own; rows that fail are told with their line and the rest goes on.
+or one SCIM resource as JSON a line. It is CSV if its name ends in .csv. Each row is a request of its own; rows that fail are told with their line and the rest goes on.
 The externalIds of the file are those of the organization's main connection, or of the one that --connection names.
 The last row that is done is kept in FILE.usher-import until all are, so that --resume can go on after an interruption.`,
 		Example: "  usher import people.csv --dry-run\n  usher import people.csv --update --errors mistakes.txt\n  usher import people.jsonl --resume",
