@@ -83,6 +83,11 @@ func checkConfigCommand(o *options) *cobra.Command {
 				problems = append(problems, more...)
 			}
 			problems = append(problems, adoptable(cfg, problems)...)
+			if err == nil { // otherwise the configuration says more precisely what is wrong
+				if err := app.CheckIssuers(cfg); err != nil {
+					problems = append(problems, config.Problem{Key: "issuers", Source: "issuers", Message: err.Error() + "."})
+				}
+			}
 			if problems != nil {
 				return problems
 			}

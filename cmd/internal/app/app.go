@@ -204,18 +204,30 @@ func (a *App) scimOptions() server.Options {
 // BaseURL is the URL that clients are given.
 func (a *App) BaseURL() string { return a.cfg.PublicURL() + server.Prefix }
 
-func (a *App) issuers() (*oidc.Verifier, error) {
-	var bindings []oidc.Binding
-	for _, i := range a.cfg.Issuers {
-		bindings = append(bindings, oidc.Binding{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Audience: i.Audience, Subjects: i.Subjects, Claims: i.Claims,
+// CheckIssuers reports what the configured issuers would keep a server from starting for.
+func CheckIssuers(cfg config.Config) error {
+	if len(cfg.Issuers) == 0 {
+		return nil
+	}
+	_, err := oidc.New(bindings(cfg), nil, oidc.Options{})
+	return err
+}
+
+func bindings(cfg config.Config) (all []oidc.Binding) {
+	for _, i := range cfg.Issuers {
+		all = append(all, oidc.Binding{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Audience: i.Audience, Subjects: i.Subjects, Claims: i.Claims,
 			Algorithms: i.Algorithms, Org: directory.OrgID(i.Organization), Connection: directory.ConnectionID(i.Connection), ScopeClaim: i.ScopeClaim, SubjectClaim: i.SubjectClaim,
 			AllowPrivate: i.AllowPrivate, AllowUnmarked: i.AllowUnmarked})
 	}
+	return all
+}
+
+func (a *App) issuers() (*oidc.Verifier, error) {
 	opts := oidc.Options{}
 	if a.cfg.Store.Shared() {
 		opts.Recheck = sharedAge
 	}
-	return oidc.New(bindings, a.store, opts)
+	return oidc.New(bindings(a.cfg), a.store, opts)
 }
 
 // cursorKey is made once and kept, so that cursors outlive a restart.
