@@ -143,9 +143,14 @@ func (c *copier) at(store string) (config.Config, error) {
 	return cfg, nil
 }
 
-// snapshot is a folder with what a running server holds now.
+// snapshot is a folder with what a running server holds now. It lies in the data folder:
+// of all others the server may see none, or others than this process, and may not write.
 func (c *copier) snapshot(ctx context.Context, data string) (string, error) {
-	folder, err := os.MkdirTemp("", "usher-copy-")
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp(data, "copy-")
 	if err != nil {
 		return "", err
 	}
