@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/csv"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -106,4 +109,23 @@ func sameLines(ts *testscript.TestScript, neg bool, args []string) {
 // conform runs the conformance suite against the server.
 func conform(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("usher", "conformance", "--url", "http://"+ts.Getenv("SERVER")+"/scim/v2", "--token-file", "token"))
+}
+
+// A server that has other folders than the command, as systemd gives them, writes a
+// backup where nobody finds it; the command does not call that done.
+func TestBackupThatIsElsewhere(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(data, "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })}
+	go func() { _ = server.Serve(l) }() // ends with Close
+	defer server.Close()
+	cmd := root()
+	cmd.SetArgs([]string{"backup", filepath.Join(data, "nowhere.db"), "--data", data})
+	if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "name a file in a folder that both see") {
+		t.Errorf("got %v", err)
+	}
 }

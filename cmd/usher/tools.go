@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -24,7 +26,13 @@ func backupCommand(o *options) *cobra.Command {
 				return err
 			}
 			return o.with(cmd.Context(), func(c *client) error {
-				return c.call(cmd.Context(), "POST", "/backup", map[string]string{"path": path}, nil)
+				if err := c.call(cmd.Context(), "POST", "/backup", map[string]string{"path": path}, nil); err != nil {
+					return err
+				}
+				if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { // as where systemd gives it a /tmp of its own
+					return fmt.Errorf("the server has written %s where it has other folders than this command; name a file in a folder that both see", path)
+				}
+				return nil
 			})
 		}}
 }
