@@ -174,7 +174,13 @@ func (a api) tokens(r *http.Request) (any, error) {
 	if err := a.Used(r.Context()); err != nil {
 		return nil, err
 	}
-	return a.Registry.Tokens(r.Context(), directory.ConnectionID(r.URL.Query().Get("connection")))
+	of := directory.ConnectionID(r.URL.Query().Get("connection"))
+	if of != "" { // none of a connection that is mistyped would look like none at all
+		if _, err := a.Registry.Connection(r.Context(), of); err != nil {
+			return nil, err
+		}
+	}
+	return a.Registry.Tokens(r.Context(), of)
 }
 
 // NewToken asks for a token.

@@ -234,6 +234,7 @@ func tokenList(o *options) *cobra.Command {
 			err := o.with(cmd.Context(), func(c *client) error {
 				return c.call(cmd.Context(), "GET", "/tokens?connection="+url.QueryEscape(conn), nil, &all)
 			})
+			err = about(err, "connection", conn)
 			w := table(cmd)
 			for _, t := range all {
 				fmt.Fprintf(w, "%s\t%s\t%s\tcreated %s\texpires %s\tused %s\n", t.ID, t.Connection, state(t), day(t.Created), day(t.Expires), day(t.LastUsed))
