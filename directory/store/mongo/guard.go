@@ -141,6 +141,16 @@ func (g *guards) sum(name string) (n int64) {
 	return n
 }
 
+// follows reports whether the guards hold every change that was seen, or are gone.
+func (g *guards) follows(seen *guards) bool {
+	for i, s := range seen.slots {
+		if i < len(g.slots) && g.slots[i].Writes < s.Writes {
+			return false
+		}
+	}
+	return true
+}
+
 // Resources is how many resources of a type there are.
 func (g *guards) Resources(kind string) (n int64) {
 	kind = field(kind)

@@ -102,7 +102,7 @@ func (a *attempts) once(ctx context.Context) error {
 	if err == nil && t.err == nil && !t.again {
 		if !t.wrote {
 			a.abort(ctx, sess)
-			return a.settled(ctx, sess)
+			return a.settled(ctx, t)
 		}
 		err = a.commit(ctx, sess, t)
 		if !errors.Is(err, errAgain) {
@@ -114,7 +114,7 @@ func (a *attempts) once(ctx context.Context) error {
 	}
 	t.leave()
 	if !t.conflict && !t.again {
-		if e := a.settled(ctx, sess); e != nil {
+		if e := a.settled(ctx, t); e != nil {
 			return e
 		}
 	}
@@ -132,12 +132,30 @@ func (a *attempts) once(ctx context.Context) error {
 
 // settled waits until a majority has what a transaction saw that was given up: a
 // refusal must not rest on what may yet be lost, or what others do not see yet (R4).
-func (a *attempts) settled(ctx context.Context, sess *driver.Session) error {
-	err := a.store.has.setting.FindOne(driver.NewSessionContext(ctx, sess), bson.D{{Key: "_id", Value: "none"}}).Err()
-	if errors.Is(err, driver.ErrNoDocuments) {
-		return nil
+// That the session is consistent is not enough: for a moment the server shows what was
+// just committed before it counts that as its latest. But every change writes a slot.
+func (a *attempts) settled(ctx context.Context, t *tx) error {
+	ctx = driver.NewSessionContext(ctx, t.sess)
+	if len(t.read) == 0 {
+		err := a.store.has.setting.FindOne(ctx, bson.D{{Key: "_id", Value: "none"}}).Err()
+		if errors.Is(err, driver.ErrNoDocuments) {
+			return nil
+		}
+		return failure.Busy(err)
 	}
-	return failure.Busy(err)
+	for org, seen := range t.read {
+		for {
+			now, err := a.store.readGuards(ctx, org)
+			if err != nil {
+				return failure.Busy(err)
+			}
+			if now.follows(seen) {
+				break
+			}
+			sleep(ctx, time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // abort ends a transaction that leaves nothing. The server ends it by itself when
