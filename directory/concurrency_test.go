@@ -4,29 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/policy"
+	"github.com/usher-scim/usher/directory/store/storetest"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
 )
-
-// together runs fn n times at once, behind one barrier.
-func together(n int, fn func(i int)) {
-	var start, done sync.WaitGroup
-	start.Add(1)
-	for i := range n {
-		done.Go(func() {
-			start.Wait()
-			fn(i)
-		})
-	}
-	start.Done()
-	done.Wait()
-}
 
 func (e *env) ops(rt *scim.ResourceType, ops string) *patch.Patch {
 	e.Helper()
@@ -42,7 +28,7 @@ func (e *env) ops(rt *scim.ResourceType, ops string) *patch.Patch {
 func TestK65CreatesRace(t *testing.T) {
 	e := setup(t)
 	var won atomic.Int32
-	together(100, func(i int) {
+	storetest.Together(100, func(i int) {
 		res := e.decode(user, fmt.Sprintf(`{"userName":%q}`, []string{"Ada", "ADA", "ada"}[i%3]))
 		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Change: directory.Create{Resource: res}})
 		var dup *directory.UniqueError
@@ -71,7 +57,7 @@ func TestK63MembersRace(t *testing.T) {
 		}
 	}
 	g := e.create(group, `{"displayName":"g","members":[`+members[1:]+`]}`)
-	together(100, func(i int) {
+	storetest.Together(100, func(i int) {
 		ops := fmt.Sprintf(`{"op":"add","path":"members","value":[{"value":%q}]}`, ids[i])
 		if i >= 50 {
 			ops = fmt.Sprintf(`{"op":"remove","path":"members[value eq \"%s\"]"}`, ids[i])
@@ -110,7 +96,7 @@ func TestK64ChangesRace(t *testing.T) {
 	e := setup(t)
 	u := e.create(user, `{"userName":"ada"}`)
 	attrs := []string{"title", "nickName", "displayName", "locale", "timezone", "userType", "name.givenName", "name.familyName"}
-	together(len(attrs), func(i int) {
+	storetest.Together(len(attrs), func(i int) {
 		ops := fmt.Sprintf(`{"op":"add","path":%q,"value":"x"}`, attrs[i])
 		if _, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Change: directory.Patch{Type: user, ID: u.ID, Patch: e.ops(user, ops)}}); err != nil {
 			t.Error(err)
@@ -125,7 +111,7 @@ func TestK64ChangesRace(t *testing.T) {
 		t.Errorf("%v: %s", err, now.AppendJSON(nil, nil, "", nil))
 	}
 	var won atomic.Int32
-	together(100, func(i int) {
+	storetest.Together(100, func(i int) {
 		ops := fmt.Sprintf(`{"op":"replace","path":"title","value":"t%d"}`, i)
 		_, err := e.svc.Execute(e.ctx, directory.Request{Org: "a", Change: directory.Patch{Type: user, ID: u.ID, Patch: e.ops(user, ops)}, If: directory.Precondition{Versions: []scim.Version{9}}})
 		if err == nil {
@@ -156,7 +142,7 @@ func TestRulesSeeTheirOwnTransaction(t *testing.T) {
 	e := setup(t)
 	svc := directory.New(e.store, directory.Options{Policies: append(policy.Default(), atMost(3))})
 	var won atomic.Int32
-	together(40, func(i int) {
+	storetest.Together(40, func(i int) {
 		res := e.decode(user, fmt.Sprintf(`{"userName":"u%d"}`, i))
 		_, err := svc.Execute(e.ctx, directory.Request{Org: "a", Change: directory.Create{Resource: res}})
 		var refusal *directory.Refusal

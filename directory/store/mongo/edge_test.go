@@ -6,6 +6,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
+	"github.com/usher-scim/usher/directory/store/storetest"
 )
 
 // K64: whoever is put into a group for the first time is in it, also when somebody
@@ -35,7 +36,7 @@ func TestK64FirstMembershipBesideAWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := dialtest.Record(t, rt, n, `{"userName":"x"}`).ID
-		dialtest.Together(2, func(i int) {
+		storetest.Together(2, func(i int) {
 			var err error
 			if i == 0 {
 				err = put(0, n, 1, "changed")

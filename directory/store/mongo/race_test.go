@@ -8,6 +8,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
+	"github.com/usher-scim/usher/directory/store/storetest"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -29,7 +30,7 @@ func TestK61NoWriteSkew(t *testing.T) {
 			t.Fatal(err)
 		}
 		var gone atomic.Int32
-		dialtest.Together(2, func(i int) {
+		storetest.Together(2, func(i int) {
 			err := replicas[i].Update(t.Context(), func(tx directory.Tx) error {
 				other, err := tx.Document(t.Context(), dialtest.Org, "role", names[1-i])
 				if errors.Is(err, directory.ErrNotFound) {
@@ -66,7 +67,7 @@ func TestK61NoWriteSkewAboutAPerson(t *testing.T) {
 		}
 		errRefused := errors.New("refused")
 		var done atomic.Int32
-		dialtest.Together(2, func(i int) {
+		storetest.Together(2, func(i int) {
 			err := replicas[i].Update(t.Context(), func(tx directory.Tx) error {
 				now, err := tx.Get(t.Context(), directory.Ref{Org: dialtest.Org, Type: rt, ID: person.ID})
 				if err != nil {

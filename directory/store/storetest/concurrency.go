@@ -15,7 +15,7 @@ func runConcurrency(t *testing.T, open Opener) {
 	t.Run("K65 one of many creates wins", func(t *testing.T) {
 		e := setup(t, open)
 		var won, lost atomic.Int32
-		together(100, func(i int) {
+		Together(100, func(i int) {
 			r := e.decode(user, person([]string{"Same", "same", "SAME"}[i%3]))
 			r.ID, r.Version = fmt.Sprintf("00000000-0000-7000-8000-%012x", i), 1
 			switch err := e.Update(e.ctx, func(tx directory.Tx) error { return tx.Put(e.ctx, OrgA, nil, r) }); {
@@ -35,7 +35,7 @@ func runConcurrency(t *testing.T, open Opener) {
 		e := setup(t, open)
 		u := e.create(OrgA, user, person("u"))
 		var won atomic.Int32
-		together(100, func(i int) {
+		Together(100, func(i int) {
 			after := e.decode(user, person(fmt.Sprint("u", i)))
 			after.ID, after.Version = u.ID, 2
 			err := e.Update(e.ctx, func(tx directory.Tx) error { return tx.Put(e.ctx, OrgA, u, after) })
@@ -59,7 +59,7 @@ func runConcurrency(t *testing.T, open Opener) {
 		for _, id := range ids[50:] {
 			e.link(g, directory.EdgeDelta{Add: []directory.Member{{ID: id}}})
 		}
-		together(100, func(i int) {
+		Together(100, func(i int) {
 			d := directory.EdgeDelta{Remove: ids[i : i+1]}
 			if i < 50 {
 				d = directory.EdgeDelta{Add: []directory.Member{{ID: ids[i]}}}
@@ -110,8 +110,8 @@ func runConcurrency(t *testing.T, open Opener) {
 	})
 }
 
-// together runs fn n times at once, behind one barrier.
-func together(n int, fn func(i int)) {
+// Together runs fn n times at once, behind one barrier.
+func Together(n int, fn func(i int)) {
 	var start, done sync.WaitGroup
 	start.Add(1)
 	for i := range n {

@@ -255,7 +255,7 @@ func runDocumentVersions(t *testing.T, open Opener) {
 	e.wantNotes("what failed left no key", directory.DocumentQuery{Org: OrgA, From: "a", Below: "z"}, "n")
 	e.wantNotes("the last that was written", directory.DocumentQuery{Org: OrgA, Key: "two"}, "n")
 	var won atomic.Int32
-	together(100, func(i int) {
+	Together(100, func(i int) {
 		switch err := e.put(noted(OrgA, "n", 3, fmt.Sprint("by", i))); {
 		case err == nil:
 			won.Add(1)
@@ -338,7 +338,7 @@ func runTotals(t *testing.T, open Opener) {
 		boom := errors.New("boom")
 		const limit, tries = 50, 400
 		var won, full atomic.Int64
-		together(tries, func(i int) {
+		Together(tries, func(i int) {
 			err := e.Update(e.ctx, func(tx directory.Tx) error {
 				if err := tx.Count(e.ctx, OrgA, "seats", 1, limit); err != nil {
 					return err
@@ -364,7 +364,7 @@ func runTotals(t *testing.T, open Opener) {
 			t.Errorf("%d won, %d hold one, %d were refused", won.Load(), holders, full.Load())
 		}
 		e.wantTally(OrgA, "seats", limit)
-		together(limit, func(int) {
+		Together(limit, func(int) {
 			if err := e.count(OrgA, "seats", -1, -1); err != nil {
 				t.Error(err)
 			}

@@ -54,7 +54,7 @@ func (e *env) recorded(do func(s Store, r *rand.Rand, client int) (call, seen, e
 	var mu sync.Mutex
 	var all []porcupine.Operation
 	began := time.Now()
-	together(clients, func(i int) {
+	Together(clients, func(i int) {
 		r := rand.New(rand.NewPCG(uint64(i), e.seed))
 		for range calls {
 			from := time.Since(began).Nanoseconds()

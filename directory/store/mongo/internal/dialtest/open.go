@@ -5,7 +5,6 @@ package dialtest
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -44,20 +43,6 @@ func Two(t *testing.T) [2]*mongo.Store {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// Together runs fn n times at once.
-func Together(n int, fn func(i int)) {
-	var start, done sync.WaitGroup
-	start.Add(1)
-	for i := range n {
-		done.Go(func() {
-			start.Wait()
-			fn(i)
-		})
-	}
-	start.Done()
-	done.Wait()
 }
 
 // Migrated opens a database that was brought up to date for some types before.

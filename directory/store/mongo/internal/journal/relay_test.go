@@ -10,6 +10,7 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
+	"github.com/usher-scim/usher/directory/store/storetest"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -45,7 +46,7 @@ func TestR10TwoRelaysShareTheOutbox(t *testing.T) {
 	var mu sync.Mutex
 	last, got := map[string]scim.Version{}, 0
 	deadline := time.Now().Add(20 * time.Second)
-	dialtest.Together(4, func(i int) {
+	storetest.Together(4, func(i int) {
 		s := replicas[i%2]
 		for time.Now().Before(deadline) {
 			batch, err := s.Lease(t.Context(), 7, 10*time.Second)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory/store/mongo/internal/dialtest"
+	"github.com/usher-scim/usher/directory/store/storetest"
 )
 
 // A duty, such as what schedules bring, is had by one of two replicas at a time, from the first moment on; it goes
@@ -50,7 +51,7 @@ func TestDutiesHaveOneHolder(t *testing.T) {
 	// Of many that ask for a new one at once, one gets it.
 	for round := range 20 {
 		var got atomic.Int32
-		dialtest.Together(6, func(i int) {
+		storetest.Together(6, func(i int) {
 			mine, err := replicas[i%2].Hold(t.Context(), fmt.Sprint("new", round), time.Minute)
 			if err != nil {
 				t.Error(err)
