@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -189,6 +190,65 @@ func TestTheServerComparesAndSorts(t *testing.T) {
 		if len(sent) > 4 {
 			t.Errorf("%s by %s: %v", c.src, c.sort, dialtest.Names(sent))
 		}
+	}
+}
+
+// R16: the groups of a page of people are found in one walk over the index, in the order
+// of the groups. A look-up for each of them would pass what was removed from the index
+// minutes ago each time: seconds a page after a large group went.
+func TestGroupsOfAPageAreOneWalk(t *testing.T) {
+	uri, heard := mongotest.URI(t), &dialtest.Watcher{}
+	s := dialtest.Open(t, uri, mongo.Options{Monitor: heard.Monitor()})
+	dialtest.People(t, s, 100)
+	db, user, group := dialtest.Database(t, uri), dialtest.Type(t, "User"), dialtest.Type(t, "Group")
+	page := func(r directory.Reader) (ids []string, err error) {
+		p, err := r.Find(t.Context(), directory.Query{Org: dialtest.Org, Type: user, Start: 1, Count: 100})
+		for _, u := range p.Resources {
+			ids = append(ids, u.ID)
+		}
+		return ids, err
+	}
+	err := s.Update(t.Context(), func(tx directory.Tx) error {
+		ids, err := page(tx)
+		if err != nil {
+			return err
+		}
+		for n, name := range map[int]string{2001: "all", 2000: "everybody"} {
+			g := dialtest.Record(t, group, n, `{"displayName":"`+name+`"}`)
+			d := directory.EdgeDelta{}
+			for _, id := range ids {
+				d.Add = append(d.Add, directory.Member{ID: id, Type: "User"})
+			}
+			if err := errors.Join(tx.Put(t.Context(), dialtest.Org, nil, g), tx.Link(t.Context(), directory.Ref{Org: dialtest.Org, Type: group, ID: g.ID}, d)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard.Take()
+	err = s.View(t.Context(), func(r directory.Reader) error {
+		ids, err := page(r)
+		if err != nil {
+			return err
+		}
+		in, err := r.Groups(t.Context(), dialtest.Org, ids)
+		for _, id := range ids {
+			if m := in[id]; len(m) != 2 || m[0].Group >= m[1].Group {
+				t.Errorf("%s is in %v", id, m)
+			}
+		}
+		return err
+	})
+	finds := dialtest.Named(heard.Take(), "find", "edge")
+	if err != nil || len(finds) != 1 {
+		t.Fatalf("%d finds, %v", len(finds), err)
+	}
+	stages, examined, returned := explain(t, db, finds[0])
+	if !slices.Equal(stages, []string{"FETCH", "IXSCAN"}) || examined != 200 || returned != 200 {
+		t.Errorf("%v looks at %d memberships and returns %d", stages, examined, returned)
 	}
 }
 
