@@ -99,6 +99,9 @@ func (r *reader) Linked(ctx context.Context, group directory.Ref, ids []string) 
 	for _, e := range all {
 		linked[e.Member] = true
 	}
+	if err == nil && r.tx != nil {
+		r.tx.unlinked(group, ids, linked)
+	}
 	return linked, err
 }
 
@@ -216,6 +219,27 @@ func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelt
 	if len(gone) > 0 {
 		t.queue.edges = append(t.queue.edges, driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}, {Key: "o", Value: string(group.Org)}}))
 	}
+	return t.join(ctx, group, add)
+}
+
+// many is how many members are looked up before they are added.
+const many = 20
+
+// join queues new members. Those that are not members yet are inserted: a write that
+// first looks for one would pass, each time, what was removed from the index minutes ago.
+func (t *tx) join(ctx context.Context, group directory.Ref, add []directory.Member) error {
+	key := func(m directory.Member) string { return record.Key(group.Org, group.ID, m.ID) }
+	var unsure []string
+	for _, m := range add {
+		if !t.apart[key(m)] {
+			unsure = append(unsure, m.ID)
+		}
+	}
+	if len(unsure) >= many {
+		if _, err := t.Linked(ctx, group, unsure); err != nil {
+			return err
+		}
+	}
 	first := bson.A{}
 	for _, m := range add {
 		k := record.Key(group.Org, m.ID)
@@ -223,7 +247,12 @@ func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelt
 			first = append(first, k)
 			t.free[k] = false
 		}
-		e := record.Edge{Key: record.Key(group.Org, group.ID, m.ID), Org: string(group.Org), Group: group.ID, Member: m.ID, Kind: m.Type}
+		e := record.Edge{Key: key(m), Org: string(group.Org), Group: group.ID, Member: m.ID, Kind: m.Type}
+		if t.apart[e.Key] {
+			delete(t.apart, e.Key)
+			t.queue.edges = append(t.queue.edges, driver.NewInsertOneModel().SetDocument(e))
+			continue
+		}
 		t.queue.edges = append(t.queue.edges, driver.NewUpdateOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: e.Key}, {Key: "o", Value: e.Org}}).
 			SetUpdate(bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "g", Value: e.Group}, {Key: "m", Value: e.Member}, {Key: "mk", Value: e.Kind}}}}))
 	}
@@ -232,6 +261,15 @@ func (t *tx) Link(ctx context.Context, group directory.Ref, d directory.EdgeDelt
 			SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: first}}}, {Key: "o", Value: string(group.Org)}, {Key: "f", Value: true}}))
 	}
 	return nil
+}
+
+// unlinked remembers which of some ids are no members, until they are added.
+func (t *tx) unlinked(group directory.Ref, ids []string, linked map[string]bool) {
+	for _, id := range ids {
+		if isID(id) && !linked[id] {
+			t.apart[record.Key(group.Org, group.ID, id)] = true
+		}
+	}
 }
 
 // typed looks up the types of members that come without; those that do not exist
@@ -260,24 +298,29 @@ func (t *tx) typed(ctx context.Context, org directory.OrgID, members []directory
 }
 
 // unlinkAll ends the memberships of a resource on both sides, at once.
-func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, id string) error {
-	in, err := t.edges(ctx, bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}})
-	if err != nil {
-		return err
-	}
-	groups := bson.A{}
-	for _, e := range in {
-		groups = append(groups, record.Key(org, e.Group))
-	}
-	if len(groups) > 0 {
-		if _, err := t.store.has.resource.UpdateMany(t.In(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: groups}}}, {Key: "o", Value: string(org)}},
-			bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}}); err != nil {
+func (t *tx) unlinkAll(ctx context.Context, org directory.OrgID, r *scim.Resource) error {
+	if t.isGroup(r.Type.Name) {
+		if _, err := t.store.has.edge.DeleteMany(t.In(ctx), membersOf(directory.Ref{Org: org, Type: r.Type, ID: r.ID})); err != nil {
 			return t.Fault(err)
 		}
 	}
-	_, err = t.store.has.edge.BulkWrite(t.In(ctx), []driver.WriteModel{
-		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: id}}),
-		driver.NewDeleteManyModel().SetFilter(bson.D{{Key: "_id", Value: record.Below(record.Key(org, id))}, {Key: "o", Value: string(org)}}),
-	})
+	if t.free[record.Key(org, r.ID)] {
+		return nil
+	}
+	in, err := t.edges(ctx, bson.D{{Key: "o", Value: string(org)}, {Key: "m", Value: r.ID}})
+	if err != nil || len(in) == 0 {
+		return err
+	}
+	groups, edges := bson.A{}, bson.A{}
+	for _, e := range in {
+		groups, edges = append(groups, record.Key(org, e.Group)), append(edges, e.Key)
+	}
+	those := func(keys bson.A) bson.D {
+		return bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, {Key: "o", Value: string(org)}}
+	}
+	if _, err := t.store.has.resource.UpdateMany(t.In(ctx), those(groups), bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}}); err != nil {
+		return t.Fault(err)
+	}
+	_, err = t.store.has.edge.DeleteMany(t.In(ctx), those(edges))
 	return t.Fault(err)
 }

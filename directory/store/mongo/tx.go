@@ -31,6 +31,7 @@ type tx struct {
 	last    int64  // place of the last event
 	assumed map[string]bool
 	given   map[string]bool // unique values that were written
+	apart   map[string]bool // memberships that were looked up, are not there, and were not added
 
 	conflict bool  // with another change: try again
 	again    bool  // try again without waiting
@@ -38,7 +39,7 @@ type tx struct {
 }
 
 func newTx(a *attempts, sess *driver.Session) *tx {
-	t := &tx{attempt: a, assumed: map[string]bool{}, given: map[string]bool{}}
+	t := &tx{attempt: a, assumed: map[string]bool{}, given: map[string]bool{}, apart: map[string]bool{}}
 	t.reader = reader{store: a.store, sess: sess, tx: t, read: map[directory.OrgID]*guards{}, asked: map[directory.OrgID]struct{}{}, free: map[string]bool{}}
 	t.queue.reset()
 	return t
@@ -206,7 +207,7 @@ func (t *tx) Delete(ctx context.Context, org directory.OrgID, before *scim.Resou
 	if err := t.sendDelete(ctx, org, before, g.lists.Of[k.Type]); err != nil {
 		return err
 	}
-	return t.unlinkAll(ctx, org, before.ID)
+	return t.unlinkAll(ctx, org, before)
 }
 
 // PutDocument writes a document and what it is found by.
