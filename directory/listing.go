@@ -16,6 +16,16 @@ type listing struct {
 	err error
 }
 
+// PageOf makes the page of a query out of all the resources that its filter accepts.
+func PageOf(q Query, all []*scim.Resource) (Page, error) {
+	q.Filter = nil
+	l := listing{q: q}
+	for _, r := range all {
+		l.add(r.ID, func() (*scim.Resource, error) { return r, nil })
+	}
+	return l.page()
+}
+
 // listed is a resource with its place: the sort key, then the id.
 type listed struct {
 	key, id string

@@ -38,6 +38,12 @@ func New(store Store, o Options) *Service {
 	return &Service{store: store, policies: o.Policies, clock: o.Clock, shelves: o.Shelves, trail: o.Trail}
 }
 
+// Over is the service that decides as this one does and works on another store, which is
+// made over this one's.
+func (s *Service) Over(store func(Store) Store) *Service {
+	return New(store(s.store), Options{Policies: s.policies, Clock: s.clock, Shelves: s.shelves, Trail: s.trail})
+}
+
 // Read calls fn with a snapshot, which also has the resources that are read only.
 func (s *Service) Read(ctx context.Context, fn func(Reader) error) error {
 	now := s.Now()

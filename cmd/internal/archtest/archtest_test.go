@@ -46,6 +46,7 @@ var rules = []rule{
 	{"directory/policy", 3, []string{"directory/estate", "directory/lifecycle"}, append([]string{"net/http", module + "config"}, stores...), "rules read through the domain's ports"},
 	{"directory/outbox", 3, nil, append([]string{module + "config"}, stores...), "the relay reads through its own port"},
 	{"directory/transfer", 3, []string{"directory/estate"}, append([]string{"net/http", "log/slog", module + "config"}, stores...), "a copy is made through the domain's ports"},
+	{"directory/rehearsal", 3, nil, append([]string{"net/http", "log/slog", module + "config"}, stores...), "a rehearsal is a store over whatever store there is"},
 	{"directory/store", 3, []string{"directory/outbox"}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
 	{"directory/store/mongo", 3, []string{"directory/outbox", parts}, []string{"net/http", module + "config"}, "stores know no protocol and no settings"},
 	{parts, 3, []string{"directory/outbox", parts + "/record", parts + "/index", parts + "/failure"}, []string{"net/http", module + "config"}, "the parts of a store know each other only through what they are given"},

@@ -52,6 +52,20 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Differential", func(t *testing.T) { runDifferential(t, open) })
 }
 
+// RunWithoutEvents runs what the suite asks of records, memberships, documents and totals,
+// for a store that keeps nothing else.
+func RunWithoutEvents(t *testing.T, open Opener) {
+	t.Run("Records", func(t *testing.T) { runRecords(t, open) })
+	t.Run("Edges", func(t *testing.T) { runEdges(t, open) })
+	t.Run("Find", func(t *testing.T) { runFind(t, open) })
+	t.Run("Operators", func(t *testing.T) { runOperators(t, open) })
+	t.Run("DocumentQueries", func(t *testing.T) { runDocumentQueries(t, open) })
+	t.Run("DocumentKeys", func(t *testing.T) { runDocumentKeys(t, open) })
+	t.Run("DocumentVersions", func(t *testing.T) { runDocumentVersions(t, open) })
+	t.Run("Totals", func(t *testing.T) { runTotals(t, open) })
+	t.Run("Differential", func(t *testing.T) { runDifferential(t, open) })
+}
+
 // env is a store with two organizations and short ways to use it.
 type env struct {
 	*testing.T
