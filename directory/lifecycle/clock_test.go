@@ -119,6 +119,36 @@ func TestDayOfWhoIsGone(t *testing.T) {
 	}
 }
 
+// T10, T12: who is removed before their day, being inactive, has none any more. A schedule
+// that is left of somebody nevertheless holds up nobody else, and is not kept.
+func TestDayOfWhoIsRemoved(t *testing.T) {
+	e := turning(t)
+	const leaves = `{"userName":%q,"active":%t,"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"terminationDate":%q}}`
+	gone := e.add(fmt.Sprintf(leaves, "gone", false, "2026-03-31"))
+	waits := e.add(fmt.Sprintf(leaves, "waits", false, "2026-03-31"))
+	stays := e.add(fmt.Sprintf(leaves, "stays", true, "2026-03-19"))
+	e.must(directory.Delete{Type: user, ID: gone})
+	if _, ok := have[estate.Schedule](e, gone); ok {
+		t.Error("the schedule outlived the person")
+	}
+	day := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	put(e, &estate.Schedule{Head: directory.Head{ID: gone}, At: day, Reason: "termination", Next: day.AddDate(0, 0, -14)}) // as a version before left it
+	e.at(time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC))
+	if e.status(stays) != directory.Inactive {
+		t.Errorf("who was to leave is %s", e.status(stays))
+	}
+	if _, ok := have[estate.Schedule](e, gone); ok {
+		t.Error("the schedule of who is removed is kept")
+	}
+	all, err := e.store.Trail(e.ctx, directory.TrailQuery{Org: "a", Limit: 1000, Action: "user.reminder", Resource: waits})
+	if err != nil || len(all) != 1 || len(all[0].Event.Effects) != 0 {
+		t.Errorf("somebody is reminded of who is inactive already: %v, %v", all, err)
+	}
+	if s, _ := have[estate.Schedule](e, waits); !s.Next.Equal(day.AddDate(0, 0, -7)) {
+		t.Errorf("the next moment is %s", s.Next)
+	}
+}
+
 // 3.4, S2-18: people wait for seats in the order in which they came.
 func TestWaitlist(t *testing.T) {
 	e := turning(t)

@@ -85,17 +85,27 @@ func (c clockwork) departures(ctx context.Context) error {
 			err = c.depart(ctx, rt, one)
 			continue
 		}
-		err = c.do(ctx, directory.SetState{Type: rt, ID: one.ID, Verb: "user.reminder", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
-			s, err := directory.Load[estate.Schedule](ctx, r, d.Org, one.ID)
-			if err != nil {
-				return nil, err
-			}
-			s.Plan(d.Now)
-			d.Do("departure.reminder", one.ID, int(s.At.Sub(d.Now).Hours()/24+0.5))
-			return nil, directory.Save(d, d.Org, &s)
-		}})
+		if err = c.remindOf(ctx, rt, one.ID); errors.Is(err, directory.ErrNotFound) {
+			err = c.dropSchedule(ctx, one, nil) // who is removed holds up nobody
+		}
 	}
 	return err
+}
+
+// remindOf reminds of a departure that is to come. Nobody is told of one who is inactive
+// already.
+func (c clockwork) remindOf(ctx context.Context, rt *scim.ResourceType, id string) error {
+	return c.do(ctx, directory.SetState{Type: rt, ID: id, Verb: "user.reminder", Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
+		s, err := directory.Load[estate.Schedule](ctx, r, d.Org, id)
+		if err != nil {
+			return nil, err
+		}
+		s.Plan(d.Now)
+		if d.Was != directory.Inactive {
+			d.Do("departure.reminder", id, int(s.At.Sub(d.Now).Hours()/24+0.5))
+		}
+		return nil, directory.Save(d, d.Org, &s)
+	}})
 }
 
 // depart deactivates a person whose day has come, in the name of who set it. Who
@@ -107,7 +117,12 @@ func (c clockwork) depart(ctx context.Context, rt *scim.ResourceType, one estate
 	if err == nil && !p.Unchanged() || err != nil && !errors.As(err, &refused) && !errors.Is(err, directory.ErrNotFound) {
 		return err
 	}
-	// What is refused here no waiting could put right: an administrator must see to it.
+	return c.dropSchedule(ctx, one, refused)
+}
+
+// dropSchedule ends a schedule. What was refused no waiting could put right: a case tells
+// an administrator, who must see to it.
+func (c clockwork) dropSchedule(ctx context.Context, one estate.Schedule, refused *directory.Refusal) error {
 	return c.do(ctx, directory.Command{Action: "departure.failed", Quiet: refused == nil, Plan: func(ctx context.Context, r directory.Reader, d *directory.Draft) ([]directory.Finding, error) {
 		s, err := directory.Load[estate.Schedule](ctx, r, d.Org, one.ID)
 		if errors.Is(err, directory.ErrNotFound) {

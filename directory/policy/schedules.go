@@ -26,8 +26,11 @@ func (Schedules) Review(ctx context.Context, r directory.Reader, d *directory.Dr
 			return nil, err
 		}
 	}
-	if d.After == nil || d.Leaves() || d.Deferred {
+	switch {
+	case d.Leaves() || d.Deferred:
 		return nil, nil // Departure ends it
+	case d.After == nil: // who is removed was gone before their day
+		return nil, dropSchedule(ctx, r, d)
 	}
 	return nil, keepSchedule(ctx, r, d)
 }
