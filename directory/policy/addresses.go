@@ -103,12 +103,12 @@ func sameAddresses(before, after *scim.Resource) bool {
 }
 
 // canLift reports whether the actor may let a blocked address in: an administrator
-// by hand, a client that has the right, and who set the block.
+// by hand, a client that has the right, and who set the block. An import is nobody's hand.
 func canLift(d *directory.Draft, by string) bool {
 	switch d.Actor.Kind {
-	case directory.ByMember, directory.Operator:
+	case directory.ByMember:
 		return true
-	case directory.Client:
+	case directory.Client, directory.Operator:
 		return d.Actor.MayLiftBlock || by == d.Actor.Name()
 	case directory.BySchedule:
 		return strings.HasPrefix(by, string(directory.Client)+":") // from the waitlist

@@ -157,3 +157,32 @@ func TestS1BoxIsAboutEverySpelling(t *testing.T) {
 		h.leaves(ada, true)
 	}
 }
+
+// S1-8, S1-24, K67, domain 3.2: a row of an import lets nobody in whose address is blocked,
+// whether they are new or come back, unless an import has deactivated them.
+func TestK67ImportLiftsNoBlock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := &crowd{house: h}
+	const org = "Usher-Organization: default"
+	active := func(id string, on bool) reply {
+		return c.socket("PATCH", "/scim/v2/Users/"+id, fmt.Sprintf(patchHead+`[{"op":"replace","value":{"active":%t}}]}`, on), org)
+	}
+	ada, bob := h.person("ada@mail.example"), h.person("bob@mail.example")
+	h.leaves(ada, false)
+	const blocked = "The address ada@mail.example is blocked; an administrator can lift the block by activating its person, or on the list of blocked addresses."
+	again := c.socket("POST", "/scim/v2/Users", fmt.Sprintf(`{%s,"userName":"x","emails":[{"value":"ada+x@mail.example"}]}`, userSchema), org)
+	for i, got := range []reply{active(ada, true), again} {
+		if got.status != 403 || !strings.Contains(got.text, blocked) {
+			t.Errorf("%d: %d %s", i, got.status, got.text)
+		}
+	}
+	h.same(h.address("ada@mail.example"), "blocked", "true")
+	for _, on := range []bool{false, true} {
+		if got := active(bob, on); got.status != 200 {
+			t.Errorf("bob, active %t: %d %s", on, got.status, got.text)
+		}
+	}
+	h.api(200, "POST", "/users/"+ada+"/activate", "")
+	h.same(h.user(ada), "active", "true")
+}
