@@ -46,6 +46,7 @@ func (a handlers) invitations() {
 	})
 	operation.Add(a.API, operation.Place{ID: "invite-people", Method: http.MethodPost, Path: "/users/invite", Tag: tag, Summary: "Send invitations to many", Action: permission.AddPeople}, func(ctx context.Context, in *manyInput) (*operation.Secret[manyOut], error) {
 		out := &operation.Secret[manyOut]{Shown: "token"}
+		ctx = a.InTurn(ctx)
 		for _, id := range distinct(in.Body.IDs) {
 			one, _, err := a.invite(ctx, id, "")
 			if err != nil {

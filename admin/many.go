@@ -78,6 +78,7 @@ func distinct(ids []string) (all []string) {
 
 func (a handlers) each(ctx context.Context, ids []string, change func(id string) directory.Change) (*operation.List[outcome], error) {
 	out := &operation.List[outcome]{}
+	ctx = a.InTurn(ctx)
 	for _, id := range distinct(ids) {
 		p, err := a.Do(ctx, change(id), "")
 		decision, err := a.DecisionOn(ctx, p, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/rehearsal"
 	"github.com/usher-scim/usher/scim"
 )
 
@@ -54,16 +55,17 @@ func planned(b *estate.Batch, rt *scim.ResourceType, id string) directory.Change
 	return directory.Deactivate{Type: rt, ID: id, ReactivateOnPurchase: b.Options.ReactivateOnPurchase, TransferTo: b.Options.TransferTo}
 }
 
-// forecast previews the change of one person.
-func (a handlers) forecast(ctx context.Context, b *estate.Batch, rt *scim.ResourceType, id string) (estate.BatchItem, error) {
+// forecast tells what a change of one person comes to.
+func (a handlers) forecast(ctx context.Context, id string, p *directory.Plan, err error) (estate.BatchItem, error) {
 	item := estate.BatchItem{ID: id}
-	p, err := a.Service.Preview(ctx, operation.Request(ctx, planned(b, rt, id)))
-	if err == nil {
+	if p != nil {
 		item.Effects, item.Blockers = p.Effects, p.BlockersIn(a.Language(ctx))
 		if p.Before != nil {
 			item.Name = directory.DisplayOf(p.Before)
 		}
-		err = p.Err()
+		if refused := p.Err(); refused != nil {
+			err = refused
+		}
 	}
 	if err != nil {
 		pr := a.ProblemFor(ctx, err)
@@ -78,7 +80,7 @@ func (a handlers) forecast(ctx context.Context, b *estate.Batch, rt *scim.Resour
 }
 
 func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[estate.Batch], error) {
-	b, err := a.draw(ctx, in.Body.Verb, in.Body.Options, distinct(in.Body.IDs))
+	b, err := a.draw(ctx, in.Body.Verb, in.Body.Options, distinct(in.Body.IDs), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +91,24 @@ func (a handlers) plan(ctx context.Context, in *newPlan) (*operation.Single[esta
 	return operation.One(*b, b.Version), err
 }
 
-// draw looks at everybody and makes a plan of it.
-func (a handlers) draw(ctx context.Context, verb string, options estate.BatchOptions, ids []string) (*estate.Batch, error) {
+// draw looks at everybody in turn and makes a plan of it: each as if those before had
+// been changed, but for those who are left out, if any are.
+func (a handlers) draw(ctx context.Context, verb string, options estate.BatchOptions, ids []string, leaveOut func(i int, item estate.BatchItem) bool) (*estate.Batch, error) {
 	b := &estate.Batch{Verb: verb, Options: options, By: operation.CallerOf(ctx).Actor}
-	rt := a.Typed(ctx, "User")
-	for _, id := range ids {
-		item, err := a.forecast(ctx, b, rt, id)
+	rt, service := a.Typed(ctx, "User"), rehearsal.Of(a.Service)
+	decide := service.Execute
+	if leaveOut != nil {
+		decide = service.Preview
+	}
+	for i, id := range ids {
+		req := operation.Request(ctx, planned(b, rt, id))
+		p, err := decide(ctx, req)
+		item, err := a.forecast(ctx, id, p, err)
 		if err != nil {
 			return nil, err
+		}
+		if leaveOut != nil && !leaveOut(i, item) {
+			_, _ = service.Execute(ctx, req) // which the item tells of
 		}
 		b.Items = append(b.Items, item)
 		if item.Allowed {
@@ -138,9 +150,6 @@ func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Singl
 	if err := a.refresh(ctx, &b, in.OnStale == "skip"); err != nil {
 		return nil, err
 	}
-	if err := a.roomFor(ctx, &b); err != nil {
-		return nil, err
-	}
 	if operation.Previewing(ctx) {
 		return nil, foretold(&b)
 	}
@@ -164,13 +173,18 @@ func (a handlers) refresh(ctx context.Context, b *estate.Batch, skip bool) error
 	for i := range b.Items {
 		ids[i] = b.Items[i].ID
 	}
-	fresh, err := a.draw(ctx, b.Verb, b.Options, ids)
+	moved := func(i int, item estate.BatchItem) bool { return item.Digest != b.Items[i].Digest }
+	var leaveOut func(int, estate.BatchItem) bool
+	if skip {
+		leaveOut = moved
+	}
+	fresh, err := a.draw(ctx, b.Verb, b.Options, ids, leaveOut)
 	if err != nil {
 		return err
 	}
 	var stale []string
 	for i := range b.Items {
-		if fresh.Items[i].Digest != b.Items[i].Digest {
+		if moved(i, fresh.Items[i]) {
 			stale = append(stale, ids[i])
 			b.Items[i].Outcome = "skipped"
 		}
@@ -188,16 +202,6 @@ func (a handlers) refresh(ctx context.Context, b *estate.Batch, skip bool) error
 		return err
 	}
 	return p
-}
-
-// roomFor refuses a plan that lets in more people than there are seats.
-func (a handlers) roomFor(ctx context.Context, b *estate.Batch) error {
-	if b.Verb != "activate" && b.Verb != "convert" {
-		return nil
-	}
-	return a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
-		return estate.RoomFor(ctx, r, org, int64(b.SeatsDelta), scim.Now(time.Now))
-	})
 }
 
 // foretold is what a plan would do to those whom it may change.

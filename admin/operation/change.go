@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/rehearsal"
 	"github.com/usher-scim/usher/scim"
 	"github.com/usher-scim/usher/scim/patch"
 )
@@ -35,11 +36,36 @@ func (a *API) Submit(ctx context.Context, req directory.Request) (*directory.Pla
 	if !Previewing(ctx) {
 		return a.Service.Execute(ctx, req)
 	}
-	p, err := a.Service.Preview(ctx, req)
+	p, err := a.foresee(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	return nil, &Previewed{DecisionOf(p, false, a.Language(ctx))}
+}
+
+// foresee decides on a change: as if those before it had been made, where it is one of
+// several.
+func (a *API) foresee(ctx context.Context, req directory.Request) (*directory.Plan, error) {
+	several, ok := ctx.Value(rehearsalKey{}).(*directory.Service)
+	if !ok {
+		return a.Service.Preview(ctx, req)
+	}
+	p, err := several.Execute(ctx, req)
+	if p != nil && p.Err() != nil {
+		err = nil // the plan says it
+	}
+	return p, err
+}
+
+type rehearsalKey struct{}
+
+// InTurn is the context of several changes that are made one after the other. A preview
+// of them rehearses each, so that it finds those before it done.
+func (a *API) InTurn(ctx context.Context) context.Context {
+	if !Previewing(ctx) {
+		return ctx
+	}
+	return context.WithValue(ctx, rehearsalKey{}, rehearsal.Of(a.Service))
 }
 
 // Command carries out a change of nouns.
