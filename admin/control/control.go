@@ -32,6 +32,9 @@ type Services struct {
 	SCIM http.Handler
 	// API is the admin API with the operator's rights, in the same way.
 	API http.Handler
+	// Rehearse makes SCIM and the admin API anew, as above, on a directory of its own that
+	// only rehearses changes.
+	Rehearse func() http.Handler
 	// Changed is called after a connection changed.
 	Changed func()
 	// Used writes down when tokens were last used, as far as it is not yet.
@@ -64,6 +67,10 @@ func Handler(s Services) http.Handler {
 	mux.HandleFunc("POST /backup", handle(a.backup))
 	mux.Handle("/scim/v2/", s.SCIM)
 	mux.Handle(operation.Prefix+"/", s.API)
+	tried := &rehearsals{begin: s.Rehearse, open: map[string]*rehearsed{}}
+	mux.HandleFunc("POST "+Rehearsals, handle(tried.add))
+	mux.HandleFunc("DELETE "+Rehearsals+"/{id}", handle(tried.remove))
+	mux.Handle(Rehearsals+"/{id}/", tried)
 	mux.HandleFunc("POST /domains/assert", handle(a.assertDomain))
 	mux.HandleFunc("PUT /accounts", handle(a.putAccount))
 	mux.HandleFunc("PATCH /accounts", handle(a.patchAccount))

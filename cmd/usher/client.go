@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/admin/operation"
 	"github.com/usher-scim/usher/cmd/internal/app"
 	"github.com/usher-scim/usher/scim/schemas"
@@ -24,6 +25,8 @@ type client struct {
 	close func() error
 	// reservation names the seats that people are given who are created.
 	reservation string
+	// rehearsal is the path of the dry run that requests belong to; empty: they are in earnest.
+	rehearsal string
 	// naming is the connection whose externalIds are read and given; empty: the main one.
 	naming string
 }
@@ -124,6 +127,25 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	return json.NewDecoder(answer.Body).Decode(out)
+}
+
+// rehearse has the requests that follow tried instead of made, each as if those before it
+// had been, until rehearsed is called.
+func (c *client) rehearse(ctx context.Context) error {
+	var begun control.Rehearsal
+	if err := c.call(ctx, http.MethodPost, control.Rehearsals, nil, &begun); err != nil {
+		return fmt.Errorf("a dry run cannot begin: %w", err)
+	}
+	c.rehearsal = control.Rehearsals + "/" + begun.ID
+	return nil
+}
+
+// rehearsed ends what rehearse has begun.
+func (c *client) rehearsed(ctx context.Context) {
+	if c.rehearsal != "" {
+		_ = c.call(context.WithoutCancel(ctx), http.MethodDelete, c.rehearsal, nil, nil) // or the server forgets it in time
+	}
+	c.rehearsal = ""
 }
 
 // problem is what the control API or the admin API answers in place of a result.

@@ -29,7 +29,7 @@ func (c *client) api(ctx context.Context, org, method, path string, in, out any)
 		}
 		body = string(data)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+operation.Prefix+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+c.rehearsal+operation.Prefix+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func (e *scimError) Error() string { return e.Detail }
 
 // scim sends a SCIM request with the operator's rights.
 func (c *client) scim(ctx context.Context, org, method, path string, body []byte, out any) (int, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://usher/scim/v2"+path, strings.NewReader(string(body)))
+	r, err := http.NewRequestWithContext(ctx, method, "http://usher"+c.rehearsal+"/scim/v2"+path, strings.NewReader(string(body)))
 	if err != nil {
 		return 0, err
 	}

@@ -79,7 +79,7 @@ type importer struct {
 	last  int                      // all rows up to this one are finished
 	fresh bool                     // there was nothing when the import began
 	seen  map[string]bool          // externalIds of the file so far, where nothing else can be in the way
-	names map[string]named         // in a dry run, the unique values of the file so far
+	names map[string]int           // in a dry run, the lines of the unique values that were created
 	under map[string]chan struct{} // by identifying value, the last row under way that has it, open until it is done
 }
 
@@ -90,7 +90,13 @@ func (im *importer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer file.Close()
-	im.count, im.done, im.names, im.under = map[string]int{}, map[int]string{}, map[string]named{}, map[string]chan struct{}{}
+	if im.dry {
+		if err := im.client.rehearse(ctx); err != nil {
+			return err
+		}
+		defer im.client.rehearsed(ctx)
+	}
+	im.count, im.done, im.names, im.under = map[string]int{}, map[int]string{}, map[string]int{}, map[string]chan struct{}{}
 	var have struct {
 		Total int `json:"totalResults"`
 	}
@@ -177,7 +183,7 @@ func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows
 	var all sync.WaitGroup
 	workers := importers
 	if im.dry {
-		workers = 1 // which row is the first of a name is told by their order
+		workers = 1 // who finds the last seat is told by their order
 	}
 	for range workers {
 		all.Go(func() {
@@ -200,32 +206,42 @@ func (im *importer) work(ctx context.Context, stop context.CancelCauseFunc, rows
 	all.Wait()
 }
 
-// one imports one row: created, updated or skipped.
-func (im *importer) one(ctx context.Context, r row) (string, error) {
-	res, edges := r.res, r.edges
+// one imports one row: created, updated or skipped. Where a dry run holds as many as are
+// kept of one, another one begins.
+func (im *importer) one(ctx context.Context, r row) (what string, err error) {
 	if r.err != nil {
 		return "", r.err
 	}
-	earlier := (im.fresh || im.dry) && im.met(res.Text(scim.ExternalID))
-	id, err := im.existing(ctx, res, earlier)
-	if im.dry && err == nil {
-		if err = im.twice(r, res); id == "" && earlier {
-			id = "that of an earlier row"
-		}
+	what, err = im.judge(ctx, r)
+	var full *scimError
+	if !im.dry || !errors.As(err, &full) || full.Type != string(scim.TooMany) {
+		return what, err
 	}
+	im.client.rehearsed(ctx)
+	if err := im.client.rehearse(ctx); err != nil {
+		return "", err
+	}
+	fmt.Fprintf(im.errs, "line %d: from here on the rows are checked as if those before were not there, of which no more are kept\n", r.line)
+	return im.judge(ctx, r)
+}
+
+// judge has the server say what becomes of one row.
+func (im *importer) judge(ctx context.Context, r row) (string, error) {
+	earlier := im.fresh && im.met(r.res.Text(scim.ExternalID))
+	id, err := im.existing(ctx, r.res, earlier)
 	switch {
 	case err != nil:
 		return "", err
 	case id != "" && !im.update:
 		return "skipped", nil
-	case im.dry && id != "":
-		return "updated", nil
-	case im.dry:
-		return "created", nil
 	case id != "":
 		return "updated", im.send(ctx, http.MethodPatch, im.rt.Endpoint+"/"+url.PathEscape(id), message("replace", r.value), nil)
 	}
-	return "created", im.send(ctx, http.MethodPost, im.rt.Endpoint, withMembers(res, edges), nil)
+	err = im.send(ctx, http.MethodPost, im.rt.Endpoint, withMembers(r.res, r.edges), nil)
+	if im.dry {
+		err = im.whose(r, err)
+	}
+	return "created", err
 }
 
 const patience = 20 // times that a busy server is asked again, a second apart

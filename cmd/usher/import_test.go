@@ -178,6 +178,53 @@ func TestImportTakesItsReservationUpAgain(t *testing.T) {
 	}
 }
 
+// rehearsing is a provider of dry runs of which each takes two people.
+type rehearsing struct {
+	provider
+	asked []string // how dry runs were asked for
+	taken int      // people in this one
+}
+
+// ServeHTTP knows one dry run at a time.
+func (p *rehearsing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path, within := strings.CutPrefix(r.URL.Path, "/rehearsals/now"); !within || path == "" {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asked, p.taken = append(p.asked, r.Method), 0
+		fmt.Fprint(w, `{"id":"now"}`)
+		return
+	}
+	p.provider.ServeHTTP(w, r)
+}
+
+// full answers in place of a POST that is one too many.
+func (p *rehearsing) full(_ int, w http.ResponseWriter) bool {
+	if p.taken++; p.taken > 2 {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"scimType":"tooMany","detail":"Full."}`)
+	}
+	return p.taken > 2
+}
+
+// A file that is larger than a dry run may be is checked in parts, and where each begins
+// is said.
+func TestDryRunOfALargeFile(t *testing.T) {
+	t.Parallel()
+	p := &rehearsing{}
+	p.fail = p.full
+	out, errs, err := importTo(t, p, &importer{path: people(t, 5), dry: true})
+	if err != nil || !strings.HasPrefix(out, "5 would be created, 0 would be updated") || len(p.users) != 5 {
+		t.Errorf("%q, %v, %d users", out, err, len(p.users))
+	}
+	const note = ": from here on the rows are checked as if those before were not there, of which no more are kept\n"
+	if errs != "line 4"+note+"line 6"+note {
+		t.Errorf("said %q", errs)
+	}
+	if got := strings.Join(p.asked, ", "); got != "POST, DELETE, POST, DELETE, POST, DELETE" {
+		t.Errorf("dry runs were asked for with %s", got)
+	}
+}
+
 // A busy server is asked again; a refusal is the row's own.
 func TestImportAsksABusyServerAgain(t *testing.T) {
 	t.Parallel()

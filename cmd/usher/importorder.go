@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -108,30 +109,23 @@ func (im *importer) keys(r row) (keys []string) {
 	return keys
 }
 
-// named is where in the file a unique value was met.
-type named struct {
-	line       int
-	externalID string
-}
-
-// twice refuses, in a dry run, a unique value that an earlier row of the file has,
-// unless both are of the same externalId and so of one resource.
-func (im *importer) twice(r row, res *scim.Resource) error {
-	id := res.Text(scim.ExternalID)
+// whose notes, in a dry run, which row has created a unique value, and says so to one
+// that is refused for it.
+func (im *importer) whose(r row, err error) error {
+	var refused *scimError
+	taken := errors.As(err, &refused) && refused.Type == "uniqueness"
 	for _, a := range im.rt.UniqueAttributes() {
-		key := scim.Key(res.Text(a))
-		if key == "" {
-			continue
-		}
-		key = a.Path() + " " + key
-		switch first, known := im.names[key]; {
-		case !known:
-			im.names[key] = named{r.line, id}
-		case id == "" || first.externalID != id:
-			return fmt.Errorf("The %s %q is that of line %d already; two rows cannot have the same.", a.Path(), res.Text(a), first.line)
+		text := r.res.Text(a)
+		key := a.Path() + " " + scim.Key(text)
+		switch line := im.names[key]; {
+		case text == "":
+		case err == nil:
+			im.names[key] = r.line
+		case taken && line > 0:
+			return fmt.Errorf("The %s %q is that of line %d already; two rows cannot have the same.", a.Path(), text, line)
 		}
 	}
-	return nil
+	return err
 }
 
 // identifying are the attributes that tell which resource a row is about, the

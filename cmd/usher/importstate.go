@@ -17,9 +17,6 @@ import (
 // import reserved and could not give back are taken up again.
 func (im *importer) reserveSeats(ctx context.Context, file *os.File) (release func() error, err error) {
 	nothing := func() error { return nil }
-	if im.dry {
-		return nothing, nil
-	}
 	if im.reserved != "" {
 		if there, err := im.stillReserved(ctx); err != nil || there {
 			return im.release(ctx), err

@@ -8,22 +8,41 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/usher-scim/usher/admin"
 	"github.com/usher-scim/usher/admin/control"
 	"github.com/usher-scim/usher/auth"
 	"github.com/usher-scim/usher/config"
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/rehearsal"
 	"github.com/usher-scim/usher/scim/server"
 )
 
 // buildControl makes the door for the commands of this program, which has the
 // rights of the operator.
 func (a *App) buildControl(context.Context) error {
-	protocol := server.New(a.service, a.types, operator{a.store}, server.Options{BaseURL: a.BaseURL(), CursorKey: a.cursor,
-		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize, Logger: a.log})
-	a.control = control.Handler(control.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.New(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup, SCIM: protocol, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
+	a.control = control.Handler(control.Services{URL: a.cfg.PublicURL(), Registry: a.store, Service: a.service, API: admin.New(a.ports(operator{a.store})), Tokens: a.tokens, Backup: a.store.Backup,
+		SCIM: a.operatorSCIM(a.service), Rehearse: a.rehearse, Changed: a.verifier.InvalidateAll, Used: a.verifier.Flush})
 	return nil
+}
+
+// operatorSCIM is the protocol with the rights of the operator.
+func (a *App) operatorSCIM(s *directory.Service) http.Handler {
+	return server.New(s, a.types, operator{a.store}, server.Options{BaseURL: a.BaseURL(), CursorKey: a.cursor,
+		BodyBytes: int64(a.cfg.Limits.BulkBodyBytes), MaxPageSize: a.cfg.Limits.MaxPageSize, Logger: a.log})
+}
+
+// rehearse is what the operator's door has for a dry run. The admin API is made when it is
+// asked for, since most dry runs do not.
+func (a *App) rehearse() http.Handler {
+	service := rehearsal.Of(a.service)
+	api := sync.OnceValue(func() http.Handler {
+		ports := a.ports(operator{a.store})
+		ports.Service = service
+		return admin.New(ports)
+	})
+	return doors{a.operatorSCIM(service), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api().ServeHTTP(w, r) })}
 }
 
 // Control is the handler behind the socket.
