@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,6 +29,9 @@ running server, and print the shell variables that the walk-through in README.md
 				d.load()
 				base := ""
 				d.control("GET", "/url", nil, &base)
+				if d.taken {
+					return fmt.Errorf("the name %s is taken already, and what an earlier usher demo has printed is printed once; load another organization with usher demo --org NAME", org)
+				}
 				if d.err != nil {
 					return fmt.Errorf("the demo could not be loaded: %w", d.err)
 				}
@@ -46,11 +50,14 @@ type demo struct {
 	org    string
 	ids    map[string]string
 	tokens [2]string // provisioning, administrator
+	taken  bool      // there is an organization of that name
 	err    error
 }
 
 func (d *demo) load() {
 	d.control("POST", "/organizations", directory.Organization{ID: directory.OrgID(d.org), Name: "Demo Inc."}, nil)
+	var p *problem
+	d.taken = errors.As(d.err, &p) && p.status == http.StatusConflict
 	d.control("PUT", "/connections/"+d.org, directory.Connection{Org: directory.OrgID(d.org), Name: "Identity provider", Dialect: scim.Tolerant, Scopes: []string{"*"}}, nil)
 	for i, req := range []control.NewToken{{Connection: directory.ConnectionID(d.org)}, {Admin: true, Org: directory.OrgID(d.org)}} {
 		var made control.Secret
