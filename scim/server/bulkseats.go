@@ -1,44 +1,38 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/usher-scim/usher/directory"
-	"github.com/usher-scim/usher/directory/lifecycle"
+	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/directory/rehearsal"
 	"github.com/usher-scim/usher/scim"
 )
 
 // enoughSeats refuses a whole Bulk request of which one operation would find no seat,
-// where the client asks for that with Prefer: handling=strict. Without it the
-// operations take seats in their order until there are none.
+// where the client asks for that with Prefer: handling=strict (3.3): all of it is
+// rehearsed, and an operation that fails for another reason takes no seat and gives none.
+// Without it the operations take seats in their order until there are none.
 func (b *bulkRun) enoughSeats() error {
-	if !prefersStrict(b.x.r.Header["Prefer"]) {
+	if !prefersStrict(b.x.r.Header["Prefer"]) || !slices.ContainsFunc(b.ops, b.aboutPeople) {
 		return nil
 	}
-	var steps []lifecycle.Step
+	tried := &seatless{Directory: rehearsal.Of(b.x.s.dir)}
+	s, x := *b.x.s, *b.x
+	s.dir, x.s = tried, &s
+	run := &bulkRun{x: &x, byID: map[string]*bulkOperation{}, limit: b.limit}
 	for _, op := range b.ops {
-		if !b.aboutPeople(op) {
-			continue
-		}
-		if req, ok := b.foresee(op); ok {
-			step := lifecycle.Step{Request: req}
-			if _, creates := req.Change.(directory.Create); creates {
-				step.Name = reference + op.BulkID
-			}
-			steps = append(steps, step)
-		}
+		one := *op
+		run.ops = append(run.ops, &one)
 	}
-	if len(steps) == 0 {
-		return nil
+	run.run()
+	if tried.refused != nil {
+		return tried.refused
 	}
-	return lifecycle.RoomInTurn(b.x.ctx, b.x.s.dir, b.x.principal.Org, steps[0].Reservation, steps)
+	return b.x.ctx.Err()
 }
 
 // aboutPeople reports whether an operation may change who has a seat.
@@ -48,43 +42,45 @@ func (b *bulkRun) aboutPeople(op *bulkOperation) bool {
 		return false
 	}
 	rt, ok := b.x.s.reg.Endpoint("/" + parts[0])
-	return ok && directory.IsPerson(rt) && slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, strings.ToUpper(op.Method))
+	return ok && directory.IsPerson(rt)
 }
 
-// foresee is the change that an operation asks for, if it comes to one. It goes
-// through the same door as when it is carried out, to a directory that only notes it.
-func (b *bulkRun) foresee(op *bulkOperation) (directory.Request, bool) {
-	noted := &notebook{Directory: b.x.s.dir}
-	s := *b.x.s
-	s.dir = noted
-	x := b.x
-	r := &http.Request{Method: strings.ToUpper(op.Method), URL: &url.URL{Path: Prefix + "/" + op.Path}, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(op.Data)), ContentLength: int64(len(op.Data))}
-	if v := x.r.Header["Usher-Reservation"]; v != nil {
-		r.Header["Usher-Reservation"] = v
-	}
-	if op.Version != "" {
-		r.Header["If-Match"] = []string{op.Version}
-	}
-	buf := make([]byte, 0, 256)
-	part := &exchange{s: &s, w: &answer{header: http.Header{}}, r: r, ctx: x.ctx, began: x.began, requestID: x.requestID, principal: x.principal, buf: &buf}
-	if m, err := part.find(); err == nil && m != nil {
-		_ = m.serve(part) // the operation itself says what is wrong
-	}
-	return noted.request, noted.request.Change != nil
-}
-
-// notebook notes the change that it is asked for, and makes none.
-type notebook struct {
+// seatless is a directory that notes who is refused for want of a seat alone. Nobody waits
+// for one.
+type seatless struct {
 	Directory
-	request directory.Request
+	refused error // the first
 }
 
-var errNoted = errors.New("noted, not made")
+// Execute makes a change.
+func (d *seatless) Execute(ctx context.Context, req directory.Request) (*directory.Plan, error) {
+	return d.execute(ctx, d.Directory, req)
+}
 
-// Execute notes the change.
-func (n *notebook) Execute(_ context.Context, req directory.Request) (*directory.Plan, error) {
-	n.request = req
-	return nil, errNoted
+func (d *seatless) execute(ctx context.Context, changes directory.Changes, req directory.Request) (*directory.Plan, error) {
+	req.OnSeatExhausted = directory.RefuseSeat
+	p, err := changes.Execute(ctx, req)
+	var refused *directory.Refusal
+	if d.refused == nil && errors.As(err, &refused) && !slices.ContainsFunc(refused.Findings, func(f directory.Finding) bool { return f.Rule != estate.RuleSeatLimit }) {
+		d.refused = &directory.Refusal{Findings: refused.Findings}
+	}
+	return p, err
+}
+
+// Together makes several changes at once.
+func (d *seatless) Together(ctx context.Context, fn func(directory.Changes) error) error {
+	return d.Directory.Together(ctx, func(changes directory.Changes) error { return fn(seatlessPart{d, changes}) })
+}
+
+// seatlessPart makes one of several changes.
+type seatlessPart struct {
+	*seatless
+	changes directory.Changes
+}
+
+// Execute makes a change.
+func (d seatlessPart) Execute(ctx context.Context, req directory.Request) (*directory.Plan, error) {
+	return d.execute(ctx, d.changes, req)
 }
 
 func prefersStrict(headers []string) bool {

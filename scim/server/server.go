@@ -26,6 +26,8 @@ type Directory interface {
 	Together(ctx context.Context, fn func(directory.Changes) error) error
 	Preview(ctx context.Context, req directory.Request) (*directory.Plan, error)
 	Now() time.Time
+	// Over is what a rehearsal is made of.
+	Over(store func(directory.Store) directory.Store) *directory.Service
 }
 
 // Options of a Server; zero values are replaced by the defaults named.
