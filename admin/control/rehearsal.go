@@ -21,8 +21,8 @@ type Rehearsal struct {
 }
 
 const (
-	rehearsalsMost = 2                // at a time, each of which holds memory
-	rehearsalIdle  = 10 * time.Minute // after which one is forgotten
+	rehearsalsMost = 2               // at a time, each of which holds memory
+	rehearsalIdle  = 2 * time.Minute // after which one is forgotten
 )
 
 // rehearsals are those that are under way.
