@@ -204,14 +204,20 @@ func (a handlers) refresh(ctx context.Context, b *estate.Batch, skip bool) error
 	return p
 }
 
-// foretold is what a plan would do to those whom it may change.
+// foretold is what a plan would do to those whom it may change, and who stays as they are.
 func foretold(b *estate.Batch) *operation.Previewed {
 	d := operation.Decision{Allowed: true, Blockers: []directory.Blocker{}, Effects: []directory.Effect{}}
+	var stay []string
 	for _, item := range b.Items {
 		d.Blockers = append(d.Blockers, item.Blockers...)
 		if item.Allowed && item.Outcome == "" {
 			d.Effects = append(d.Effects, item.Effects...)
+		} else {
+			stay = append(stay, item.ID)
 		}
+	}
+	if len(stay) > 0 {
+		d.Detail = "Of these people some stay as they are: " + strings.Join(stay, ", ") + "."
 	}
 	return &operation.Previewed{Decision: d}
 }

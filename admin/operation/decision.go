@@ -14,7 +14,7 @@ type Decision struct {
 	Allowed  bool                `json:"allowed" doc:"Whether the change may be made."`
 	Done     bool                `json:"done" doc:"Whether it was made."`
 	Code     string              `json:"code,omitempty"`
-	Detail   string              `json:"detail,omitempty" doc:"Why it may not."`
+	Detail   string              `json:"detail,omitempty" doc:"Why it may not, or who of many stays as they are."`
 	Blockers []directory.Blocker `json:"blockers"`
 	Effects  []directory.Effect  `json:"effects"`
 	Person   *Person             `json:"person,omitempty"`

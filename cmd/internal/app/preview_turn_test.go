@@ -111,7 +111,11 @@ func TestPlanTakesSeatsInTurn(t *testing.T) {
 		ids = append(ids, id)
 	}
 	h.api(200, "PUT", "/licences/core", `{"purchased":1}`)
-	plan := h.api(201, "POST", "/plans", `{"verb":"activate","ids":["`+strings.Join(ids, `","`)+`"]}`)
+	body := `{"verb":"activate","ids":["` + strings.Join(ids, `","`) + `"]}`
+	stay := "Of these people some stay as they are: " + ids[1] + ", " + ids[2] + "."
+	h.same(h.api(200, "POST", "/plans?preview=true", body), "detail", stay)
+	plan := h.api(201, "POST", "/plans", body)
+	h.same(h.api(200, "POST", "/plans/"+plan.at("id")+"/commit?preview=true", "", "If-Match: *"), "detail", stay)
 	for i, want := range []string{"", "seat.limit_exceeded", "seat.limit_exceeded"} {
 		h.same(plan, fmt.Sprintf("items/%d/code", i), want)
 		h.same(plan, fmt.Sprintf("items/%d/allowed", i), fmt.Sprint(want == ""))
