@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,9 +17,9 @@ import (
 
 // bulkRequest is the message of POST /Bulk (RFC 7644 section 3.7).
 type bulkRequest struct {
-	Schemas      []string         `json:"schemas"`
-	FailOnErrors int              `json:"failOnErrors"`
-	Operations   []*bulkOperation `json:"Operations"`
+	Schemas      []string        `json:"schemas"`
+	FailOnErrors int             `json:"failOnErrors"`
+	Operations   json.RawMessage `json:"Operations"`
 }
 
 type bulkOperation struct {
@@ -51,17 +52,14 @@ func (x *exchange) bulk() error {
 		return err
 	}
 	var req bulkRequest
-	if err := json.Unmarshal(bytes.Clone(body), &req); err != nil {
+	if err := json.Unmarshal(body, &req); err != nil {
 		return misread("BulkRequest", "3.7", bulkMembers, err)
 	}
-	if req.Operations == nil || slices.Contains(req.Operations, nil) {
-		return scim.Errorf(scim.InvalidSyntax, "The BulkRequest needs the member Operations, a list of objects; see RFC 7644 section 3.7.")
+	ops, err := x.operations(req.Operations)
+	if err != nil {
+		return err
 	}
-	if len(req.Operations) > x.s.opts.BulkOperations {
-		return &httpError{status: http.StatusRequestEntityTooLarge, scimType: scim.TooMany,
-			detail: "A Bulk request may hold " + strconv.Itoa(x.s.opts.BulkOperations) + " operations; send more than one."}
-	}
-	b := &bulkRun{x: x, ops: req.Operations, byID: map[string]*bulkOperation{}, limit: req.FailOnErrors}
+	b := &bulkRun{x: x, ops: ops, byID: map[string]*bulkOperation{}, limit: req.FailOnErrors}
 	if err := b.enoughSeats(); err != nil {
 		return err
 	}
@@ -69,6 +67,43 @@ func (x *exchange) bulk() error {
 	x.respond(http.StatusOK, b.response())
 	return nil
 }
+
+// operations reads them one by one, each as strictly as a body (K44), and no more than
+// are allowed: a body has room for more than a million (K46).
+func (x *exchange) operations(list []byte) (ops []*bulkOperation, err error) {
+	dec := json.NewDecoder(bytes.NewReader(list))
+	switch open, _ := dec.Token(); open {
+	case json.Delim('['):
+	case nil:
+		return nil, scim.Errorf(scim.InvalidSyntax, "The BulkRequest needs the member Operations, a list of objects; see RFC 7644 section 3.7.")
+	default:
+		return nil, errOperations
+	}
+	for dec.More() {
+		if len(ops) == x.s.opts.BulkOperations {
+			return nil, &httpError{status: http.StatusRequestEntityTooLarge, scimType: scim.TooMany,
+				detail: "A Bulk request may hold " + strconv.Itoa(x.s.opts.BulkOperations) + " operations; send more than one."}
+		}
+		var one json.RawMessage
+		if err := dec.Decode(&one); err != nil || one[0] != '{' {
+			return nil, errOperations
+		}
+		if err := scim.CheckJSON(one); err != nil {
+			return nil, err
+		}
+		op := &bulkOperation{}
+		if err := json.Unmarshal(one, op); err != nil {
+			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				wrong.Field = "Operations." + wrong.Field
+			}
+			return nil, misread("BulkRequest", "3.7", bulkMembers, err)
+		}
+		ops = append(ops, op)
+	}
+	return ops, nil
+}
+
+var errOperations = scim.Errorf(scim.InvalidSyntax, "The member Operations of the BulkRequest must be a list of objects.")
 
 // bulkRun is a Bulk request under way.
 type bulkRun struct {

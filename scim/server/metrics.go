@@ -50,12 +50,12 @@ func (m *Metrics) shed(reason string) { m.sheds.WithLabelValues(reason).Inc() }
 
 func (m *Metrics) count(x *exchange) {
 	key := routeKey{x.route, x.r.Method, x.status}
+	if x.route == nil || x.route.method(key.method) == nil {
+		key.method = "other" // a stranger may make up any number of them
+	}
 	found, ok := m.cached.Load(key)
 	if !ok {
-		found = m.counters(key)
-		if x.route == nil || x.route.method(key.method) != nil {
-			m.cached.Store(key, found)
-		}
+		found, _ = m.cached.LoadOrStore(key, m.counters(key))
 	}
 	c := found.(counters)
 	c.requests.Inc()
@@ -68,12 +68,9 @@ func (m *Metrics) count(x *exchange) {
 }
 
 func (m *Metrics) counters(k routeKey) counters {
-	pattern, method := "other", "other"
+	pattern := "other"
 	if k.route != nil {
 		pattern = k.route.pattern
-		if k.route.method(k.method) != nil {
-			method = k.method
-		}
 	}
-	return counters{m.requests.WithLabelValues(pattern, method, strconv.Itoa(k.status)), m.duration.WithLabelValues(pattern, method)}
+	return counters{m.requests.WithLabelValues(pattern, k.method, strconv.Itoa(k.status)), m.duration.WithLabelValues(pattern, k.method)}
 }

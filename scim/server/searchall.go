@@ -109,7 +109,8 @@ func (x *exchange) appendInTurn(body []byte, r directory.Reader, queries []direc
 // ranked is a resource with what it is sorted by.
 type ranked struct {
 	*scim.Resource
-	key string
+	key   string
+	shown *scim.Projection
 }
 
 // appendMerged writes a page of all types together, sorted. Types that do not have
@@ -127,8 +128,9 @@ func (x *exchange) appendMerged(dst []byte, r directory.Reader, queries []direct
 			return dst, err
 		}
 		total, descending = total+page.Total, descending || q.Descending
+		shown := x.params.projection(q.Type) // once: a client may name thousands of attributes
 		for _, res := range page.Resources {
-			one := ranked{Resource: res}
+			one := ranked{Resource: res, shown: shown}
 			if q.SortBy != nil {
 				one.key = res.SortKey(q.SortBy)
 			}
@@ -148,7 +150,7 @@ func (x *exchange) appendMerged(dst []byte, r directory.Reader, queries []direct
 			dst = append(dst, ',')
 		}
 		var err error
-		if dst, err = x.render(dst, r, one.Resource, x.params.projection(one.Type)); err != nil {
+		if dst, err = x.render(dst, r, one.Resource, one.shown); err != nil {
 			return dst, err
 		}
 	}
