@@ -54,6 +54,9 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 	switch c := req.Change.(type) {
 	case creation:
 		d.Type, d.After, d.Invite = c.resource.Type, c.resource.Clone(), c.invite
+		if err = bounded(nil, d.After); err != nil {
+			break
+		}
 		if d.view, d.naming, err = s.view(ctx, r, req, d.Type); err == nil {
 			err = s.name(ctx, r, req, d)
 		}
@@ -63,6 +66,9 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 			break
 		}
 		d.After = c.Resource.Clone()
+		if err = bounded(d.Before, d.After); err != nil {
+			break
+		}
 		d.Invite = takeInvite(d.After)
 		if ops = takeEdges(d.After); ops == nil {
 			ops = clearEdges(c.Type)
@@ -79,6 +85,9 @@ func (s *Service) draft(ctx context.Context, r Reader, req Request, at stamp) (d
 			break
 		}
 		if d.After, ops, met, err = c.Patch.Apply(d.view.show(d.Before)); err == nil {
+			err = bounded(d.Before, d.After)
+		}
+		if err == nil {
 			err = s.name(ctx, r, req, d)
 		}
 		if err == nil && IsPerson(c.Type) {

@@ -54,35 +54,61 @@ func (p *Plan) edges(ctx context.Context, r Reader, req Request, d *Draft, ops [
 	if err != nil {
 		return EdgeDelta{}, err
 	}
-	will, order := make(map[string]bool, len(was)), make([]Member, 0, len(was))
+	l := roll{was: was, will: make(map[string]bool, len(was)), order: make([]Member, 0, len(was))}
 	for _, m := range was {
-		will[m.ID] = true
+		l.will[m.ID] = true
 	}
 	for _, op := range ops {
-		switch op.Kind {
-		case patch.ReplaceEdges:
-			clear(will)
-			fallthrough
-		case patch.AddEdges:
-			for _, m := range op.Members {
-				if kind, ok := kinds[m.ID]; ok {
-					will[m.ID] = true
-					order = append(order, Member{ID: m.ID, Type: kind})
-				}
+		if err := l.change(op, kinds); err != nil {
+			return EdgeDelta{}, err
+		}
+	}
+	return difference(was, l.will, l.order), nil
+}
+
+// roll is the members of a group while operations change them.
+type roll struct {
+	was   []Member
+	will  map[string]bool
+	order []Member // who was added, also if they left again
+	work  int
+}
+
+// mostWork bounds the comparisons of the operations that select members by a filter:
+// their changes are decided on while all others wait (K47). One alone may ask all the
+// members of a group of any size.
+const mostWork = 4 << 20
+
+func (l *roll) change(op patch.EdgeOp, kinds map[string]string) error {
+	switch op.Kind {
+	case patch.ReplaceEdges:
+		clear(l.will)
+		fallthrough
+	case patch.AddEdges:
+		for _, m := range op.Members {
+			if kind, ok := kinds[m.ID]; ok {
+				l.will[m.ID] = true
+				l.order = append(l.order, Member{ID: m.ID, Type: kind})
 			}
-		case patch.RemoveEdges:
-			for _, m := range op.Members {
-				delete(will, m.ID)
-			}
-		case patch.RemoveWhere:
-			for _, m := range append(was, order...) {
-				if op.Where(patch.Member{ID: m.ID, Type: m.Type}) {
-					delete(will, m.ID)
+		}
+	case patch.RemoveEdges:
+		for _, m := range op.Members {
+			delete(l.will, m.ID)
+		}
+	case patch.RemoveWhere:
+		before := l.work
+		if l.work += op.Cost * (len(l.was) + len(l.order)); before > 0 && l.work > mostWork {
+			return scim.Errorf(scim.TooMany, "The operations compare too many members; send them in parts.")
+		}
+		for _, some := range [][]Member{l.was, l.order} {
+			for _, m := range some {
+				if l.will[m.ID] && op.Where(patch.Member{ID: m.ID, Type: m.Type}) {
+					delete(l.will, m.ID)
 				}
 			}
 		}
 	}
-	return difference(was, will, order), nil
+	return nil
 }
 
 // membersBefore are the members that the operations could concern: those named,

@@ -28,6 +28,12 @@ func (f *Filter) UsesEdges() bool { return f.edges }
 // fulfils a node bound by BindElement.
 func MatchElement(n Node, elem scim.Value) bool { return compile(n)(place{elem: elem}) }
 
+// ElementTest is MatchElement for many elements.
+func ElementTest(n Node) func(elem scim.Value) bool {
+	test := compile(n)
+	return func(elem scim.Value) bool { return test(place{elem: elem}) }
+}
+
 func usesEdges(n Node) bool {
 	switch n := n.(type) {
 	case And:

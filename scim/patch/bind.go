@@ -160,6 +160,9 @@ func (b *binder) multi(v verb, a *scim.Attribute, raw []byte) error {
 	if o.value, err = b.value(a, raw); err != nil {
 		return err
 	}
+	if o.listed && o.value.IsZero() {
+		return nil // nothing is named
+	}
 	if v == replace && o.value.IsZero() {
 		// A list of things unknown must not empty the attribute.
 		if n, err := objects(raw); err != nil || n > 0 {

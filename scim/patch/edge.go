@@ -26,6 +26,7 @@ type EdgeOp struct {
 	Kind    EdgeKind
 	Members []Member
 	Where   func(Member) bool
+	Cost    int // of asking Where once, in comparisons
 }
 
 // Member is one value of the relation (RFC 7643 section 4.2). Type is "" where
@@ -133,12 +134,13 @@ func (b *binder) edgesWhere(v verb, t target, raw []byte) error {
 	if !speaksOnlyOf(where, id, typ) {
 		return scim.Errorf(scim.NoTarget, "The values of %s can be selected by value and type only.", t.attr.Path())
 	}
-	return b.pushEdge(t.attr, EdgeOp{Kind: RemoveWhere, Where: func(m Member) bool {
-		e := scim.ComplexValue().With(id, scim.TextValue(m.ID))
+	test := filter.ElementTest(where)
+	return b.pushEdge(t.attr, EdgeOp{Kind: RemoveWhere, Cost: 1 + comparisons(where), Where: func(m Member) bool {
+		fields := []scim.Field{{Attr: id, Value: scim.TextValue(m.ID)}}
 		if m.Type != "" && typ != nil {
-			e = e.With(typ, scim.TextValue(m.Type))
+			fields = append(fields, scim.Field{Attr: typ, Value: scim.TextValue(m.Type)})
 		}
-		return filter.MatchElement(where, e)
+		return test(scim.ComplexValue(fields...))
 	}})
 }
 
@@ -189,6 +191,14 @@ func speaksOnlyOf(n filter.Node, attrs ...*scim.Attribute) bool {
 		}
 	}
 	return true
+}
+
+// comparisons counts those of a filter.
+func comparisons(n filter.Node) (count int) {
+	for range leaves(n) {
+		count++
+	}
+	return count
 }
 
 // leaves are the comparisons of a filter.

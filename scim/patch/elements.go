@@ -88,7 +88,7 @@ func (s *state) unrepeat(e *elements) error {
 // same reports whether two elements are the same value: equal altogether, or of
 // the same type and value.
 func same(a *scim.Attribute, v, w scim.Value) bool {
-	if v.IsZero() || w.IsZero() {
+	if v.IsZero() || w.IsZero() || differ(a, v, w) {
 		return false
 	}
 	if v.Equal(w) {
@@ -105,6 +105,18 @@ func same(a *scim.Attribute, v, w scim.Value) bool {
 	return set && x.Equal(y) && t.Equal(u)
 }
 
+// differ reports whether two elements have different values, which is what nearly all are
+// told apart by.
+func differ(a *scim.Attribute, v, w scim.Value) bool {
+	id := a.Value()
+	if id == nil {
+		return false
+	}
+	x, _ := v.Get(id)
+	y, _ := w.Get(id)
+	return !x.Equal(y)
+}
+
 // addValues appends what is not there and merges what is (RFC 7644 section
 // 3.5.2.1).
 func addValues(s *state, o *operation) error {
@@ -114,7 +126,9 @@ func addValues(s *state, o *operation) error {
 		return err
 	}
 	for _, v := range o.value.List() {
-		i := slices.IndexFunc(e.list[:known], func(have scim.Value) bool { return same(o.attr, have, alike(o.attr, v, have)) })
+		i := slices.IndexFunc(e.list[:known], func(have scim.Value) bool {
+			return !differ(o.attr, have, v) && same(o.attr, have, alike(o.attr, v, have))
+		})
 		if i < 0 {
 			e.put(len(e.list), v, v)
 			continue
@@ -186,16 +200,16 @@ func agree(a *scim.Attribute, v, w scim.Value) bool {
 
 // matches are the places of the elements that the operation selects.
 func (s *state) matches(o *operation, list []scim.Value) ([]int, error) {
-	terms := 1
-	for range leaves(o.where) {
-		terms++
-	}
-	if err := s.spend(terms * len(list)); err != nil {
+	if err := s.spend((1 + comparisons(o.where)) * len(list)); err != nil {
 		return nil, err
+	}
+	selects := func(scim.Value) bool { return true }
+	if o.where != nil {
+		selects = filter.ElementTest(o.where)
 	}
 	var places []int
 	for i, v := range list {
-		if o.where == nil || filter.MatchElement(o.where, v) {
+		if selects(v) {
 			places = append(places, i)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/estate"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // K46, K48: a Bulk request of a million operations is refused before there are any.
@@ -94,6 +96,56 @@ func TestK49SeatsAreNoBusinessOfReaders(t *testing.T) {
 	}
 }
 
+// crowd puts new people into a group.
+func (e *env) crowd(group string, people int) {
+	e.Helper()
+	user, _ := schemas.Default.Type("User")
+	rt, _ := schemas.Default.Type("Group")
+	for from := 0; from < people; from += 1000 {
+		err := e.store.Update(context.Background(), func(tx directory.Tx) error {
+			var d directory.EdgeDelta
+			for n := from; n < min(from+1000, people); n++ {
+				r, _, err := scim.Decode(user, fmt.Appendf(nil, `{"userName":"u%d"}`, n), scim.Tolerant)
+				if err != nil {
+					return err
+				}
+				r.ID, r.Version = fmt.Sprintf("00000000-0000-7000-8000-%012x", n), 1
+				if err := tx.Put(context.Background(), "a", nil, r); err != nil {
+					return err
+				}
+				d.Add = append(d.Add, directory.Member{ID: r.ID, Type: "User"})
+			}
+			return tx.Link(context.Background(), directory.Ref{Org: "a", Type: rt, ID: group}, d)
+		})
+		if err != nil {
+			e.Fatal(err)
+		}
+	}
+}
+
+// K47: a thousand filters that each ask thousands of members are refused, while one asks
+// all: who decides on that holds up every other change.
+func TestK47FiltersOfMembersAreBounded(t *testing.T) {
+	e := setup(t)
+	group := e.create("Groups", `{"displayName":"everybody"}`)
+	e.crowd(group, 6000)
+	patch := func(ops ...string) reply {
+		return e.send("PATCH", "Groups/"+group, `{"schemas":["`+scim.PatchOpURN+`"],"Operations":[`+strings.Join(ops, ",")+`]}`)
+	}
+	const asks = `{"op":"remove","path":"members[type eq \"Group\" and value ne \"x\"]"}`
+	began := time.Now()
+	e.wantError("a thousand filters", patch(strings.Split(strings.TrimSuffix(strings.Repeat(asks+";", scim.MaxPatchOps), ";"), ";")...), 400, "tooMany")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if r := patch(asks, asks, `{"op":"remove","path":"members[type eq \"User\" and value ne \"00000000-0000-7000-8000-000000000007\"]"}`); r.status != 204 {
+		t.Fatalf("%d %s", r.status, r.text)
+	}
+	if r := e.send("GET", "Groups/"+group, ""); strings.Count(r.text, `"value"`) != 1 || !strings.Contains(r.text, "8000-000000000007") {
+		t.Errorf("who is left: %.300s", r.text)
+	}
+}
+
 // K46: attributes are looked up once for a sorted search of several types, and not for
 // each resource.
 func TestK46AttributesOfASortedSearch(t *testing.T) {
@@ -115,5 +167,49 @@ func TestK46AttributesOfASortedSearch(t *testing.T) {
 	took(1)
 	if one, all := took(1), took(200); all > 2*one+500*time.Millisecond {
 		t.Errorf("one result takes %s, 200 take %s", one, all)
+	}
+}
+
+// K46, K47: the values of a person that rules look up one by one are some hundred at
+// most; who has more from before keeps them.
+func TestK47ValuesOfAPersonThatCount(t *testing.T) {
+	e := setup(t)
+	list := func(n int, format string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(format, i))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	const mail, app, extension = `{"value":"a%d@x.example"}`, `{"type":"App","value":"a%d"}`, `{"type":"extension","value":"e%d"}`
+	began := time.Now()
+	for attr, format := range map[string]string{"emails": mail, "roles": app, "entitlements": extension} {
+		e.wantError("many "+attr, e.send("POST", "Users", `{"userName":"x `+attr+`","`+attr+`":`+list(25_000, format)+`}`), 400, "invalidValue")
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("to refuse them takes %s", took)
+	}
+	id := e.create("Users", `{"userName":"ada","emails":`+list(500, mail)+`,"roles":`+list(2000, `{"value":"r%d"}`)+`}`)
+	patch := func(id, op string) reply {
+		return e.send("PATCH", "Users/"+id, `{"schemas":["`+scim.PatchOpURN+`"],"Operations":[`+op+`]}`)
+	}
+	const more = `{"op":"add","path":"emails","value":[{"value":"one@more.example"}]}`
+	e.wantError("one more", patch(id, more), 400, "invalidValue")
+	e.wantError("PUT", e.send("PUT", "Users/"+id, `{"userName":"ada","emails":`+list(501, mail)+`}`), 400, "invalidValue")
+
+	user, _ := schemas.Default.Type("User")
+	old, _, err := scim.Decode(user, []byte(`{"userName":"old","active":true,"emails":`+list(600, mail)+`}`), scim.Tolerant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.ID, old.Version = "00000000-0000-7000-8000-000000000001", 1
+	if err := e.store.Update(t.Context(), func(tx directory.Tx) error { return tx.Put(t.Context(), "a", nil, old) }); err != nil {
+		t.Fatal(err)
+	}
+	e.wantError("one more than too many", patch(old.ID, more), 400, "invalidValue")
+	for _, op := range []string{`{"op":"add","path":"title","value":"x"}`, `{"op":"remove","path":"emails[value eq \"a7@x.example\"]"}`} {
+		if r := patch(old.ID, op); r.status != 200 {
+			t.Errorf("%s: %d %s", op, r.status, r.text)
+		}
 	}
 }

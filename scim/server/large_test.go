@@ -6,9 +6,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/scim"
-	"github.com/usher-scim/usher/scim/schemas"
 )
 
 // A group whose members do not become text at once is shown whole, by itself, in a list,
@@ -18,28 +16,7 @@ func TestLargeGroup(t *testing.T) {
 	const people = 9000 // about 150 bytes each
 	id := e.create("Groups", `{"displayName":"everybody"}`)
 	e.create("Groups", `{"displayName":"nobody"}`)
-	user, _ := schemas.Default.Type("User")
-	group, _ := schemas.Default.Type("Group")
-	for from := 0; from < people; from += 1000 {
-		err := e.store.Update(t.Context(), func(tx directory.Tx) error {
-			var d directory.EdgeDelta
-			for n := from; n < from+1000; n++ {
-				r, _, err := scim.Decode(user, fmt.Appendf(nil, `{"userName":"u%d"}`, n), scim.Tolerant)
-				if err != nil {
-					return err
-				}
-				r.ID, r.Version = fmt.Sprintf("00000000-0000-7000-8000-%012x", n), 1
-				if err := tx.Put(t.Context(), "a", nil, r); err != nil {
-					return err
-				}
-				d.Add = append(d.Add, directory.Member{ID: r.ID, Type: "User"})
-			}
-			return tx.Link(t.Context(), directory.Ref{Org: "a", Type: group, ID: id}, d)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	e.crowd(id, people)
 	late := e.create("Groups", `{"displayName":"late"}`) // in the list after what is large, and the last member
 	patch := `{"schemas":["` + scim.PatchOpURN + `"],"Operations":[{"op":"add","path":"members","value":[{"value":"` + late + `"}]}]}`
 	changed := e.send("PATCH", "Groups/"+id, patch, "Prefer", "return=representation")
