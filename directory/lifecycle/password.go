@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -156,8 +157,14 @@ const (
 	argonLength  = 32
 )
 
+// hashing has as many places as passwords are hashed at once. Each takes memory, and a
+// processor for as long, so that more of them would make nobody's sign-in any faster.
+var hashing = make(chan struct{}, max(2, runtime.NumCPU()))
+
 // HashPassword makes the hash that is kept of a password, with a salt of 16 bytes.
 func HashPassword(password string, salt []byte) string {
+	hashing <- struct{}{}
+	defer func() { <-hashing }()
 	sum := argon2.IDKey([]byte(password), salt, argonTime, argonKiB, argonThreads, argonLength)
 	enc := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonKiB, argonTime, argonThreads, enc(salt), enc(sum))
