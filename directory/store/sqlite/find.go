@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -20,7 +21,7 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (directory.Page, e
 	if err != nil {
 		return directory.Page{}, err
 	}
-	s := &search{reader: r, k: k, org: r.store.names.Org(q.Org), orgID: q.Org}
+	s := &search{reader: r, k: k, org: r.store.names.Org(q.Org), orgID: q.Org, began: time.Now()}
 	if q.Filter == nil && q.SortBy == nil {
 		r.store.opts.OnFind("list")
 		return s.list(q)
@@ -42,6 +43,7 @@ type search struct {
 	k     *dictionary.Kind
 	org   int64
 	orgID directory.OrgID
+	began time.Time
 	// read holds resources that were read to check them, for the page.
 	read map[int64]*scim.Resource
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -217,8 +218,10 @@ const keep = 256
 func (s *search) verify(ctx context.Context, f *filter.Filter, rows []int64) ([]int64, error) {
 	kept := rows[:0]
 	for i, row := range rows {
-		if i%256 == 255 && ctx.Err() != nil {
-			return nil, tooLong(ctx)
+		if i%64 == 63 {
+			if err := s.pause(ctx); err != nil {
+				return nil, err
+			}
 		}
 		res, err := s.resource(row)
 		if err != nil {
@@ -260,8 +263,10 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 	var rows []int64
 	n := 0
 	err := db.Each(s.conn, func(stmt *sqlite.Stmt) error {
-		if n++; n%256 == 0 && ctx.Err() != nil {
-			return tooLong(ctx)
+		if n++; n%256 == 0 {
+			if err := s.pause(ctx); err != nil {
+				return err
+			}
 		}
 		row, res := record(s.k, stmt)
 		if err := res.Load(); err != nil {
@@ -274,6 +279,21 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 		return nil
 	}, "SELECT "+bare+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.Num)
 	return rows, err
+}
+
+// slowAfter is how long a search takes that counts as slow.
+const slowAfter = 20 * time.Millisecond
+
+// pause is called now and then by what looks at many resources. It ends with the context,
+// and gives way where it takes its time.
+func (s *search) pause(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return tooLong(ctx)
+	case s.pooled != nil && time.Since(s.began) > slowAfter:
+		return s.store.readers.Slow(ctx, s.pooled)
+	}
+	return nil
 }
 
 func tooLong(ctx context.Context) error {

@@ -17,6 +17,23 @@ func (s *Store) view(ctx context.Context, fn func(*sqlite.Conn) error) error {
 	return s.View(ctx, func(r directory.Reader) error { return fn(r.(*reader).conn) })
 }
 
+// look reads what operators set up, each time as it is now. It has connections of its
+// own: who asks is known also while searches have all others (R12), and the rules may
+// ask who hold one of those.
+func (s *Store) look(ctx context.Context, fn func(*sqlite.Conn) error) error {
+	return s.apart(ctx, &s.desk, fn)
+}
+
+// apart reads on a connection of a pool that views do not take from.
+func (s *Store) apart(ctx context.Context, p *db.Pool, fn func(*sqlite.Conn) error) error {
+	conn, err := p.Take(ctx, s.stopped)
+	if err != nil {
+		return err
+	}
+	defer p.Put(conn)
+	return fn(conn.Conn)
+}
+
 // change writes through the writer.
 func (s *Store) change(ctx context.Context, fn func(*sqlite.Conn) error) error {
 	return s.Update(ctx, func(dt directory.Tx) error {
@@ -41,7 +58,7 @@ func documents[T any](conn *sqlite.Conn, query string, args ...any) (all []T, er
 
 func document[T any](ctx context.Context, s *Store, query string, args ...any) (v T, err error) {
 	var found []T
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		found, err = documents[T](conn, query, args...)
 		return err
 	})
@@ -61,7 +78,7 @@ func (s *Store) Organization(ctx context.Context, id directory.OrgID) (directory
 
 // Organizations lists all of them.
 func (s *Store) Organizations(ctx context.Context) (all []directory.Organization, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		all, err = documents[directory.Organization](conn, "SELECT data FROM organization ORDER BY id")
 		return err
 	})
@@ -96,7 +113,7 @@ func (s *Store) Connection(ctx context.Context, id directory.ConnectionID) (dire
 
 // Connections lists those of an organization, or all.
 func (s *Store) Connections(ctx context.Context, org directory.OrgID) (all []directory.Connection, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		all, err = documents[directory.Connection](conn, "SELECT data FROM connection WHERE ?1='' OR org=?1 ORDER BY org, id", string(org))
 		return err
 	})
@@ -135,7 +152,7 @@ func (s *Store) Token(ctx context.Context, id string) (directory.Token, error) {
 
 // Tokens lists those of a connection, or all, oldest first.
 func (s *Store) Tokens(ctx context.Context, c directory.ConnectionID) (all []directory.Token, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		found, err := documents[storedToken](conn, tokenColumns+"WHERE ?1='' OR connection=?1 ORDER BY id", string(c))
 		for _, t := range found {
 			all = append(all, t.token())
@@ -175,7 +192,7 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) erro
 
 // Setting reads a setting of the server.
 func (s *Store) Setting(ctx context.Context, name string) (value []byte, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		found, err := db.One(conn, func(stmt *sqlite.Stmt) { value = db.Blob(stmt, 0) }, "SELECT value FROM setting WHERE name=?", name)
 		if err == nil && !found {
 			err = directory.ErrNotFound
@@ -194,7 +211,7 @@ func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error
 
 // Settings lists the names of the settings.
 func (s *Store) Settings(ctx context.Context) (names []string, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.look(ctx, func(conn *sqlite.Conn) error {
 		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			names = append(names, stmt.ColumnText(0))
 			return nil

@@ -20,10 +20,11 @@ import (
 // reader is a directory.Reader over one snapshot, or over the transaction of
 // the writer.
 type reader struct {
-	store *Store
-	conn  *sqlite.Conn
-	batch *batch   // when this is the reader of a transaction
-	alone []string // ids that were read and are members of nothing
+	store  *Store
+	conn   *sqlite.Conn
+	pooled *db.Reader // that conn is of, for views
+	batch  *batch     // when this is the reader of a transaction
+	alone  []string   // ids that were read and are members of nothing
 }
 
 // The columns of a resource, with and without a look at whether it is a member of

@@ -49,8 +49,10 @@ func (s *search) sortKeys(ctx context.Context, a *scim.Attribute, rows []int64) 
 		if _, known := keys[row]; known {
 			continue
 		}
-		if i%256 == 255 && ctx.Err() != nil {
-			return nil, tooLong(ctx)
+		if i%256 == 255 {
+			if err := s.pause(ctx); err != nil {
+				return nil, err
+			}
 		}
 		res, err := s.resource(row)
 		if err != nil {

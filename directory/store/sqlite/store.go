@@ -73,6 +73,8 @@ type Store struct {
 	lock    *os.File
 	readers db.Pool
 	probe   db.Pool // of one connection: whether the store answers must not wait for requests
+	desk    db.Pool // for what operators set up, see look
+	audits  db.Pool // for the trail, of which one question may look at all events
 	views   db.Epochs
 	commits atomic.Uint64 // of the writer, each counted before it is acknowledged
 	latest  atomic.Int64  // when the writer was last at work, in Unix nanoseconds
@@ -119,8 +121,9 @@ func (s *Store) open(ctx context.Context) (*sqlite.Conn, error) {
 		writer.Close()
 		return nil, err
 	}
-	if err := errors.Join(s.readers.Open(s.path, s.opts.Readers, readerCacheKiB), s.probe.Open(s.path, 1, probeCacheKiB)); err != nil {
-		return nil, errors.Join(err, writer.Close(), s.readers.Close(), s.probe.Close())
+	if err := errors.Join(s.readers.Open(s.path, s.opts.Readers, readerCacheKiB), s.probe.Open(s.path, 1, probeCacheKiB),
+		s.desk.Open(s.path, 2, probeCacheKiB), s.audits.Open(s.path, 2, probeCacheKiB)); err != nil {
+		return nil, errors.Join(err, writer.Close(), s.closeReaders())
 	}
 	return writer, nil
 }
@@ -177,7 +180,7 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	if err := conn.Renew(s.commits.Load()); err != nil {
 		return err
 	}
-	return fn(&reader{store: s, conn: conn.Conn})
+	return fn(&reader{store: s, conn: conn.Conn, pooled: conn})
 }
 
 // quietAfter is the pause in writing after which snapshots are kept open.
@@ -217,6 +220,10 @@ func (s *Store) Ready(ctx context.Context) error {
 	return err
 }
 
+func (s *Store) closeReaders() error {
+	return errors.Join(s.readers.Close(), s.probe.Close(), s.desk.Close(), s.audits.Close())
+}
+
 // Close waits for the changes already asked for, folds the log back into the
 // file and closes it.
 func (s *Store) Close() error {
@@ -230,7 +237,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.joined.end()
 	<-s.stopped
-	err := errors.Join(s.readers.Close(), s.probe.Close())
+	err := s.closeReaders()
 	s.release()
 	return err
 }

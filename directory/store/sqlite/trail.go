@@ -36,7 +36,7 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 	}
 	query += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL AND ?6 IS NOT NULL ORDER BY seq LIMIT ?7"
 	args = append(args, string(q.Client), q.Limit)
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.apart(ctx, &s.audits, func(conn *sqlite.Conn) error {
 		return db.Each(conn, func(stmt *sqlite.Stmt) error {
 			e := directory.Entry{Seq: stmt.ColumnInt64(0)}
 			if err := json.Unmarshal([]byte(stmt.ColumnText(1)), &e.Event); err != nil {
@@ -52,7 +52,7 @@ func (s *Store) Trail(ctx context.Context, q directory.TrailQuery) (list []direc
 // Event finds one event. It is looked for from the newest, since who asks has
 // usually just been refused.
 func (s *Store) Event(ctx context.Context, org directory.OrgID, id string) (e directory.Event, err error) {
-	err = s.view(ctx, func(conn *sqlite.Conn) error {
+	err = s.apart(ctx, &s.audits, func(conn *sqlite.Conn) error {
 		var data string
 		found, err := db.One(conn, func(stmt *sqlite.Stmt) { data = stmt.ColumnText(0) },
 			"SELECT data FROM audit WHERE org=? AND json_extract(data, '$.id')=? ORDER BY seq DESC LIMIT 1", s.names.Org(org), id)

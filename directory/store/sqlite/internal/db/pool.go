@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type Reader struct {
 	*sqlite.Conn
 	open bool
 	seen uint64 // commits when the snapshot was opened, or fewer
+	slow bool   // see Slow
+	turn bool   // it is one of those at work
 }
 
 // Renew makes sure that the snapshot holds everything acknowledged so far.
@@ -52,16 +55,27 @@ func (c *Reader) End() error {
 // Pool holds the connections that are not in use. The one that was used last is
 // handed out first: what it has in memory is most likely what is asked for.
 type Pool struct {
-	free  chan struct{} // one for each connection in stack
+	path     string
+	cacheKiB int
+	free     chan struct{} // one for each connection in stack
+	turns    chan struct{} // one for each slow view that is at work
+
 	mu    sync.Mutex
 	stack []*Reader
-	size  int
+	size  int // connections that there are
+	quick int // of them those for views that are not slow
+	slow  int // and those in use by slow ones
+	over  bool
 }
+
+// mostSlow bounds the connections that are opened in place of those in use by slow views.
+const mostSlow = 128
 
 // Open fills the pool with n connections; on failure those that were opened are left
 // for Close.
 func (p *Pool) Open(path string, n, cacheKiB int) error {
-	p.free = make(chan struct{}, n)
+	p.path, p.cacheKiB, p.quick = path, cacheKiB, n
+	p.free, p.turns = make(chan struct{}, n+mostSlow), make(chan struct{}, max(1, runtime.NumCPU()))
 	for range n {
 		conn, err := Open(path, cacheKiB)
 		if err != nil {
@@ -101,12 +115,65 @@ func (p *Pool) Take(ctx context.Context, stopped <-chan struct{}) (*Reader, erro
 	return conn, nil
 }
 
-// Put takes a connection back.
+// Put takes a connection back. One more than are needed is closed.
 func (p *Pool) Put(conn *Reader) {
 	p.mu.Lock()
+	if conn.turn {
+		<-p.turns
+	}
+	if conn.slow {
+		p.slow--
+	}
+	conn.slow, conn.turn = false, false
+	if p.size > p.quick+p.slow {
+		p.size--
+		p.mu.Unlock()
+		_ = errors.Join(conn.End(), conn.Close()) // it was only read from
+		return
+	}
 	p.stack = append(p.stack, conn)
 	p.mu.Unlock()
 	p.free <- struct{}{} // there is room for one each
+}
+
+// Slow is told that what a connection is used for takes its time. Another one takes its
+// place, for views that do not, and it goes on when it is its turn: a few slow views are
+// at work at once, or many of one caller would keep everybody else waiting (R12). It fails
+// with directory.ErrBusy when the context ends before that.
+func (p *Pool) Slow(ctx context.Context, conn *Reader) error {
+	if conn.slow {
+		return nil
+	}
+	conn.slow = true
+	p.mu.Lock()
+	p.slow++
+	short := !p.over && p.slow <= mostSlow && p.size < p.quick+p.slow
+	if short {
+		p.size++
+	}
+	p.mu.Unlock()
+	if short {
+		p.grow()
+	}
+	select {
+	case p.turns <- struct{}{}:
+		conn.turn = true
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", directory.ErrBusy, ctx.Err())
+	}
+}
+
+// grow opens a connection that was counted already; where that fails the others do.
+func (p *Pool) grow() {
+	conn, err := Open(p.path, p.cacheKiB)
+	if err != nil {
+		p.mu.Lock()
+		p.size--
+		p.mu.Unlock()
+		return
+	}
+	p.Put(&Reader{Conn: conn})
 }
 
 // EndAll closes the snapshots of the connections that are not in use.
@@ -122,7 +189,11 @@ func (p *Pool) EndAll() {
 func (p *Pool) Close() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	for range p.size {
+	p.mu.Lock()
+	n := p.size
+	p.over, p.quick = true, n // from now on none is opened, or closed but here
+	p.mu.Unlock()
+	for range n {
 		conn, e := p.Take(ctx, nil)
 		if e != nil {
 			return errors.Join(err, errors.New("a reader of the store did not end in time"))

@@ -105,3 +105,50 @@ func TestEpochs(t *testing.T) {
 		}
 	}
 }
+
+// R12: a slow view has another connection in its place while it lasts; so many are at work
+// as there are processors, and who waits for a turn gives up with the context.
+func TestPoolReplacesSlowReaders(t *testing.T) {
+	t.Parallel()
+	var p Pool
+	if err := p.Open(filepath.Join(t.TempDir(), "a.db"), 1, 64); err != nil {
+		t.Fatal(err)
+	}
+	var slow []*Reader
+	for range cap(p.turns) {
+		conn, err := p.Take(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(p.Slow(t.Context(), conn), p.Slow(t.Context(), conn)); err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, conn)
+	}
+	late, err := p.Take(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Slow(over, late); !errors.Is(err, directory.ErrBusy) || !errors.Is(err, context.Canceled) {
+		t.Errorf("one too many goes on: %v", err)
+	}
+	quick, err := p.Take(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := cap(p.turns) + 2; p.size != want {
+		t.Errorf("%d connections, want %d", p.size, want)
+	}
+	p.Put(quick)
+	for _, conn := range append(slow, late) {
+		p.Put(conn)
+	}
+	if p.size != 1 || len(p.stack) != 1 || len(p.turns) != 0 || p.slow != 0 {
+		t.Errorf("%d connections are left, %d free, %d at work, %d slow", p.size, len(p.stack), len(p.turns), p.slow)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}

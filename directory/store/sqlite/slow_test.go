@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/scim"
+	"github.com/usher-scim/usher/scim/filter"
+)
+
+// R12: who asks is known while every reader is taken: whether a token is good does not
+// wait for searches.
+func TestR12WhoAsksIsKnownWhileEveryReaderIsTaken(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	if err := s.PutConnection(t.Context(), directory.Connection{ID: "okta", Org: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	for range s.opts.Readers {
+		conn, err := s.readers.Take(t.Context(), s.stopped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.readers.Put(conn)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if c, err := s.Connection(ctx, "okta"); err != nil || c.Org != "a" {
+		t.Errorf("the connection is %v, %v", c, err)
+	}
+	if _, err := s.Token(ctx, "nobody"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("an unknown token: %v", err)
+	}
+}
+
+// R12: many slow searches at once keep those waiting who look somebody up no longer than
+// a few would.
+func TestR12SlowSearchesKeepNobodyElseWaiting(t *testing.T) {
+	s := opened(t)
+	const people = 6000
+	for from := 0; from < people; from += 1000 {
+		change(t, s, func(tx directory.Tx) error {
+			for n := from; n < from+1000; n++ {
+				if err := tx.Put(t.Context(), "a", nil, written(t, "User", n, fmt.Sprintf(`{"userName":"u%d","nickName":"nick %d"}`, n, n))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	drained(t, s)
+	one := written(t, "User", 7, `{"userName":"u7"}`)
+	slow, _, err := filter.Compile(strings.TrimSuffix(strings.Repeat(`nickName co "x" or `, scim.MaxFilterTerms), " or "), one.Type, scim.Strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for range 48 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				err := s.View(ctx, func(r directory.Reader) error {
+					page, err := r.Find(ctx, directory.Query{Org: "a", Type: one.Type, Filter: slow, Start: 1, Count: 10})
+					if err == nil && page.Total != 0 {
+						err = fmt.Errorf("%d are found", page.Total)
+					}
+					return err
+				})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	time.Sleep(500 * time.Millisecond)
+	var took []time.Duration
+	for range 21 {
+		began := time.Now()
+		err := s.View(ctx, func(r directory.Reader) error {
+			_, err := r.Get(ctx, directory.Ref{Org: "a", Type: one.Type, ID: one.ID})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	t.Logf("half of the looks take %s, the longest %s", took[10], took[20])
+	if took[10] > 150*time.Millisecond {
+		t.Errorf("half of the looks take %s and more", took[10])
+	}
+}
