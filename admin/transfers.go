@@ -128,6 +128,7 @@ func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *oper
 		return nil, err
 	}
 	q := directory.DocumentQuery{After: after, Limit: in.Limit + 1, Key: in.key(operation.CallerOf(ctx))}
+	l := a.Language(ctx) // a snapshot of its own, which nobody waits for who has one
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q.Org = org
 		all, err := directory.All[lifecycle.Transfer](ctx, r, q)
@@ -144,7 +145,7 @@ func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *oper
 					return err
 				}
 			}
-			v, err := a.receivedOf(ctx, r, &t, open[t.To])
+			v, err := receivedOf(ctx, r, l, &t, open[t.To])
 			if err != nil {
 				return err
 			}
@@ -158,7 +159,7 @@ func (a handlers) listReceived(ctx context.Context, in *receivedList) (out *oper
 }
 
 func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *operation.Single[received], err error) {
-	c := operation.CallerOf(ctx)
+	c, l := operation.CallerOf(ctx), a.Language(ctx)
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		t, err := directory.Load[lifecycle.Transfer](ctx, r, org, in.ID)
 		if err == nil && c.Role == permission.AsSelf && t.To != c.Actor.User {
@@ -171,7 +172,7 @@ func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *ope
 		if err != nil {
 			return err
 		}
-		v, err := a.receivedOf(ctx, r, &t, open)
+		v, err := receivedOf(ctx, r, l, &t, open)
 		if err == nil && v.Open == 0 {
 			err = directory.ErrNotFound // it is over
 		}
@@ -181,8 +182,8 @@ func (a handlers) getReceived(ctx context.Context, in *operation.ByID) (out *ope
 	return out, err
 }
 
-// receivedOf shows a transfer, of the open records of who has it.
-func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *lifecycle.Transfer, open []estate.Record) (received, error) {
+// receivedOf shows a transfer in a language, of the open records of who has it.
+func receivedOf(ctx context.Context, r directory.Reader, l directory.Language, t *lifecycle.Transfer, open []estate.Record) (received, error) {
 	v := received{ID: t.ID, Version: t.Version, Created: t.Created, From: t.From, To: t.To, State: "awaiting", Records: t.Rest(open), Declined: t.Declined,
 		Reminded: t.Reminded, Overdue: t.Overdue(), Blockers: []directory.Blocker{}}
 	v.Open = len(v.Records)
@@ -194,7 +195,7 @@ func (a handlers) receivedOf(ctx context.Context, r directory.Reader, t *lifecyc
 		f = directory.Refused(lifecycle.RuleTransferee, directory.State, "Who received these records has not said whether they keep them, and was reminded; name somebody to have them, who may be the same person.")
 	}
 	if t.Stuck() || t.Overdue() {
-		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(a.Language(ctx)), OwnerID: t.To,
+		v.Blockers = append(v.Blockers, directory.Blocker{Code: f.Rule, Detail: f.In(l), OwnerID: t.To,
 			Fix: &directory.Fix{Kind: "nameTransferee", RoleNeeded: string(directory.Admin), Href: operation.Prefix + "/transfers/" + t.ID + "/give"}})
 	}
 	var err error

@@ -344,3 +344,33 @@ func TestAnswersAgainstRaces(t *testing.T) {
 	}
 	t.Logf("accepted, declined, undone: %v", ends)
 }
+
+// R12: no request holds a snapshot while it waits for another one: many that ask at once
+// would wait for each other, and everybody for them.
+func TestR12NobodyWaitsForASecondSnapshot(t *testing.T) {
+	t.Parallel()
+	l := newLed(t, "bob")
+	id := l.gone(1)
+	l.by("bob", 200, "POST", "/transfers/"+id+"/decline")
+	l.same(l.api(200, "GET", "/transfers/"+id, ""), "state", "declined")
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/transfers", ""},
+		{"GET", "/transfers/" + id, ""},
+		{"PUT", "/brake-releases/default?preview=true", `{"until":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`},
+	} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			together(64, func(int) {
+				if got, err := l.call(c.method, "http://"+l.cfg.Listen+"/api/v1"+c.path, adminSecret, c.body); err != nil || got.status != 200 {
+					t.Errorf("%s %s: %d %s %v", c.method, c.path, got.status, got.text, err)
+				}
+			})
+		}()
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s %s, many times at once: they wait for each other", c.method, c.path)
+		}
+	}
+}
