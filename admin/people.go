@@ -121,6 +121,22 @@ func (in *personList) wanted() string {
 	return strings.Join(parts, " and ")
 }
 
+// compiled is that filter, nil for everybody. What the caller sent is a filter by itself:
+// otherwise it could close the parentheses that it is put into.
+func (in *personList) compiled(rt *scim.ResourceType) (*filter.Filter, error) {
+	if in.Filter != "" {
+		if _, _, err := filter.Parse(in.Filter, scim.Strict); err != nil {
+			return nil, err
+		}
+	}
+	text := in.wanted()
+	if text == "" {
+		return nil, nil
+	}
+	f, _, err := filter.Compile(text, rt, scim.Strict)
+	return directory.AnyExternalID(f), err
+}
+
 // listPeople lists people. Inactive ones, who are hidden unless asked for, are left
 // out of a page as it is read: that costs nothing where a filter would look at
 // everybody, and leaves some pages shorter.
@@ -128,11 +144,8 @@ func (a handlers) listPeople(ctx context.Context, in *personList) (out *operatio
 	hide := in.View == "active" && in.Status == ""
 	err = a.Read(ctx, func(r directory.Reader, org directory.OrgID) error {
 		q := directory.Query{Org: org, Type: operation.TypeNamed(r, "User"), Start: 1, Count: in.Limit}
-		if text := in.wanted(); text != "" {
-			if q.Filter, _, err = filter.Compile(text, q.Type, scim.Strict); err != nil {
-				return err
-			}
-			q.Filter = directory.AnyExternalID(q.Filter)
+		if q.Filter, err = in.compiled(q.Type); err != nil {
+			return err
 		}
 		if q.After, err = operation.Position("User", in.After); err != nil {
 			return err

@@ -256,3 +256,17 @@ func crowded(t *testing.T, s chosen.Store, n int) {
 		}
 	}
 }
+
+// K40: a filter of the people's list is one by itself; it does not change what it is put
+// beside.
+func TestK40FilterOfThePeoplesList(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.person("ada@example.com")
+	for _, text := range []string{"userName pr) or (userName pr", `userName pr) or (userName eq "x"`, "userName pr) or not (active pr"} {
+		for _, view := range []string{"active", "inactive", "all"} {
+			h.same(h.api(400, "GET", "/users?view="+view+"&filter="+url.QueryEscape(text), ""), "code", "invalidFilter")
+		}
+	}
+	h.same(h.api(200, "GET", "/users?view=inactive&filter="+url.QueryEscape("(userName pr) or (userName pr)"), ""), "items", "[]")
+}
