@@ -42,6 +42,7 @@ type API struct {
 	Ports
 	huma    huma.API
 	mux     *http.ServeMux
+	places  map[string]Place // by their patterns in mux
 	denials denials
 }
 
@@ -51,7 +52,7 @@ func New(p Ports) *API {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	useProblems()
-	a := &API{Ports: p, mux: http.NewServeMux()}
+	a := &API{Ports: p, mux: http.NewServeMux(), places: map[string]Place{}}
 	c := huma.DefaultConfig("Usher", p.Version)
 	c.Info.Description = "People, licences, domains, applications, integrations and what goes with a departure."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "/openapi", "", "", nil

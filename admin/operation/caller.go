@@ -62,15 +62,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	r, w := humago.Unwrap(ctx)
-	c, err := a.caller(r)
+	c, err := a.allowed(r, need)
 	x := recordOf(r.Context())
 	x.caller = c
-	if err == nil && !permission.Allowed(need, c.Role) {
-		err = Forbidden(need, c.Role)
-	}
-	if err == nil && c.Actor.User != "" && permission.Fresh(need) && time.Since(c.since) > freshFor {
-		err = signInAgain()
-	}
 	if x.cause = err; err != nil {
 		p := ProblemOf(err, RequestID(r.Context()))
 		if p.Code == PermissionDenied {
@@ -80,6 +74,20 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(huma.WithValue(ctx, callerKey{}, c))
+}
+
+// allowed finds out who asks, and refuses who may not do this at all (3.6).
+func (a *API) allowed(r *http.Request, need permission.Action) (Caller, error) {
+	c, err := a.caller(r)
+	switch {
+	case err != nil:
+		return c, err
+	case !permission.Allowed(need, c.Role):
+		return c, Forbidden(need, c.Role)
+	case c.Actor.User != "" && permission.Fresh(need) && time.Since(c.since) > freshFor:
+		return c, signInAgain()
+	}
+	return c, nil
 }
 
 // caller is the member or administrator token behind a request. A provisioning

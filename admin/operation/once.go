@@ -9,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/usher-scim/usher/admin/permission"
 	"github.com/usher-scim/usher/directory"
 	"github.com/usher-scim/usher/directory/estate"
 	"github.com/usher-scim/usher/directory/lifecycle"
@@ -75,14 +77,16 @@ const (
 )
 
 // once carries out a POST with an Idempotency-Key a single time, whatever replica
-// it comes to; repeating it gives the first answer again (R9).
+// it comes to; repeating it gives the first answer again (R9), to who still may ask for
+// it (K23). What a caller may not do is answered anew each time, and uses up no key.
 func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get(keyHeader)
-	if preview, _ := asksPreview(r.URL.Query()); r.Method != http.MethodPost || key == "" || preview {
-		a.mux.ServeHTTP(w, r) // a preview may be repeated, and uses up no key
+	place := a.places[recordOf(r.Context()).route]
+	if preview, _ := asksPreview(r.URL.Query()); r.Method != http.MethodPost || key == "" || preview || slices.Contains(questions, place.ID) {
+		a.mux.ServeHTTP(w, r) // what only asks may be repeated, and uses up no key
 		return
 	}
-	p, err := a.Authn.Authenticate(r)
+	c, err := a.repeats(r, place.Action)
 	if err != nil {
 		a.mux.ServeHTTP(w, r) // which says what is wrong
 		return
@@ -94,8 +98,8 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	m := &remembered{Head: directory.Head{ID: digest(p.Credential, r.URL.Path, key)}, Fingerprint: digest(r.URL.RawQuery, string(body))}
-	before, err := a.begin(r.Context(), p.Org, m)
+	m := &remembered{Head: directory.Head{ID: digest(c.Actor.Credential, r.URL.Path, key)}, Fingerprint: digest(r.URL.RawQuery, string(body))}
+	before, err := a.begin(r.Context(), c.Org, m)
 	switch {
 	case err != nil:
 		recordOf(r.Context()).cause = err
@@ -105,8 +109,21 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	default:
 		rec := &recorder{ResponseWriter: w}
 		a.mux.ServeHTTP(rec, r)
-		a.end(r.Context(), p.Org, m, rec, r.URL.Path, string(body))
+		a.end(r.Context(), c.Org, m, rec, r.URL.Path, string(body))
 	}
+}
+
+// questions are the operations that change nothing and ask how things stand now: whether
+// a token is alive, or a password right (K23).
+var questions = []string{"introspect", "check-password"}
+
+// repeats finds out whose request it is that may be a repetition.
+func (a *API) repeats(r *http.Request, need permission.Action) (Caller, error) {
+	if need != permission.Public {
+		return a.allowed(r, need)
+	}
+	p, err := a.Authn.Authenticate(r)
+	return Caller{Org: p.Org, Actor: p.Actor()}, err
 }
 
 func digest(parts ...string) string {

@@ -28,6 +28,7 @@ func Add[I, O any](a *API, p Place, handler func(context.Context, *I) (*O, error
 		op.Errors = []int{http.StatusUnauthorized}
 	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed)
+	a.places[p.Method+" "+Prefix+p.Path] = p
 	op.RequestBody = optionalBody[I]()
 	if p.previews() {
 		describe(&op)
