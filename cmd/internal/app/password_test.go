@@ -1,10 +1,13 @@
 package app_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // S3-22, S3-23, S3-24, S3-25, S3-30: a reset is asked for by anybody with one and the same
@@ -56,6 +59,29 @@ func TestPasswordReset(t *testing.T) {
 	}
 	if strings.Contains(h.user(ada).text, "argon2") {
 		t.Error("the hash is shown")
+	}
+}
+
+// K76, S3-30: how long the answer takes does not tell who is there.
+func TestK76ForgettingTakesAsLongForEverybody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.owns("default", "corp.example")
+	took := map[string][]time.Duration{}
+	for i := range 11 {
+		h.person(fmt.Sprintf("known%d@corp.example", i))
+		for _, who := range []string{"known", "nobody"} {
+			began := time.Now()
+			h.wanted(202, "POST", "/api/v1/password-resets", "", fmt.Sprintf(`{"organization":"default","email":"%s%d@corp.example"}`, who, i))
+			took[who] = append(took[who], time.Since(began))
+		}
+	}
+	least := map[string]time.Duration{} // what else the machine does comes on top
+	for who, all := range took {
+		least[who] = slices.Min(all)
+	}
+	if known, nobody := least["known"], least["nobody"]; known > nobody+nobody/20 {
+		t.Errorf("it takes %s for somebody and %s for nobody", known, nobody)
 	}
 }
 
