@@ -24,6 +24,7 @@ func newStaffed(t *testing.T) *staffed {
 	h := newHouse(t, func(cfg *config.Config) {
 		cfg.Issuers = []config.Issuer{{Issuer: issuer.URL, JWKSURL: issuer.JWKSURL(), Audience: []string{"usher"}, Algorithms: []string{"RS256"},
 			Organization: "default", Connection: "default", ScopeClaim: "scope", AllowPrivate: true}}
+		cfg.Store.Readers = 1 // who waits for a second snapshot waits for ever
 	})
 	h.control(t, "POST", "/domains/assert", `{"organization":"default","domain":"example.com"}`, &struct{}{})
 	return &staffed{h, issuer}

@@ -28,6 +28,7 @@ func newSignIn(t *testing.T) *signIn {
 	h := newHouse(t, func(c *config.Config) {
 		c.Issuers = []config.Issuer{{Issuer: issuer.URL, JWKSURL: issuer.JWKSURL(), Audience: []string{"usher"}, Algorithms: []string{"RS256"},
 			Organization: "default", Connection: "console", ScopeClaim: "scope", AllowPrivate: true}}
+		c.Store.Readers = 1 // who waits for a second snapshot waits for ever
 	})
 	h.control(t, "PUT", "/connections/console", `{"organization":"default","scopes":["*"],"dialect":"tolerant"}`, &struct{}{})
 	return &signIn{h, issuer}
