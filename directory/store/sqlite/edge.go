@@ -12,11 +12,17 @@ import (
 )
 
 // Members walks the members of a group in the order they were created.
-func (r *reader) Members(_ context.Context, group directory.Ref) iter.Seq2[directory.Member, error] {
+func (r *reader) Members(ctx context.Context, group directory.Ref) iter.Seq2[directory.Member, error] {
 	return func(yield func(directory.Member, error) bool) {
 		row, err := r.groupRow(group)
 		if err == nil && row != 0 {
+			n := 0
 			err = db.Each(r.conn, func(s *sqlite.Stmt) error {
+				if n++; n%1024 == 0 && r.pooled != nil { // a change under way goes on
+					if err := r.pause(ctx); err != nil {
+						return err
+					}
+				}
 				kind := r.store.names.Kinds()[s.ColumnInt64(1)]
 				if kind != nil && !yield(directory.Member{ID: db.ID(s, 0), Type: kind.Type.Name}, nil) {
 					return db.ErrStop
@@ -64,7 +70,12 @@ func (r *reader) Linked(_ context.Context, group directory.Ref, ids []string) (m
 }
 
 // Groups lists the groups that each id is a direct member of.
-func (r *reader) Groups(_ context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
+func (r *reader) Groups(ctx context.Context, org directory.OrgID, ids []string) (map[string][]directory.Membership, error) {
+	if r.pooled != nil {
+		if err := r.pause(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var found map[string][]directory.Membership
 	num := r.store.names.Org(org)
 	alone := r.alone

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -21,7 +20,7 @@ func (r *reader) Find(ctx context.Context, q directory.Query) (directory.Page, e
 	if err != nil {
 		return directory.Page{}, err
 	}
-	s := &search{reader: r, k: k, org: r.store.names.Org(q.Org), orgID: q.Org, began: time.Now()}
+	s := &search{reader: r, k: k, org: r.store.names.Org(q.Org), orgID: q.Org}
 	if q.Filter == nil && q.SortBy == nil {
 		r.store.opts.OnFind("list")
 		return s.list(q)
@@ -43,7 +42,6 @@ type search struct {
 	k     *dictionary.Kind
 	org   int64
 	orgID directory.OrgID
-	began time.Time
 	// read holds resources that were read to check them, for the page.
 	read map[int64]*scim.Resource
 }

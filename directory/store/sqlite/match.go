@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -279,21 +278,6 @@ func (s *search) scan(ctx context.Context, f *filter.Filter) ([]int64, error) {
 		return nil
 	}, "SELECT "+bare+" FROM resource WHERE org=? AND kind=? ORDER BY row", s.org, s.k.Num)
 	return rows, err
-}
-
-// slowAfter is how long a search takes that counts as slow.
-const slowAfter = 20 * time.Millisecond
-
-// pause is called now and then by what looks at many resources. It ends with the context,
-// and gives way where it takes its time.
-func (s *search) pause(ctx context.Context) error {
-	switch {
-	case ctx.Err() != nil:
-		return tooLong(ctx)
-	case s.pooled != nil && time.Since(s.began) > slowAfter:
-		return s.store.readers.Slow(ctx, s.pooled)
-	}
-	return nil
 }
 
 func tooLong(ctx context.Context) error {

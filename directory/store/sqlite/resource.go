@@ -23,8 +23,24 @@ type reader struct {
 	store  *Store
 	conn   *sqlite.Conn
 	pooled *db.Reader // that conn is of, for views
+	began  time.Time  // the view
 	batch  *batch     // when this is the reader of a transaction
 	alone  []string   // ids that were read and are members of nothing
+}
+
+// slowAfter is how long a view takes that counts as slow.
+const slowAfter = 20 * time.Millisecond
+
+// pause is called now and then by what looks at many things. It ends with the context,
+// and gives way where the view takes its time.
+func (r *reader) pause(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return tooLong(ctx)
+	case r.pooled != nil && time.Since(r.began) > slowAfter:
+		return r.store.readers.Slow(ctx, r.pooled)
+	}
+	return nil
 }
 
 // The columns of a resource, with and without a look at whether it is a member of

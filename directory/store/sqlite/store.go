@@ -180,7 +180,7 @@ func (s *Store) View(ctx context.Context, fn func(directory.Reader) error) error
 	if err := conn.Renew(s.commits.Load()); err != nil {
 		return err
 	}
-	return fn(&reader{store: s, conn: conn.Conn, pooled: conn})
+	return fn(&reader{store: s, conn: conn.Conn, pooled: conn, began: time.Now()})
 }
 
 // quietAfter is the pause in writing after which snapshots are kept open.
