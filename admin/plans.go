@@ -158,6 +158,7 @@ func (a handlers) commit(ctx context.Context, in *commitInput) (*operation.Singl
 		return nil, err
 	}
 	rt := a.Typed(ctx, "User")
+	ctx = context.WithoutCancel(ctx) // to its end, also when who asked has gone: it cannot be committed again
 	for i := range b.Items {
 		if err := a.carryOut(ctx, &b, rt, &b.Items[i]); err != nil {
 			return nil, err

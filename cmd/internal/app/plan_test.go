@@ -1,9 +1,13 @@
 package app_test
 
 import (
+	"context"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Domain 3.5: a plan changes nobody until it is committed, once; whoever moved
@@ -50,6 +54,44 @@ func TestPlans(t *testing.T) {
 	h.api(200, "PUT", "/licences/core", `{"purchased":2}`)
 	back := h.api(201, "POST", "/plans", `{"verb":"activate","ids":["`+ada+`"]}`)
 	h.same(back, "items/0/code", "seat.limit_exceeded")
+}
+
+// Domain 3.5, R9: a plan that was begun is carried out to its end, and says what became of
+// everybody, also when whoever committed it does not wait for that.
+func TestPlanIsCarriedOutToItsEnd(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var ids []string
+	for i := range 300 {
+		ids = append(ids, h.person(fmt.Sprintf("u%d@example.com", i)))
+	}
+	plan := h.api(201, "POST", "/plans", `{"verb":"deactivate","ids":["`+strings.Join(ids, `","`)+`"]}`)
+	path := "/plans/" + plan.at("id")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, "POST", "http://"+h.cfg.Listen+"/api/v1"+path+"/commit", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+adminSecret)
+	r.Header.Set("If-Match", plan.header.Get("ETag"))
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if answer, err := h.client.Do(r); err == nil {
+			answer.Body.Close()
+		}
+	}()
+	for h.api(200, "GET", path, "").at("committedAt") == "" {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	<-gone
+	for until := time.Now().Add(30 * time.Second); strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`) != len(ids); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("of %d people %d are told of, and %d are deactivated", len(ids), strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`), h.audited("user.deactivate", ""))
+		}
+	}
 }
 
 // R9: a POST with an Idempotency-Key happens once, however often and at once it is
