@@ -131,8 +131,10 @@ func (a handlers) reclassify(ctx context.Context, c operation.Caller, domain str
 	return ReclassifyAll(ctx, a.Service, c.Org, c.Actor, domain)
 }
 
-// ReclassifyAll goes through the people of a domain who have not joined.
+// ReclassifyAll goes through the people of a domain who have not joined: to the end, also
+// when who asked has gone, for a domain is given up once.
 func ReclassifyAll(ctx context.Context, svc *directory.Service, org directory.OrgID, actor directory.Actor, domain string) error {
+	ctx = context.WithoutCancel(ctx)
 	ids, rt, err := estate.PeopleOf(ctx, svc, org, domain)
 	for _, id := range ids {
 		if err == nil {

@@ -67,14 +67,25 @@ func TestPlanIsCarriedOutToItsEnd(t *testing.T) {
 	}
 	plan := h.api(201, "POST", "/plans", `{"verb":"deactivate","ids":["`+strings.Join(ids, `","`)+`"]}`)
 	path := "/plans/" + plan.at("id")
-	ctx, leave := context.WithCancel(t.Context())
+	h.leave("POST", path+"/commit", plan.header.Get("ETag"), func() bool { return h.api(200, "GET", path, "").at("committedAt") != "" })
+	for until := time.Now().Add(30 * time.Second); strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`) != len(ids); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("of %d people %d are told of, and %d are deactivated", len(ids), strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`), h.audited("user.deactivate", ""))
+		}
+	}
+}
+
+// leave sends a request and does not wait for its answer once it has begun.
+func (h *house) leave(method, path, tag string, begun func() bool) {
+	h.Helper()
+	ctx, leave := context.WithCancel(h.Context())
 	defer leave()
-	r, err := http.NewRequestWithContext(ctx, "POST", "http://"+h.cfg.Listen+"/api/v1"+path+"/commit", nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+h.cfg.Listen+"/api/v1"+path, nil)
 	if err != nil {
-		t.Fatal(err)
+		h.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+adminSecret)
-	r.Header.Set("If-Match", plan.header.Get("ETag"))
+	r.Header.Set("If-Match", tag)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -82,14 +93,27 @@ func TestPlanIsCarriedOutToItsEnd(t *testing.T) {
 			answer.Body.Close()
 		}
 	}()
-	for h.api(200, "GET", path, "").at("committedAt") == "" {
+	for !begun() {
 		time.Sleep(time.Millisecond)
 	}
 	leave()
 	<-gone
-	for until := time.Now().Add(30 * time.Second); strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`) != len(ids); time.Sleep(20 * time.Millisecond) {
+}
+
+// S2-26, C8: of a domain that was given up everybody is thought of anew, also when whoever
+// gave it up does not wait for that.
+func TestDomainIsGivenUpToItsEnd(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.owns("default", "corp.example")
+	for i := range 300 {
+		h.person(fmt.Sprintf("u%d@corp.example", i))
+	}
+	h.leave("DELETE", "/domains/corp.example", "", func() bool { return !strings.Contains(h.api(200, "GET", "/domains", "").text, "corp.example") })
+	left := func() int { return len(h.items(h.api(200, "GET", "/users?classification=confirmed&limit=200", ""))) }
+	for until := time.Now().Add(30 * time.Second); left() > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("of %d people %d are told of, and %d are deactivated", len(ids), strings.Count(h.api(200, "GET", path, "").text, `"outcome":"done"`), h.audited("user.deactivate", ""))
+			t.Fatalf("%d people and more are still confirmed", left())
 		}
 	}
 }
