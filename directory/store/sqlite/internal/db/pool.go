@@ -68,8 +68,9 @@ type Pool struct {
 	over  bool
 }
 
-// mostSlow bounds the connections that are opened in place of those in use by slow views.
-const mostSlow = 128
+// mostSlow bounds the connections that are opened in place of those in use by slow views:
+// each keeps some of the file in memory.
+const mostSlow = 64
 
 // Open fills the pool with n connections; on failure those that were opened are left
 // for Close.
