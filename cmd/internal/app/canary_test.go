@@ -3,7 +3,6 @@ package app_test
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"regexp"
@@ -18,20 +17,11 @@ import (
 // the log.
 func (h *house) told() string {
 	h.Helper()
-	answer, err := h.client.Get("http://" + h.cfg.OpsListen + "/metrics")
-	if err != nil {
-		h.Fatal(err)
-	}
-	defer answer.Body.Close()
-	metrics, err := io.ReadAll(answer.Body)
-	if err != nil {
-		h.Fatal(err)
-	}
 	audit, outbox := h.api(200, "GET", "/audit?limit=200", "").text, h.api(200, "GET", "/outbox?limit=200", "").text
 	if !strings.Contains(audit, "user.create") || !strings.Contains(outbox, "user.create") {
 		h.Error("nothing is audited, or nothing is to be sent: the test would prove nothing")
 	}
-	return audit + outbox + string(metrics) + h.logs.text()
+	return audit + outbox + h.metrics(h.T) + h.logs.text()
 }
 
 func debugging(cfg *config.Config) { cfg.Log.Level = slog.LevelDebug }

@@ -79,6 +79,9 @@ func TestMigrationBesideAServer(t *testing.T) {
 		t.Errorf("without the index: %v %s, in the log: %s", lost.header, lost.text, h.logs.text())
 	}
 	h.becomes(http.StatusServiceUnavailable, "resource_terms")
+	if !strings.Contains(h.metrics(t), "\nusher_ready 0\n") {
+		t.Error("the metrics say that the server is ready")
+	}
 	h.same(h.user(ada), "displayName", "Ada")
 	if _, err := app.New(t.Context(), h.cfg, io.Discard); err == nil || !strings.Contains(err.Error(), "usher migrate") {
 		t.Errorf("another server starts without the index: %v", err)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -147,19 +148,20 @@ func (a *App) drain(doors []*door) {
 
 // opsHandler serves metrics, health and profiles on the operator's address.
 func (a *App) opsHandler() http.Handler {
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// Behind a proxy that asks for readiness, a server that has lost its store counts no
+	// request and no error; only this tells.
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "usher_ready", Help: "Whether the server is ready, as /readyz says: 1 or 0."}, func() float64 {
+		if a.ready(context.Background()) != nil {
+			return 0
+		}
+		return 1
+	})
+	a.registry.MustRegister(ready, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		// Who asks waits a second; a store that is merely busy answers before.
-		ctx, cancel := context.WithTimeout(r.Context(), 800*time.Millisecond)
-		defer cancel()
-		if a.stopping.Load() {
-			http.Error(w, "not ready: stopping", http.StatusServiceUnavailable)
-			return
-		}
-		if err := a.store.Ready(ctx); err != nil {
+		if err := a.ready(r.Context()); err != nil {
 			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -168,6 +170,17 @@ func (a *App) opsHandler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	return mux
+}
+
+// ready says why the server should be sent nothing, if that is so.
+func (a *App) ready(ctx context.Context) error {
+	if a.stopping.Load() {
+		return errors.New("stopping")
+	}
+	// Who asks waits a second; a store that is merely busy answers before.
+	ctx, cancel := context.WithTimeout(ctx, 800*time.Millisecond)
+	defer cancel()
+	return a.store.Ready(ctx)
 }
 
 // flushTokens writes when tokens were last used, every half minute and at the end.

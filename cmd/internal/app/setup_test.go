@@ -197,6 +197,21 @@ func (s *running) ops(path string) int {
 	return answer.StatusCode
 }
 
+// metrics are those that the server shows.
+func (s *running) metrics(t *testing.T) string {
+	t.Helper()
+	answer, err := s.client.Get("http://" + s.cfg.OpsListen + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // scim sends a request to the protocol and returns the status and the body.
 func (s *running) scim(method, path, token, body string) (int, string, error) {
 	r, err := http.NewRequest(method, "http://"+s.cfg.Listen+"/scim/v2"+path, strings.NewReader(body))

@@ -41,6 +41,9 @@ func TestStopFinishesWhatHasBegun(t *testing.T) {
 	if ready, live := s.ops("/readyz"), s.ops("/livez"); ready != http.StatusServiceUnavailable || live != http.StatusOK {
 		t.Errorf("while stopping /readyz answers %d and /livez %d", ready, live)
 	}
+	if !strings.Contains(s.metrics(t), "\nusher_ready 0\n") {
+		t.Error("the metrics of a stopping server say that it is ready")
+	}
 	if extra, err := net.Dial("tcp", s.cfg.Listen); err == nil {
 		extra.Close()
 		t.Error("a stopping server takes connections")
