@@ -19,18 +19,27 @@ import (
 
 const fromDebian = "the Debian package prometheus has it"
 
-// metrics are those of a running server and their labels, after it was asked for
-// something of every kind: a metric with labels shows nothing before.
-func metrics(t *testing.T) map[string][]string {
+// monitored starts a server that is soon busy. Each call of the function asks it for
+// something of every kind, since a metric with labels shows nothing before.
+func monitored(t *testing.T) (ops string, ask func()) {
 	t.Helper()
 	token := strings.Repeat("monitoring-", 4)
 	scim, ops := serve(t, "--bootstrap-token-file", write(t, filepath.Join(t.TempDir(), "token"), token), "--set", "limits.concurrency=1", "--set", "limits.queue=1")
-	for range 50 {
+	return ops, func() {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() { provoke(t, scim, token) })
 		}
 		all.Wait()
+	}
+}
+
+// metrics are those of a running server and their labels.
+func metrics(t *testing.T) map[string][]string {
+	t.Helper()
+	ops, ask := monitored(t)
+	for range 50 {
+		ask()
 		if text := fetch(t, ops); strings.Contains(text, "\nusher_shed_total{") && strings.Contains(text, "\nusher_quirks_total{") {
 			return families(t, text)
 		}
@@ -94,8 +103,9 @@ func families(t *testing.T, text string) map[string][]string {
 	return known
 }
 
-// expressions are those of the dashboard and of the rules, by where they stand.
-func expressions(t *testing.T) map[string]string {
+// panels are the expressions of the dashboard, by where they stand, for rates over an
+// interval.
+func panels(t *testing.T, interval string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	var dashboard struct {
@@ -107,12 +117,19 @@ func expressions(t *testing.T) map[string]string {
 	if err := json.Unmarshal([]byte(read(t, "grafana/usher.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	macros := strings.NewReplacer("$__rate_interval", "5m", "$instance", ".*")
+	macros := strings.NewReplacer("$__rate_interval", interval, "$instance", ".*")
 	for _, p := range dashboard.Panels {
 		for _, target := range p.Targets {
 			all["panel "+p.Title+" "+target.RefID] = macros.Replace(target.Expr)
 		}
 	}
+	return all
+}
+
+// expressions are those of the dashboard and of the rules, by where they stand.
+func expressions(t *testing.T) map[string]string {
+	t.Helper()
+	all := panels(t, "5m")
 	for _, r := range alerts(t) {
 		all["alert "+r.Alert] = r.Expr
 	}
