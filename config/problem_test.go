@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -241,6 +242,25 @@ issuers: [{issuer: "https://a.example", audience: [a], organization: o, connecti
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A secret that an orchestrator mounts, or that systemd hands over, is another
+// account's and open to the group: nothing can be done about that, and nothing need be.
+func TestMountedSecretsAreNotWarnedOf(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, nothing was checked: only root can give files away")
+	}
+	folder, path := setup(t, "bootstrap_token_file: token\n")
+	token := filepath.Join(folder, "token")
+	for mode, warned := range map[os.FileMode]bool{0o440: false, 0o444: true} {
+		if err := errors.Join(os.Chmod(token, mode), os.Chown(token, 65532, 65532)); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, config.Sources{File: path}).Warnings(); (len(got) > 0) != warned {
+			t.Errorf("%04o: %v", mode, got)
+		}
 	}
 }
 

@@ -62,13 +62,16 @@ func (l *loader) secret(key string, s *Secret) {
 }
 
 // guard warns about a secret that other accounts may read. It is no more than
-// a warning, because orchestrators mount secrets that way.
+// a warning, because orchestrators mount secrets that way. One that is somebody else's
+// and open to its group is so for this process: Kubernetes with fsGroup, and the access
+// list of systemd's credentials, which shows as the group's right.
 func (l *loader) guard(key string, info fs.FileInfo) {
-	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+	mode := info.Mode().Perm()
+	if runtime.GOOS == "windows" || mode&0o077 == 0 || mode&0o007 == 0 && !mine(info) {
 		return
 	}
 	l.cfg.warnings = append(l.cfg.warnings, newProblem(key, l.cfg.source(key), fmt.Sprintf(
-		"names a file that other accounts may read (mode %04o); restrict it with chmod 600", info.Mode().Perm())))
+		"names a file that other accounts may read (mode %04o); restrict it with chmod 600", mode)))
 }
 
 // keyPair checks what the listener will load when it starts.
