@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,8 +28,9 @@ func monitored(t *testing.T) (ops string, ask func()) {
 	scim, ops := serve(t, "--bootstrap-token-file", write(t, filepath.Join(t.TempDir(), "token"), token), "--set", "limits.concurrency=1", "--set", "limits.queue=1")
 	return ops, func() {
 		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() { provoke(t, scim, token) })
+		for range 4 {
+			all.Go(func() { provoke(t, scim, token, rand.Text()) })
+			all.Go(func() { provoke(t, scim, token, "ada") }) // refused, but for the first time
 		}
 		all.Wait()
 	}
@@ -49,8 +51,8 @@ func metrics(t *testing.T) map[string][]string {
 }
 
 // provoke creates a user as a client with a quirk does.
-func provoke(t *testing.T, scim, token string) {
-	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada","active":"True"}`
+func provoke(t *testing.T, scim, token, name string) {
+	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"` + name + `","active":"True"}`
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+scim+"/scim/v2/Users", strings.NewReader(body))
 	if err != nil {
 		t.Error(err)
