@@ -23,18 +23,7 @@ func TestPreviewTellsWhatExecuteDoes(t *testing.T) {
 	tally := map[string]int{}
 	lived := livedIn(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		folder, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		path := filepath.Join(folder, "usher.db")
-		if err := os.WriteFile(path, lived, 0o600); err != nil {
-			rt.Fatal(err)
-		}
-		m, err := newMill(t.Context(), path)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		m := goesOn(t, rt, lived)
 		defer m.store.Close()
 		steps := rapid.SliceOfN(rapid.Uint64(), 5, 30).Draw(rt, "steps")
 		for _, from := range steps {
@@ -65,6 +54,23 @@ func TestPreviewTellsWhatExecuteDoes(t *testing.T) {
 		}
 	}
 	t.Log(tally)
+}
+
+// goesOn is a mill on a copy of a file.
+func goesOn(t *testing.T, rt *rapid.T, file []byte) *mill {
+	folder, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	path := filepath.Join(folder, "usher.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		rt.Fatal(err)
+	}
+	m, err := newMill(t.Context(), path)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	return m
 }
 
 // livedIn is the file of a directory in which much has happened.

@@ -3,8 +3,6 @@ package directory_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,18 +18,7 @@ func TestRehearsalTellsWhatExecutionDoes(t *testing.T) {
 	tally := map[string]int{}
 	lived := livedIn(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		folder, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		path := filepath.Join(folder, "usher.db")
-		if err := os.WriteFile(path, lived, 0o600); err != nil {
-			rt.Fatal(err)
-		}
-		m, err := newMill(t.Context(), path)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		m := goesOn(t, rt, lived)
 		defer m.store.Close()
 		var acts []act
 		for _, from := range rapid.SliceOfN(rapid.Uint64(), 5, 40).Draw(rt, "steps") {

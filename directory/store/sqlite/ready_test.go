@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-scim/usher/directory"
+	"github.com/usher-scim/usher/directory/store/sqlite/internal/db"
 )
 
 // R12: a store that is busy is ready all the same. Whether it is does not wait for the
@@ -22,13 +23,7 @@ func TestR12ReadyWhileEveryReaderIsTaken(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for range 2 {
-		conn, err := s.readers.Take(t.Context(), s.stopped)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.readers.Put(conn)
-	}
+	defer takeReaders(t, s)()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
@@ -36,6 +31,24 @@ func TestR12ReadyWhileEveryReaderIsTaken(t *testing.T) {
 	}
 	if err := s.View(canceled(t), func(directory.Reader) error { return nil }); err == nil {
 		t.Error("there was a reader left")
+	}
+}
+
+// takeReaders takes every reader of a store, until they are given back.
+func takeReaders(t *testing.T, s *Store) (back func()) {
+	t.Helper()
+	var all []*db.Reader
+	for range s.opts.Readers {
+		conn, err := s.readers.Take(t.Context(), s.stopped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, conn)
+	}
+	return func() {
+		for _, conn := range all {
+			s.readers.Put(conn)
+		}
 	}
 }
 

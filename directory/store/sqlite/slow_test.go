@@ -24,13 +24,7 @@ func TestR12WhoAsksIsKnownWhileEveryReaderIsTaken(t *testing.T) {
 	if err := s.PutConnection(t.Context(), directory.Connection{ID: "okta", Org: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	for range s.opts.Readers {
-		conn, err := s.readers.Take(t.Context(), s.stopped)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.readers.Put(conn)
-	}
+	defer takeReaders(t, s)()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if c, err := s.Connection(ctx, "okta"); err != nil || c.Org != "a" {
