@@ -33,26 +33,11 @@ func databaseOf(t *testing.T, h *house) *driver.Database {
 	return client.Database(name)
 }
 
-// readiness is what /readyz says.
-func (h *house) readiness() (int, string) {
-	h.Helper()
-	answer, err := h.client.Get("http://" + h.cfg.OpsListen + "/readyz")
-	if err != nil {
-		h.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		h.Fatal(err)
-	}
-	return answer.StatusCode, string(text)
-}
-
 // becomes waits until /readyz answers so.
 func (h *house) becomes(status int, text string) {
 	h.Helper()
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		got, said := h.readiness()
+		got, said := h.shown("/readyz")
 		if got == status && strings.Contains(said, text) {
 			return
 		}

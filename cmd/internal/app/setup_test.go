@@ -188,28 +188,32 @@ func (s *running) wait(t *testing.T, limit time.Duration) {
 
 // ops is the status of a path on the operator's address, 0 without an answer.
 func (s *running) ops(path string) int {
+	status, _ := s.shown(path)
+	return status
+}
+
+// shown is what a path on the operator's address answers; 0 and why without an answer.
+func (s *running) shown(path string) (status int, text string) {
 	answer, err := s.client.Get("http://" + s.cfg.OpsListen + path)
 	if err != nil {
-		return 0
+		return 0, err.Error()
 	}
 	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return answer.StatusCode, string(body)
 }
 
 // metrics are those that the server shows.
 func (s *running) metrics(t *testing.T) string {
 	t.Helper()
-	answer, err := s.client.Get("http://" + s.cfg.OpsListen + "/metrics")
-	if err != nil {
-		t.Fatal(err)
+	status, text := s.shown("/metrics")
+	if status != http.StatusOK {
+		t.Fatalf("/metrics answers %d %s", status, text)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return text
 }
 
 // scim sends a request to the protocol and returns the status and the body.
