@@ -44,8 +44,16 @@ func TestStopFinishesWhatHasBegun(t *testing.T) {
 	if !strings.Contains(s.metrics(t), "\nusher_ready 0\n") {
 		t.Error("the metrics of a stopping server say that it is ready")
 	}
-	if extra, err := net.Dial("tcp", s.cfg.Listen); err == nil {
+	taken := true // it turns unready a moment before
+	for range 200 {
+		extra, err := net.Dial("tcp", s.cfg.Listen)
+		if taken = err == nil; !taken {
+			break
+		}
 		extra.Close()
+		time.Sleep(5 * time.Millisecond)
+	}
+	if taken {
 		t.Error("a stopping server takes connections")
 	}
 	fmt.Fprint(conn, body[len(body)/2:])
